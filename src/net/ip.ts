@@ -1,0 +1,1 @@
+export type IpFamily = 'IPv4' | 'IPv6';
