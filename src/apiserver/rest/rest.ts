@@ -86,9 +86,7 @@ export interface UpdateRequest {
 }
 
 export type PatchType =
-  | 'application/json-patch+json'
-  | 'application/merge-patch+json'
-  | 'application/strategic-merge-patch+json';
+  'application/json-patch+json' | 'application/merge-patch+json' | 'application/strategic-merge-patch+json';
 
 export interface PatchRequest {
   readonly name: string;
@@ -142,11 +140,7 @@ export interface StreamResponse {
 }
 
 /** Answers GET on one subresource; `query` is the request's own. */
-export type Connect<T> = (
-  scope: RequestScope,
-  object: T,
-  query: URLSearchParams,
-) => Promise<StreamResponse>;
+export type Connect<T> = (scope: RequestScope, object: T, query: URLSearchParams) => Promise<StreamResponse>;
 
 /** One resource as the server serves it. */
 export interface Resource<T extends KubeObject> {

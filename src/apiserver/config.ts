@@ -1,0 +1,89 @@
+import { parseCidr } from '../net/cidr.ts';
+import type { Cidr } from '../net/cidr.ts';
+import { parseIp } from '../net/ip.ts';
+import { parsePortRange } from '../net/port-range.ts';
+import type { PortRange } from '../net/port-range.ts';
+
+/** Where the server accepts connections: an address it binds (port 0 = any free one), or a listening socket handed over. */
+export type ListenEndpoint = { readonly host: string; readonly port: number } | { readonly fd: number };
+
+/** PEM text. */
+export interface KeyPair {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** A bearer token and whom it stands for; `system:authenticated` is added to the groups. */
+export interface StaticToken {
+  readonly token: string;
+  readonly user: string;
+  readonly uid?: string;
+  readonly groups: readonly string[];
+}
+
+/** Everything the API server needs to know before it starts; read once, never changed. */
+export interface ApiServerConfig {
+  readonly listen: readonly ListenEndpoint[];
+  readonly serving: KeyPair;
+  /** PEM of the authority that signs client certificates: CN is the user, O the groups. */
+  readonly clientCa: string;
+  readonly tokens: readonly StaticToken[];
+  /** How the server calls a node's agent; absent = Pod logs answer 503. */
+  readonly kubelet?: KeyPair & { readonly ca: string };
+  /** One per IP family, the primary first. */
+  readonly serviceCidrs: readonly Cidr[];
+  readonly nodePortRange: PortRange;
+  /** What the Service `default/kubernetes` leads to. */
+  readonly advertise: { readonly address: string; readonly port: number };
+}
+
+/** As a command has it: ranges as text, with upstream's defaults for what is left out. */
+export interface ApiServerOptions {
+  readonly listen: readonly ListenEndpoint[];
+  readonly serving: KeyPair;
+  readonly clientCa: string;
+  readonly tokens?: readonly StaticToken[];
+  readonly kubelet?: KeyPair & { readonly ca: string };
+  /** Default 10.96.0.0/12. */
+  readonly serviceCidrs?: readonly string[];
+  /** Default 30000-32767. */
+  readonly nodePortRange?: string;
+  readonly advertise: { readonly address: string; readonly port: number };
+}
+
+/** Checks and completes the options. Throws an Error that names the wrong option as the flag it comes from. */
+export function apiServerConfig(options: ApiServerOptions): ApiServerConfig {
+  const { serviceCidrs = ['10.96.0.0/12'], nodePortRange = '30000-32767' } = options;
+  const ports = parsePortRange(nodePortRange);
+  if (ports === undefined) {
+    throw new Error(
+      `--service-node-port-range: ${JSON.stringify(nodePortRange)} is not a port range like 30000-32767`,
+    );
+  }
+  if (parseIp(options.advertise.address) === undefined) {
+    throw new Error(`--advertise-address: ${JSON.stringify(options.advertise.address)} is not an IP address`);
+  }
+  if (options.listen.length === 0) throw new Error('--listen: at least one address is needed');
+  return {
+    ...options,
+    tokens: options.tokens ?? [],
+    serviceCidrs: parseServiceCidrs(serviceCidrs),
+    nodePortRange: ports,
+  };
+}
+
+function parseServiceCidrs(texts: readonly string[]): readonly Cidr[] {
+  const flag = '--service-cluster-ip-range';
+  const cidrs = texts.map((text) => {
+    const cidr = parseCidr(text);
+    if (cidr === undefined)
+      throw new Error(`${flag}: ${JSON.stringify(text)} is not a CIDR like 10.96.0.0/12`);
+    return cidr;
+  });
+  const [first, second] = cidrs;
+  if (first === undefined || cidrs.length > 2)
+    throw new Error(`${flag}: one or two CIDRs are needed, not ${cidrs.length}`);
+  if (first.family === second?.family)
+    throw new Error(`${flag}: both CIDRs are ${first.family}; a second one must be of the other family`);
+  return cidrs;
+}
