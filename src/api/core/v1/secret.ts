@@ -1,0 +1,37 @@
+import type { Kind } from '../../kind.ts';
+import { objectMeta } from '../../meta/v1/object-meta.ts';
+import {
+  type Infer,
+  bool,
+  bytes,
+  map,
+  message,
+  optional,
+  pointer,
+  required,
+  string,
+  typeMeta,
+} from '../../schema/schema.ts';
+
+export const secret = message('io.k8s.api.core.v1.Secret', '-', {
+  ...typeMeta,
+  metadata: required([1, objectMeta], 'Name, labels and other standard metadata.'),
+  immutable: pointer([5, bool], '-'),
+  data: optional([2, map(bytes)], '-'),
+  stringData: optional([4, map(string)], '-'),
+  type: optional([3, string], '-', { default: 'Opaque' }),
+});
+export type Secret = Infer<typeof secret>;
+
+export const secrets: Kind<Secret> = {
+  group: '',
+  version: 'v1',
+  kind: 'Secret',
+  plural: 'secrets',
+  singular: 'secret',
+  shortNames: [],
+  categories: [],
+  isNamespaced: true,
+  subresources: [],
+  schema: secret,
+};

@@ -1,0 +1,36 @@
+import { localObjectReference, objectReference } from './references.ts';
+import type { Kind } from '../../kind.ts';
+import { objectMeta } from '../../meta/v1/object-meta.ts';
+import {
+  type Infer,
+  bool,
+  list,
+  listMap,
+  message,
+  optional,
+  pointer,
+  required,
+  typeMeta,
+} from '../../schema/schema.ts';
+
+export const serviceAccount = message('io.k8s.api.core.v1.ServiceAccount', '-', {
+  ...typeMeta,
+  metadata: required([1, objectMeta], 'Name, labels and other standard metadata.'),
+  secrets: optional([2, listMap(objectReference, ['name'])], '-', { patchMergeKey: 'name' }),
+  imagePullSecrets: optional([3, list(localObjectReference)], '-'),
+  automountServiceAccountToken: pointer([4, bool], '-'),
+});
+export type ServiceAccount = Infer<typeof serviceAccount>;
+
+export const serviceAccounts: Kind<ServiceAccount> = {
+  group: '',
+  version: 'v1',
+  kind: 'ServiceAccount',
+  plural: 'serviceaccounts',
+  singular: 'serviceaccount',
+  shortNames: ['sa'],
+  categories: [],
+  isNamespaced: true,
+  subresources: [],
+  schema: serviceAccount,
+};

@@ -1,0 +1,39 @@
+import { deployments } from './apps/v1/deployment.ts';
+import { replicaSets } from './apps/v1/replica-set.ts';
+import { leases } from './coordination/v1/lease.ts';
+import { configMaps } from './core/v1/config-map.ts';
+import { endpoints } from './core/v1/endpoints.ts';
+import { events } from './core/v1/event.ts';
+import { namespaces } from './core/v1/namespace.ts';
+import { nodes } from './core/v1/node.ts';
+import { pods } from './core/v1/pod.ts';
+import { secrets } from './core/v1/secret.ts';
+import { serviceAccounts } from './core/v1/service-account.ts';
+import { services } from './core/v1/service.ts';
+import { endpointSlices } from './discovery/v1/endpoint-slice.ts';
+import type { Kind } from './kind.ts';
+
+/** Every kind the API server stores, in the order discovery lists them. */
+export const allKinds: readonly Kind[] = [
+  configMaps,
+  endpoints,
+  events,
+  namespaces,
+  nodes,
+  pods,
+  secrets,
+  serviceAccounts,
+  services,
+  deployments,
+  replicaSets,
+  leases,
+  endpointSlices,
+];
+
+/** The kind with this apiVersion ('v1', 'apps/v1') and kind name, if it is known. */
+export function kindOf(apiVersion: string, kind: string): Kind | undefined {
+  const slash = apiVersion.indexOf('/');
+  const group = slash < 0 ? '' : apiVersion.slice(0, slash);
+  const version = apiVersion.slice(slash + 1);
+  return allKinds.find((k) => k.kind === kind && k.group === group && k.version === version);
+}
