@@ -1,0 +1,65 @@
+import { Command, CommanderError } from 'commander';
+import { messageOf, UserError } from './up/user-error.ts';
+
+function upFlags(command: Command): Command {
+  return command
+    .option('--data-dir <folder>', 'keep the cluster in this folder across runs (default: a temporary one)')
+    .option('--write-kubeconfig <file>', 'also write the kubeconfig to this file')
+    .option('--nodes <n>', 'number of nodes (default: 3 in the sandbox, else 1)')
+    .option('--network <mode>', 'sandbox, host or none (default: sandbox)')
+    .option(
+      '--api-port <port>',
+      "the API's port on this machine's loopback (default: 6443 or the next free one)",
+    )
+    .option(
+      '--dns-port <port>',
+      "the DNS server's port on this machine's loopback (default: 10053 or the next free one)",
+    )
+    .option('--proxy-mode <mode>', 'nftables or userspace (default: nftables; userspace with --network none)')
+    .option('--log-level <level>', 'debug, info, warn or error (default: info)');
+}
+
+function program(): Command {
+  const portico = new Command('portico')
+    .description(
+      'The Kubernetes Service stack: API, endpoints, virtual IPs, names and Pods, from one command.',
+    )
+    .exitOverride()
+    .showHelpAfterError('(portico --help shows what there is)');
+  upFlags(portico.command('up').description('start a cluster and keep it running until Ctrl-C')).action(
+    async (flags: object) => (await import('./up/up.ts')).up(flags),
+  );
+  upFlags(portico.command('demo').description('start a cluster, apply examples/my-service.yaml and call it'))
+    .option('--exit', 'end after the proof')
+    .action(async (flags: object) => (await import('./demo/demo.ts')).demo(flags));
+  portico
+    .command('shell')
+    .description('run a command (default: a shell) inside the running sandbox, on a node or in a Pod')
+    .option('--data-dir <folder>', 'the data directory of the cluster')
+    .option('--node <name>', 'the node whose network to enter (default: the first)')
+    .option('--pod <pod>', 'the Pod to enter: NAME or NAMESPACE/NAME')
+    .argument('[command...]', 'what to run, after --')
+    .action(async (command: string[], flags: object) =>
+      (await import('./shell/shell.ts')).shell(command, flags),
+    );
+  portico
+    .command('version')
+    .description('print the version')
+    .action(async () => (await import('./version.ts')).printVersion());
+  return portico;
+}
+
+/** The exit code of the command line; errors for people go to standard error as one sentence. */
+async function main(argv: readonly string[]): Promise<number> {
+  try {
+    await program().parseAsync(argv);
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (!(error instanceof UserError)) throw error;
+    process.stderr.write(`portico: ${messageOf(error)}\n`);
+    return error.exitCode;
+  }
+}
+
+process.exitCode = await main(process.argv);
