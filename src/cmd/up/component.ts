@@ -6,6 +6,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { FromComponent, ToComponent } from './messages.ts';
 import type { Argv } from './sandbox.ts';
 import { descriptorOf } from './host-ports.ts';
+import { createReadiness } from './readiness.ts';
 import { messageOf, UserError } from './user-error.ts';
 
 export interface ComponentOptions {
@@ -34,6 +35,7 @@ export interface Component {
 /** Times a component may end during its start before the start is given up. */
 const START_ATTEMPTS = 3;
 const STOP_GRACE_MS = 3000;
+const LONG_LIFE_MS = 10_000;
 
 /** The end of a log, for people. */
 export function lastLines(file: string, n: number): string {
@@ -44,50 +46,53 @@ export function lastLines(file: string, n: number): string {
   }
 }
 
+function launchProcess(options: ComponentOptions, listener: Server | undefined): ChildProcess {
+  const log = openSync(options.logFile, 'a', 0o600);
+  const [command, ...args] = options.argv;
+  const inherited = listener === undefined ? 'ignore' : descriptorOf(listener);
+  const child = spawn(command, args, { stdio: ['ignore', log, log, 'ipc', inherited], detached: true });
+  closeSync(log);
+  // The child has its own copy; a connection accepted here would never be served.
+  listener?.close();
+  return child;
+}
+
+const isRunning = (child: ChildProcess | undefined): child is ChildProcess =>
+  child !== undefined && child.exitCode === null && child.signalCode === null;
+
 /**
  * Keeps one program running: it is restarted whenever it ends, at once after a long life, with a growing pause after
  * short ones (50 ms doubling to 5 s).
  */
 export function runComponent(options: ComponentOptions): Component {
-  const waiting = new Map<string, PromiseWithResolvers<void>>();
-  const waiter = (what: string): PromiseWithResolvers<void> => {
-    const known = waiting.get(what) ?? Promise.withResolvers<void>();
-    known.promise.catch(() => undefined);
-    waiting.set(what, known);
-    return known;
-  };
+  const { name, clock, logFile } = options;
+  const readiness = createReadiness();
   let child: ChildProcess | undefined;
   let isStopping = false;
   let wasReady = false;
   let shortLives = 0;
   let gone = Promise.withResolvers<void>();
 
-  const giveUp = (reason: string): void => {
+  const giveUp = (message: string): void => {
     isStopping = true;
-    const error = new UserError(
-      `${options.name} ${reason}; the end of its log (${options.logFile}):\n${lastLines(options.logFile, 12)}`,
-    );
-    for (const w of waiting.values()) w.reject(error);
-    waiter('failed').reject(error);
+    readiness.fail(new UserError(message));
   };
-  const onExit = (code: number | null, signal: string | null, bornAt: number): void => {
+  const withLog = (reason: string): string =>
+    `${name} ${reason}; the end of its log (${logFile}):\n${lastLines(logFile, 12)}`;
+  const onExit = (how: string, livedMs: number): void => {
     gone.resolve();
     if (isStopping) return;
-    const how = signal === null ? `ended with code ${code}` : `was ended by ${signal}`;
-    shortLives = options.clock.now() - bornAt > 10_000 ? 0 : shortLives + 1;
-    if (!wasReady && shortLives >= START_ATTEMPTS) return giveUp(`${how} ${shortLives} times while starting`);
-    options.onRestart(options.name, how);
-    options.clock.after(shortLives === 1 ? 0 : Math.min(5000, 50 * 2 ** shortLives), launch);
+    shortLives = livedMs > LONG_LIFE_MS ? 0 : shortLives + 1;
+    if (!wasReady && shortLives >= START_ATTEMPTS)
+      return giveUp(withLog(`${how} ${shortLives} times while starting`));
+    options.onRestart(name, how);
+    clock.after(shortLives <= 1 ? 0 : Math.min(5000, 50 * 2 ** shortLives), launch);
   };
   const onMessage = (message: FromComponent): void => {
-    if (message.type === 'fatal') {
-      isStopping = true;
-      const error = new UserError(message.message);
-      for (const w of waiting.values()) w.reject(error);
-      waiter('failed').reject(error);
-    } else if (message.type === 'ready') {
+    if (message.type === 'fatal') giveUp(message.message);
+    if (message.type === 'ready') {
       wasReady = true;
-      waiter(message.what).resolve();
+      readiness.report(message.what);
     }
     options.onMessage(message, component);
   };
@@ -95,37 +100,30 @@ export function runComponent(options: ComponentOptions): Component {
     const listener = await options.openListener?.();
     if (isStopping) return void listener?.close();
     gone = Promise.withResolvers();
-    const log = openSync(options.logFile, 'a', 0o600);
-    const [command, ...args] = options.argv;
-    const bornAt = options.clock.now();
-    const inherited = listener === undefined ? 'ignore' : descriptorOf(listener);
-    child = spawn(command, args, { stdio: ['ignore', log, log, 'ipc', inherited], detached: true });
-    closeSync(log);
-    // The child has its own copy; a connection accepted here would never be served.
-    listener?.close();
+    const bornAt = clock.now();
+    child = launchProcess(options, listener);
     child.on('message', onMessage);
-    child.once('error', (error) => giveUp(`cannot be started: ${error.message}`));
-    child.once('exit', (code, signal) => onExit(code, signal, bornAt));
-    queueMicrotask(() => options.onSpawn(component));
+    child.once('error', (error) => giveUp(withLog(`cannot be started: ${error.message}`)));
+    child.once('exit', (code, signal) =>
+      onExit(signal === null ? `ended with code ${code}` : `was ended by ${signal}`, clock.now() - bornAt),
+    );
+    options.onSpawn(component);
   };
-  const component: Component = {
-    name: options.name,
-    ready: (what) => Promise.race([waiter(what).promise, waiter('failed').promise]),
-    send: (message, handle) =>
-      new Promise((resolve) => {
-        if (child?.connected !== true) return resolve();
-        child.send(message, handle, () => resolve());
-      }),
-    stop: async () => {
-      isStopping = true;
-      if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-      void component.send({ type: 'stop' });
-      const cancel = options.clock.after(STOP_GRACE_MS, () => void child?.kill('SIGKILL'));
-      await gone.promise;
-      cancel();
-    },
+  const launch = (): void => void start().catch((error: unknown) => giveUp(withLog(messageOf(error))));
+  const send: Component['send'] = (message, handle) =>
+    new Promise((resolve) => {
+      if (child?.connected !== true) return resolve();
+      child.send(message, handle, () => resolve());
+    });
+  const stop = async (): Promise<void> => {
+    isStopping = true;
+    if (!isRunning(child)) return;
+    void send({ type: 'stop' });
+    const cancel = clock.after(STOP_GRACE_MS, () => void child?.kill('SIGKILL'));
+    await gone.promise;
+    cancel();
   };
-  const launch = (): void => void start().catch((error: unknown) => giveUp(messageOf(error)));
+  const component: Component = { name, ready: (what) => readiness.wait(what), send, stop };
   launch();
   return component;
 }

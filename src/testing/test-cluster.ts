@@ -1,0 +1,151 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const PORTICO = join(import.meta.dirname, '..', '..', 'bin', 'portico');
+
+/** What a program printed and how it ended. `code` is null when a signal ended it. */
+export interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly input?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly timeoutMs?: number;
+}
+
+/** Runs a program to its end; killed after `timeoutMs` (default 30 s). It never rejects for a non-zero exit. */
+export function runProgram(argv: readonly [string, ...string[]], options: RunOptions = {}): Promise<Outcome> {
+  const [command, ...args] = argv;
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { env: { ...process.env, ...options.env } });
+    const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 30_000);
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    child.once('error', reject);
+    child.once('close', (code) => {
+      clearTimeout(timer);
+      resolve({ code, stdout, stderr });
+    });
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(options.input ?? '');
+  });
+}
+
+/** A port of the loopback that nothing listens on now. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
+
+/** A whole cluster, started by the command that users type. */
+export interface TestCluster {
+  readonly root: string;
+  readonly kubeconfig: string;
+  readonly apiPort: number;
+  readonly dnsPort: number;
+  /** The supervisor's process id. */
+  readonly pid: number;
+  /** Runs the real kubectl; `input` is its standard input. */
+  kubectl(args: readonly string[], input?: string): Promise<Outcome>;
+  /** Runs a command on a node (default node-1) or, with `pod`, in a Pod's namespaces. */
+  shell(argv: readonly string[], where?: { readonly node?: string; readonly pod?: string }): Promise<Outcome>;
+  /** Ctrl-C, and the end of the process. */
+  stop(): Promise<Outcome>;
+}
+
+export interface TestClusterOptions {
+  /** More flags of `portico up`. */
+  readonly flags?: readonly string[];
+  /** Default: a temporary folder, removed by `stop`. A given one is kept. */
+  readonly dataDir?: string;
+  /** Default: free ones. */
+  readonly apiPort?: number;
+  readonly dnsPort?: number;
+}
+
+/** Starts `portico up` and resolves when it printed the kubeconfig's path; rejects with what it said when it ends. */
+export async function startTestCluster(options: TestClusterOptions = {}): Promise<TestCluster> {
+  const root = options.dataDir ?? mkdtempSync(join(tmpdir(), 'portico-test-'));
+  const apiPort = options.apiPort ?? (await freePort());
+  const dnsPort = options.dnsPort ?? (await freePort());
+  const ports = ['--api-port', String(apiPort), '--dns-port', String(dnsPort)];
+  const child = spawn(PORTICO, ['up', '--data-dir', root, ...ports, ...(options.flags ?? [])], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const ended = outcomeOf(child);
+  const started = new Promise<string>((resolve) => {
+    child.stdout?.once('data', (chunk: Buffer) => resolve(chunk.toString().trim()));
+  });
+  const kubeconfig = await Promise.race([started, ended.then((o) => Promise.reject(failure(o, root)))]);
+  const env = { KUBECONFIG: kubeconfig };
+  return {
+    root,
+    kubeconfig,
+    apiPort,
+    dnsPort,
+    pid: child.pid ?? 0,
+    kubectl: (args, input) =>
+      runProgram(['kubectl', ...args], { env, ...(input === undefined ? {} : { input }) }),
+    shell: (argv, where = {}) => {
+      const node = where.node === undefined ? [] : ['--node', where.node];
+      const pod = where.pod === undefined ? [] : ['--pod', where.pod];
+      return runProgram([PORTICO, 'shell', '--data-dir', root, ...node, ...pod, '--', ...argv]);
+    },
+    stop: async () => {
+      child.kill('SIGINT');
+      const outcome = await ended;
+      if (options.dataDir === undefined) rmSync(root, { recursive: true, force: true });
+      return outcome;
+    },
+  };
+}
+
+function outcomeOf(child: ChildProcess): Promise<Outcome> {
+  let stdout = '';
+  let stderr = '';
+  child.stdout?.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+  child.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ code, stdout, stderr }));
+  });
+}
+
+function failure(outcome: Outcome, root: string): Error {
+  let log = '';
+  try {
+    log = readFileSync(join(root, 'logs', 'control-plane.log'), 'utf8').slice(-2000);
+  } catch {
+    log = '(no log)';
+  }
+  return new Error(`portico up ended with code ${outcome.code}:\n${outcome.stderr}\n${log}`);
+}
+
+/** Asks `probe` every 20 ms until it gives something other than undefined; rejects naming `what` after `timeoutMs`. */
+export async function eventually<T>(
+  what: string,
+  probe: () => Promise<T | undefined>,
+  timeoutMs = 20_000,
+): Promise<T> {
+  const end = Date.now() + timeoutMs;
+  for (;;) {
+    const found = await probe();
+    if (found !== undefined) return found;
+    if (Date.now() > end) throw new Error(`gave up waiting for ${what} after ${timeoutMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
