@@ -180,7 +180,7 @@ export const atomic = <M extends MessageType>(inner: M): M => ({ ...inner, isAto
 
 /** The same message where no field is certain to be present, such as the metadata of a Pod template. */
 export const partial = <T>(inner: MessageType & Typed<T>): MessageType & Typed<Partial<T>> =>
-  inner as MessageType & Typed<Partial<T>>;
+  inner;
 
 /** `apiVersion` and `kind`, the first two fields of each kind. */
 export const typeMeta = {
