@@ -179,8 +179,7 @@ export function message<const F extends Fields>(
 export const atomic = <M extends MessageType>(inner: M): M => ({ ...inner, isAtomic: true });
 
 /** The same message where no field is certain to be present, such as the metadata of a Pod template. */
-export const partial = <T>(inner: MessageType & Typed<T>): MessageType & Typed<Partial<T>> =>
-  inner;
+export const partial = <T>(inner: MessageType & Typed<T>): MessageType & Typed<Partial<T>> => inner;
 
 /** `apiVersion` and `kind`, the first two fields of each kind. */
 export const typeMeta = {
