@@ -1,0 +1,41 @@
+import type { Frontend, Protocol } from '../../state/model.ts';
+
+export interface LocalAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** The frontends of one Service port that share their endpoints. */
+export interface PortalSpec {
+  readonly id: string;
+  readonly protocol: Protocol;
+  readonly frontends: readonly Frontend[];
+  readonly hasEndpoints: boolean;
+  readonly whenEmpty: 'reject' | 'drop';
+}
+
+/** Somewhere to listen: the addresses are tried in order until one is free and allowed. Port 0 = any free one. */
+export interface ListenPlace {
+  /** Stays the same as long as the listener may stay. */
+  readonly name: string;
+  readonly candidates: readonly LocalAddress[];
+}
+
+/** A portal with the addresses it listens on; none while it has no endpoints. */
+export interface OpenPortal extends PortalSpec {
+  readonly addresses: readonly LocalAddress[];
+}
+
+/** How packets for a virtual IP find the process. */
+export interface Capture {
+  /** Where a portal must listen; pure. Empty = nowhere. */
+  places(portal: PortalSpec): readonly ListenPlace[];
+  /**
+   * Resolves when packets for every portal's frontends reach its listeners, and those of portals without endpoints are
+   * refused or dropped. `changed` holds the ids of portals that may differ from the last call, gone ones included;
+   * undefined = look at everything.
+   */
+  apply(portals: ReadonlyMap<string, OpenPortal>, changed: ReadonlySet<string> | undefined): Promise<void>;
+  /** Undoes everything, also of an earlier process. */
+  cleanup(): Promise<void>;
+}

@@ -1,0 +1,85 @@
+import type { Logger } from '../../../base/logger.ts';
+import type { ProxyEndpoint } from '../../state/model.ts';
+import type { Balancer } from './balancer.ts';
+import type { Capture, ListenPlace, LocalAddress, OpenPortal, PortalSpec } from './capture.ts';
+import type { Listener } from './tcp-listener.ts';
+
+export interface PortalTarget extends PortalSpec {
+  readonly endpoints: readonly ProxyEndpoint[];
+  readonly affinitySeconds: number;
+}
+
+/** The listeners of one PortalSpec and the balancer they share. */
+export interface Portal {
+  /**
+   * Makes the listeners what the target asks for; one that may stay is not touched. Resolves when all listen. A place
+   * where nothing can listen is logged and left out, and tried again with the next update.
+   */
+  update(target: PortalTarget): Promise<OpenPortal>;
+  close(): void;
+}
+
+export interface PortalOptions {
+  readonly capture: Capture;
+  readonly balancer: Balancer;
+  /** Rejects with Node's error when it cannot listen there. */
+  readonly open: (address: LocalAddress) => Promise<Listener>;
+  readonly logger: Logger;
+}
+
+const MAY_TRY_NEXT = new Set(['EACCES', 'EADDRINUSE', 'EADDRNOTAVAIL']);
+
+export function createPortal({ capture, balancer, open, logger }: PortalOptions): Portal {
+  const listeners = new Map<string, Listener>();
+  /** Where a place listened last: asked for first when it opens again, so that an address in use stays true. */
+  const lastAddresses = new Map<string, LocalAddress>();
+
+  const openAt = async (place: ListenPlace, id: string): Promise<void> => {
+    const [first, ...others] = place.candidates;
+    const last = lastAddresses.get(place.name);
+    const candidates = [first, last, ...others].filter((candidate) => candidate !== undefined);
+    let failure: unknown;
+    for (const candidate of candidates) {
+      try {
+        const listener = await open(candidate);
+        listeners.set(place.name, listener);
+        lastAddresses.set(place.name, listener.address);
+        return;
+      } catch (error) {
+        failure = error;
+        if (!MAY_TRY_NEXT.has(codeOf(error))) break;
+      }
+    }
+    logger.warn('cannot listen for a Service port', { service: id, place: place.name, err: failure });
+  };
+
+  return {
+    update: async (target) => {
+      balancer.set(target.endpoints, target.affinitySeconds);
+      const places = new Map(capture.places(target).map((place) => [place.name, place]));
+      for (const [name, listener] of listeners) {
+        if (places.has(name)) listener.refresh();
+        else {
+          listener.close();
+          listeners.delete(name);
+        }
+      }
+      const missing = [...places.values()].filter((place) => !listeners.has(place.name));
+      await Promise.all(missing.map((place) => openAt(place, target.id)));
+      const addresses = [...places.keys()].map((name) => listeners.get(name)?.address);
+      return { ...specOf(target), addresses: addresses.filter((address) => address !== undefined) };
+    },
+    close: () => {
+      for (const listener of listeners.values()) listener.close();
+      listeners.clear();
+    },
+  };
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}
+
+function specOf({ id, protocol, frontends, hasEndpoints, whenEmpty }: PortalTarget): PortalSpec {
+  return { id, protocol, frontends, hasEndpoints, whenEmpty };
+}

@@ -1,0 +1,218 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import { afterEach, describe, it } from 'node:test';
+import { fakeClock } from '../../../base/clock.ts';
+import {
+  ID,
+  ask,
+  askTimes,
+  backend,
+  cleanUp,
+  deadPort,
+  named,
+  servicePort,
+  setup,
+  whenDone,
+  silentPort,
+} from './fixtures.ts';
+
+afterEach(cleanUp);
+
+describe('TCP through the userspace proxy', () => {
+  it('goes round the endpoints', async () => {
+    const { set, ip } = setup();
+    await set([servicePort(ip, [await named('a'), await named('b'), await named('c')])]);
+    assert.equal(await askTimes(6, ip), 'a b c a b c');
+  });
+
+  it('tries another endpoint when one refuses, each once', async () => {
+    const { set, ip } = setup();
+    const [dead, b] = [await deadPort(), await named('b')];
+    await set([servicePort(ip, [dead, b])]);
+    assert.equal(await askTimes(4, ip), 'b b b b');
+    await set([servicePort(ip, [dead])]);
+    assert.equal(await ask(ip, 8080), 'ECONNRESET');
+  });
+
+  it('gives up on an endpoint that does not answer and takes the next', async () => {
+    const clock = fakeClock();
+    const { set, ip } = setup({ clock });
+    const port = await silentPort();
+    const b = await named('b');
+    await set([servicePort(ip, [port, b])]);
+    const answer = ask(ip, 8080);
+    const early = await Promise.race([answer, new Promise((resolve) => setTimeout(resolve, 100, 'waiting'))]);
+    assert.equal(early, 'waiting');
+    await clock.advance(300);
+    assert.equal(await answer, 'b');
+  });
+
+  it('refuses at once without endpoints, and serves again when one comes', async () => {
+    const { set, ip, mode } = setup();
+    await set([servicePort(ip, [])]);
+    assert.equal(await ask(ip, 8080), 'ECONNREFUSED');
+    assert.equal(mode.localAddress(ID), undefined);
+    await set([servicePort(ip, [await named('a')])], [ID]);
+    assert.equal(await ask(ip, 8080), 'a');
+    await set([servicePort(ip, [])], [ID]);
+    assert.equal(await ask(ip, 8080), 'ECONNREFUSED');
+  });
+
+  it('keeps a client on one endpoint until its time is over', async () => {
+    const clock = fakeClock();
+    const { set, ip } = setup({ clock });
+    const ports = [await named('a'), await named('b')];
+    await set([servicePort(ip, ports, { affinitySeconds: 10 })]);
+    assert.equal(await askTimes(3, ip), 'a a a');
+    await clock.advance(9_000);
+    assert.equal(await ask(ip, 8080), 'a');
+    await clock.advance(10_000);
+    assert.equal(await ask(ip, 8080), 'b');
+    await set([servicePort(ip, ports.slice(0, 1), { affinitySeconds: 10 })], [ID]);
+    assert.equal(await ask(ip, 8080), 'a');
+  });
+
+  it('passes the end of each direction on by itself', async () => {
+    const { set, ip } = setup();
+    const port = await backend((socket) => {
+      let n = 0;
+      socket.on('data', (data) => (n += data.length));
+      socket.on('end', () => socket.end(`got ${n}`));
+    });
+    await set([servicePort(ip, [port])]);
+    const client = connect({ host: ip, port: 8080, allowHalfOpen: true });
+    client.setEncoding('utf8');
+    client.write('x'.repeat(300_000));
+    client.end('the end');
+    let text = '';
+    for await (const chunk of client) text += String(chunk);
+    assert.equal(text, 'got 300007');
+  });
+
+  it('passes a reset on, from either side', async () => {
+    const { set, ip } = setup();
+    const closed = Promise.withResolvers<string>();
+    const port = await backend((socket) => {
+      socket.once('data', (data) => {
+        if (String(data) === 'reset') socket.resetAndDestroy();
+        else socket.on('error', (error) => closed.resolve('code' in error ? String(error.code) : ''));
+      });
+    });
+    await set([servicePort(ip, [port])]);
+    const client = connect({ host: ip, port: 8080 });
+    client.write('reset');
+    const [error] = (await once(client, 'error')) as [NodeJS.ErrnoException];
+    assert.equal(error.code, 'ECONNRESET');
+    const other = connect({ host: ip, port: 8080 });
+    other.write('wait', () => setTimeout(() => other.resetAndDestroy(), 50));
+    assert.equal(await closed.promise, 'ECONNRESET');
+  });
+
+  it('does not read faster than the other side takes', async () => {
+    const { set, ip } = setup();
+    const port = await backend((socket) => socket.pause());
+    await set([servicePort(ip, [port])]);
+    const client = connect({ host: ip, port: 8080 });
+    whenDone(() => client.destroy());
+    const nBytes = 64 * 1024 * 1024;
+    client.write(Buffer.alloc(nBytes));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    assert.ok(
+      client.bytesWritten === nBytes && client.writableLength > 0,
+      'the client still holds most of it',
+    );
+  });
+
+  it('keeps established connections when their endpoint, their port or their Service goes', async () => {
+    const { set, ip } = setup();
+    const echo = await backend((socket) => socket.pipe(socket));
+    const b = await named('b');
+    await set([servicePort(ip, [echo])]);
+    const client = connect({ host: ip, port: 8080 });
+    client.setEncoding('utf8');
+    whenDone(() => client.destroy());
+    const say = async (word: string): Promise<string> => {
+      client.write(word);
+      const [answer] = (await once(client, 'data')) as [string];
+      return answer;
+    };
+    assert.equal(await say('one'), 'one');
+    await set([servicePort(ip, [b])], [ID]);
+    assert.equal(await say('two'), 'two');
+    assert.equal(await ask(ip, 8080), 'b');
+    await set([servicePort(ip, [b], { port: 8081 })], [ID]);
+    assert.equal(await say('three'), 'three');
+    assert.equal(await ask(ip, 8081), 'b');
+    assert.equal(await ask(ip, 8080), 'ECONNREFUSED');
+    await set([], [ID]);
+    assert.equal(await say('four'), 'four');
+    assert.equal(await ask(ip, 8081), 'ECONNREFUSED');
+    await set([servicePort(ip, [b])], [ID]);
+    assert.equal(await ask(ip, 8080), 'b');
+  });
+
+  it('a full sync finds what went without being told', async () => {
+    const { set, ip } = setup();
+    await set([servicePort(ip, [await named('a')])]);
+    await set([]);
+    assert.equal(await ask(ip, 8080), 'ECONNREFUSED');
+  });
+});
+
+describe('where it listens', () => {
+  it('on a free port of the address when the port is taken, and there again later', async () => {
+    const { set, ip, mode } = setup();
+    const blocker = createServer();
+    blocker.listen(8080, ip);
+    await once(blocker, 'listening');
+    whenDone(() => blocker.close());
+    const a = await named('a');
+    await set([servicePort(ip, [a])]);
+    const address = mode.localAddress(ID);
+    assert.ok(address?.host === ip && address.port !== 8080);
+    assert.equal(await ask(ip, address.port), 'a');
+    await set([servicePort(ip, [])], [ID]);
+    assert.equal(await ask(ip, address.port), 'ECONNREFUSED');
+    await set([servicePort(ip, [a])], [ID]);
+    assert.deepEqual(mode.localAddress(ID), address);
+  });
+
+  it('on localhost for an address the machine does not have', async () => {
+    const { set, mode } = setup();
+    await set([servicePort('192.0.2.77', [await named('a')])]);
+    const address = mode.localAddress(ID);
+    assert.equal(address?.host, '127.0.0.1');
+    assert.equal(await ask('127.0.0.1', address?.port ?? 0), 'a');
+  });
+
+  it('on localhost for a node port; one that is taken is left out and said so', async () => {
+    const { set, ip, lines } = setup();
+    const taken = await named('taken');
+    const free = await deadPort();
+    const a = await named('a');
+    await set([servicePort(ip, [a], { nodePort: free })]);
+    assert.equal(await ask('127.0.0.1', free), 'a');
+    assert.equal(lines.length, 0);
+    await set([servicePort(ip, [a], { nodePort: taken })]);
+    assert.equal(await ask('127.0.0.1', taken), 'taken');
+    assert.equal(await ask(ip, 8080), 'a');
+    assert.deepEqual(
+      lines.map((line) => line.message),
+      ['cannot listen for a Service port'],
+    );
+  });
+
+  it('nowhere for SCTP, with a warning', async () => {
+    const { set, ip, mode } = setup();
+    await set([servicePort(ip, [9], { protocol: 'SCTP' })]);
+    assert.equal(mode.localAddress('default/web:http/SCTP'), undefined);
+  });
+
+  it('nowhere after cleanup', async () => {
+    const { set, ip, mode } = setup();
+    await set([servicePort(ip, [await named('a')])]);
+    await mode.cleanup();
+    assert.equal(await ask(ip, 8080), 'ECONNREFUSED');
+  });
+});
