@@ -31,9 +31,9 @@ mount({ target: root, type: 'tmpfs' });
 after(() => unmount(root));
 /** What a server in the namespace says it was reached by, over a connection from here. */
 async function answerFrom(netnsPath: string, host: string): Promise<string> {
-  const server = createServer((socket) => socket.end(socket.localAddress));
+  const server = createServer((socket) => socket.end(socket.localAddress ?? ''));
   withNetns(netnsPath, () => server.listen(9000));
-  const client = connect({ host, port: 9000, timeout: 2000 });
+  const client = connect(9000, host);
   let text = '';
   for await (const chunk of client) text += String(chunk);
   server.close();
