@@ -1,4 +1,4 @@
-import { type Document, isMap, isScalar, isSeq, parseAllDocuments } from 'yaml';
+import { type Document, type Tags, isMap, isScalar, isSeq, parseAllDocuments } from 'yaml';
 import type { JsonValue } from '../../base/json.ts';
 import { badRequest } from '../errors/api-error.ts';
 import type { StrictJson } from './strict-json.ts';
@@ -24,12 +24,20 @@ function toValue(document: Document.Parsed): StrictJson {
   return { value: (document.toJS() ?? null) as JsonValue, duplicates };
 }
 
+/** YAML 1.1 without dates and base-60 numbers: kubectl's parser keeps 2001-01-01 and 22:22 as text. */
+const withoutTimes = (tags: Tags): Tags =>
+  tags.filter(
+    (tag) =>
+      typeof tag === 'string' || (!('format' in tag && tag.format === 'TIME') && tag.tag !== timestampTag),
+  );
+const timestampTag = 'tag:yaml.org,2002:timestamp';
+
 /**
  * Parses YAML text of one or more documents, empty ones left out, and reports fields that occur twice.
  * Import this module only where YAML arrives: the parser takes a while to load. Throws ApiError BadRequest.
  */
 export const strictYamlParseAll = (text: string): StrictJson[] =>
-  [...parseAllDocuments(text, { uniqueKeys: false, version: '1.1' })]
+  [...parseAllDocuments(text, { uniqueKeys: false, version: '1.1', customTags: withoutTimes })]
     .map((document) => toValue(document as Document.Parsed))
     .filter(({ value }) => value !== null);
 

@@ -2,7 +2,6 @@ import { podTemplateSpec } from '../../core/v1/pod-template.ts';
 import type { Kind } from '../../kind.ts';
 import { labelSelector } from '../../meta/v1/label-selector.ts';
 import { objectMeta } from '../../meta/v1/object-meta.ts';
-import { labelsFromTemplate } from './template-labels.ts';
 import {
   type DefaultRule,
   type Infer,
@@ -89,5 +88,4 @@ export const deployments: Kind<Deployment> = {
   isNamespaced: true,
   subresources: ['status', 'scale'],
   schema: deployment,
-  defaultRules: [labelsFromTemplate],
 };

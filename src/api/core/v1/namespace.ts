@@ -1,5 +1,6 @@
 import type { Kind } from '../../kind.ts';
 import { objectMeta } from '../../meta/v1/object-meta.ts';
+import { nameAsLabel } from './namespace-defaults.ts';
 import {
   type Infer,
   list,
@@ -51,4 +52,5 @@ export const namespaces: Kind<Namespace> = {
   isNamespaced: false,
   subresources: ['status'],
   schema: namespace,
+  defaultRules: [nameAsLabel],
 };

@@ -1,6 +1,7 @@
 import type { Kind } from '../../kind.ts';
 import { objectMeta } from '../../meta/v1/object-meta.ts';
 import {
+  type DefaultRule,
   type Infer,
   bool,
   int32,
@@ -18,6 +19,9 @@ import {
   time,
   typeMeta,
 } from '../../schema/schema.ts';
+
+/** A node offers all it has unless it says otherwise. */
+const sameAsCapacity: DefaultRule = ({ capacity }) => capacity;
 
 export const taint = message('io.k8s.api.core.v1.Taint', '-', {
   key: required([1, string], '-'),
@@ -137,7 +141,7 @@ export type NodeFeatures = Infer<typeof nodeFeatures>;
 
 export const nodeStatus = message('io.k8s.api.core.v1.NodeStatus', '-', {
   capacity: optional([1, map(quantity)], '-'),
-  allocatable: optional([2, map(quantity)], '-'),
+  allocatable: optional([2, map(quantity)], '-', { default: sameAsCapacity }),
   phase: optional([3, string], '-'),
   conditions: optional([4, listMap(nodeCondition, ['type'])], '-', { patchMergeKey: 'type' }),
   addresses: optional([5, listMap(nodeAddress, ['type'])], '-', { patchMergeKey: 'type' }),

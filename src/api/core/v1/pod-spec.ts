@@ -4,6 +4,7 @@ import { localObjectReference } from './references.ts';
 import { podResourceClaim, resourceRequirements } from './resources.ts';
 import { podSecurityContext } from './security-context.ts';
 import { volume } from './volume.ts';
+import { oldServiceAccountName, serviceAccountOfOldName } from './pod-spec-defaults.ts';
 import {
   type Infer,
   atomicMap,
@@ -71,8 +72,8 @@ export const podSpec = message('io.k8s.api.core.v1.PodSpec', '-', {
     values: ['ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'None'],
   }),
   nodeSelector: optional([7, atomicMap(string)], '-'),
-  serviceAccountName: optional([8, string], '-'),
-  serviceAccount: optional([9, string], '-'),
+  serviceAccountName: optional([8, string], '-', { default: serviceAccountOfOldName }),
+  serviceAccount: optional([9, string], '-', { default: oldServiceAccountName }),
   automountServiceAccountToken: pointer([21, bool], '-'),
   nodeName: optional([10, string], '-'),
   hostNetwork: optional([11, bool], '-'),

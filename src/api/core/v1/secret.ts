@@ -1,5 +1,6 @@
 import type { Kind } from '../../kind.ts';
 import { objectMeta } from '../../meta/v1/object-meta.ts';
+import { foldStringData } from './secret-defaults.ts';
 import {
   type Infer,
   bool,
@@ -34,4 +35,5 @@ export const secrets: Kind<Secret> = {
   isNamespaced: true,
   subresources: [],
   schema: secret,
+  defaultRules: [foldStringData],
 };

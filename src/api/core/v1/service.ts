@@ -2,7 +2,14 @@ import type { Kind } from '../../kind.ts';
 import { condition } from '../../meta/v1/condition.ts';
 import { objectMeta } from '../../meta/v1/object-meta.ts';
 import {
-  type DefaultRule,
+  affinityConfig,
+  externalPolicy,
+  internalPolicy,
+  ipModeOf,
+  nodePortsAllocated,
+  portItself,
+} from './service-defaults.ts';
+import {
   type Infer,
   atomicMap,
   bool,
@@ -17,29 +24,6 @@ import {
   string,
   typeMeta,
 } from '../../schema/schema.ts';
-
-/** An unset targetPort is the Service's own port. */
-const portItself: DefaultRule = (port) => port.port;
-
-/** Traffic from outside arrives at node ports, load balancer addresses and external IPs. */
-const externalPolicy: DefaultRule = (spec) => {
-  const isExternal = spec.type === 'NodePort' || spec.type === 'LoadBalancer';
-  const hasExternalIPs = Array.isArray(spec.externalIPs) && spec.externalIPs.length > 0;
-  return isExternal || (spec.type === 'ClusterIP' && hasExternalIPs) ? 'Cluster' : undefined;
-};
-
-/** Every Service with a virtual IP has a policy for traffic from inside. */
-const internalPolicy: DefaultRule = (spec) => (spec.type === 'ExternalName' ? undefined : 'Cluster');
-
-const nodePortsAllocated: DefaultRule = (spec) => (spec.type === 'LoadBalancer' ? true : undefined);
-
-/** Affinity lasts three hours by default; a config without ClientIP affinity is dropped, as upstream does. */
-const affinityConfig: DefaultRule = (spec) =>
-  spec.sessionAffinity === 'ClientIP' ? { clientIP: { timeoutSeconds: 10800 } } : undefined;
-
-/** An address (not a host name) of a load balancer is a virtual IP unless the provider says otherwise. */
-const ipModeOf: DefaultRule = (ingress) =>
-  typeof ingress.ip === 'string' && ingress.ip !== '' ? 'VIP' : undefined;
 
 export const servicePort = message('io.k8s.api.core.v1.ServicePort', '-', {
   name: optional([1, string], '-'),
@@ -81,7 +65,7 @@ export const serviceSpec = message('io.k8s.api.core.v1.ServiceSpec', '-', {
   }),
   healthCheckNodePort: optional([12, int32], '-'),
   publishNotReadyAddresses: optional([13, bool], '-'),
-  sessionAffinityConfig: optional([14, sessionAffinityConfig], '-', { default: affinityConfig }),
+  sessionAffinityConfig: optional([14, sessionAffinityConfig], '-'),
   ipFamilies: optional([19, list(string)], '-'),
   ipFamilyPolicy: pointer([17, string], '-', {
     values: ['SingleStack', 'PreferDualStack', 'RequireDualStack'],
@@ -143,4 +127,5 @@ export const services: Kind<Service> = {
   isNamespaced: true,
   subresources: ['status'],
   schema: service,
+  defaultRules: [affinityConfig],
 };

@@ -32,11 +32,12 @@ import {
   storageOSVolumeSource,
   vsphereVirtualDiskVolumeSource,
 } from './volume-sources-disk.ts';
+import { emptyDirWithoutSource } from './pod-spec-defaults.ts';
 import { type Infer, inline, message, optional, required, string } from '../../schema/schema.ts';
 
 export const volumeSource = message('io.k8s.api.core.v1.VolumeSource', '-', {
   hostPath: optional([1, hostPathVolumeSource], '-'),
-  emptyDir: optional([2, emptyDirVolumeSource], '-'),
+  emptyDir: optional([2, emptyDirVolumeSource], '-', { default: emptyDirWithoutSource }),
   gcePersistentDisk: optional([3, gcePersistentDiskVolumeSource], '-'),
   awsElasticBlockStore: optional([4, awsElasticBlockStoreVolumeSource], '-'),
   gitRepo: optional([5, gitRepoVolumeSource], '-'),
