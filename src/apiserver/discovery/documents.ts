@@ -1,0 +1,105 @@
+import { createHash } from 'node:crypto';
+import { apiVersionOf } from '../../api/kind.ts';
+import { parseAccept } from '../http/accept.ts';
+import type { HttpResponse, RequestHeaders } from '../http/message.ts';
+import {
+  aggregatedDiscovery,
+  apiGroup,
+  groupList,
+  groupNames,
+  groupVersionsOf,
+  legacyVersions,
+  resourceList,
+} from './discovery.ts';
+import type { Served } from './discovery.ts';
+import { versionInfo } from './version.ts';
+
+/** Answers GET on what describes the API; undefined for a path that is none of it. Pure but for its cache. */
+export type Documents = (path: string, headers: RequestHeaders) => HttpResponse | undefined;
+
+export interface DocumentsOptions {
+  readonly served: readonly Served[];
+  /** host:port of this server, for old clients. */
+  readonly address: string;
+}
+
+/** A document as it is sent. */
+interface Document {
+  readonly contentType: string;
+  readonly text: string;
+  readonly etag: string;
+}
+
+type Render = () => unknown;
+
+/** Discovery and /version. Documents are made when first asked for, and kept: resources do not change while it runs. */
+export function createDocuments({ served, address }: DocumentsOptions): Documents {
+  const core = served.filter(({ resource }) => resource.kind.group === '');
+  const named = served.filter(({ resource }) => resource.kind.group !== '');
+  const plain = plainDocuments({ core, named, address });
+  const cache = new Map<string, Document>();
+  const documentOf = (key: string, contentType: string, render: Render): Document => {
+    const known = cache.get(key);
+    if (known !== undefined) return known;
+    const made = makeDocument(contentType, render());
+    cache.set(key, made);
+    return made;
+  };
+  return (path, headers) => {
+    const render = plain.get(path);
+    if (render === undefined) return undefined;
+    const version = path === '/api' || path === '/apis' ? aggregatedVersion(headers.accept) : undefined;
+    if (version === undefined) {
+      return documentResponse(documentOf(path, 'application/json', render), headers);
+    }
+    const type = `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
+    const group = path === '/api' ? core : named;
+    const document = documentOf(`${path}?${version}`, type, () => aggregatedDiscovery(group, version));
+    return documentResponse(document, headers);
+  };
+}
+
+function plainDocuments(options: {
+  readonly core: readonly Served[];
+  readonly named: readonly Served[];
+  readonly address: string;
+}): ReadonlyMap<string, Render> {
+  const { core, named, address } = options;
+  const documents = new Map<string, Render>([
+    ['/version', () => versionInfo],
+    ['/api', () => legacyVersions(address)],
+    ['/apis', () => groupList(named)],
+  ]);
+  for (const group of groupNames(named)) documents.set(`/apis/${group}`, () => apiGroup(named, group));
+  for (const each of groupVersionsOf([...core, ...named])) {
+    const prefix = each.group === '' ? '/api' : '/apis';
+    documents.set(`${prefix}/${apiVersionOf(each)}`, () => resourceList(each));
+  }
+  return documents;
+}
+
+/** The version of aggregated discovery that the client prefers to the plain documents, if any. */
+function aggregatedVersion(accept: string | undefined): 'v2' | 'v2beta1' | undefined {
+  for (const { type, parameters } of parseAccept(accept)) {
+    if (type !== 'application/json' && type !== '*/*' && type !== 'application/*') continue;
+    const { g, v, as } = parameters;
+    if (as === undefined) return undefined;
+    if (g !== 'apidiscovery.k8s.io' || as !== 'APIGroupDiscoveryList') continue;
+    if (v === 'v2' || v === 'v2beta1') return v;
+  }
+  return undefined;
+}
+
+export function makeDocument(contentType: string, content: unknown): Document {
+  const text = JSON.stringify(content);
+  const etag = `"${createHash('sha256').update(text).digest('hex').toUpperCase()}"`;
+  return { contentType, text, etag };
+}
+
+/** 304 when the client has this version of the document. */
+export function documentResponse(document: Document, headers: RequestHeaders): HttpResponse {
+  const base = { etag: document.etag, vary: 'Accept', 'cache-control': 'public' };
+  const known = (headers['if-none-match'] ?? '').split(',').map((tag) => tag.trim().replace(/^W\//, ''));
+  if (known.includes(document.etag)) return { status: 304, headers: base, body: '' };
+  return { status: 200, headers: { ...base, 'content-type': document.contentType }, body: document.text };
+}

@@ -1,0 +1,100 @@
+import {
+  ApiError,
+  badRequest,
+  requestEntityTooLarge,
+  unsupportedMediaType,
+} from '../../api/errors/api-error.ts';
+import { strictJsonParse } from '../../api/schema/strict-json.ts';
+import type { StrictJson } from '../../api/schema/strict-json.ts';
+import type { HttpRequest } from './message.ts';
+
+/** Upstream's limit for a request body, in bytes. */
+export const BODY_LIMIT = 3 * 1024 * 1024;
+
+/** Deeper documents would exhaust the stack of whatever walks them. No Kubernetes object comes near. */
+const DEPTH_LIMIT = 400;
+
+/** The body as text, '' when there is none. Rejects with 413 beyond BODY_LIMIT and 400 for what is not UTF-8. */
+export async function readBody({ body, headers }: HttpRequest): Promise<string> {
+  if (body === undefined) return '';
+  if (typeof body === 'string') {
+    if (Buffer.byteLength(body) > BODY_LIMIT) throw requestEntityTooLarge(BODY_LIMIT);
+    return body;
+  }
+  // A declared length is refused before anything is read.
+  if (Number(headers['content-length'] ?? 0) > BODY_LIMIT) throw requestEntityTooLarge(BODY_LIMIT);
+  const chunks = body instanceof Uint8Array ? [body] : await collect(body);
+  const bytes = chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
+  if (bytes !== undefined && bytes.byteLength > BODY_LIMIT) throw requestEntityTooLarge(BODY_LIMIT);
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw badRequest('the body of the request is not valid UTF-8');
+  }
+}
+
+async function collect(body: AsyncIterable<Uint8Array>): Promise<Uint8Array[]> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of body) {
+      size += chunk.byteLength;
+      if (size > BODY_LIMIT) throw requestEntityTooLarge(BODY_LIMIT);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    if (size > BODY_LIMIT) throw error;
+    throw badRequest('the body of the request ended early');
+  }
+  return chunks;
+}
+
+/** What a media type names, without its parameters. Empty or absent is JSON, as upstream has it. */
+export function mediaTypeOf(header: string | undefined): string {
+  const type = (header ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+  return type === '' ? 'application/json' : type;
+}
+
+/** JSON or YAML, by content type. Throws 415 for another type and 400 for a malformed document. */
+export async function decodeBody(text: string, contentType: string | undefined): Promise<StrictJson> {
+  const type = mediaTypeOf(contentType);
+  if (type === 'application/json') return parseJson(text);
+  if (type === 'application/yaml') return parseYaml(text);
+  throw unsupportedMediaType(['application/json', 'application/yaml']);
+}
+
+/** JSON text and the fields it names twice. Throws 400. */
+export function parseJson(text: string): StrictJson {
+  if (isTooDeep(text))
+    throw badRequest(`the body of the request is nested deeper than ${DEPTH_LIMIT} levels`);
+  return strictJsonParse(text);
+}
+
+async function parseYaml(text: string): Promise<StrictJson> {
+  const { strictYamlParse } = await import('../../api/schema/strict-yaml.ts');
+  try {
+    const { value, duplicates } = strictYamlParse(text);
+    // YAML knows dates and other values that JSON does not; they become what JSON makes of them.
+    return { value: parseJson(JSON.stringify(value)).value, duplicates };
+  } catch (error) {
+    if (error instanceof ApiError) throw error;
+    throw badRequest(`error converting YAML to JSON: ${(error as Error).message}`, error);
+  }
+}
+
+/** Counts brackets outside of strings, without building anything. */
+function isTooDeep(text: string): boolean {
+  let depth = 0;
+  let isInString = false;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (isInString) {
+      if (code === 0x5c) i++;
+      else if (code === 0x22) isInString = false;
+    } else if (code === 0x22) isInString = true;
+    else if (code === 0x7b || code === 0x5b) {
+      if (++depth > DEPTH_LIMIT) return true;
+    } else if (code === 0x7d || code === 0x5d) depth--;
+  }
+  return false;
+}

@@ -1,0 +1,76 @@
+import { isJsonObject } from '../../base/json.ts';
+import type { JsonObject } from '../../base/json.ts';
+import { badRequest, notAcceptable } from '../../api/errors/api-error.ts';
+import type { KubeObject } from '../../api/kind.ts';
+import type { ResourceRequest } from '../request-info.ts';
+import type { RequestScope, RequestUser, Resource } from '../rest/rest.ts';
+import { negotiate } from './accept.ts';
+import { decodeBody, readBody } from './body.ts';
+import type { HttpRequest, HttpResponse } from './message.ts';
+import { includeObjectOf, wantsPretty } from './respond.ts';
+import type { Presentation } from './respond.ts';
+import { writeOptions } from './write-options.ts';
+
+/** One request for one resource, as every verb sees it. */
+export interface Call<T extends KubeObject = KubeObject> {
+  readonly resource: Resource<T>;
+  readonly info: ResourceRequest;
+  readonly request: HttpRequest;
+  readonly query: URLSearchParams;
+  readonly user: RequestUser;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** A verb: it answers or throws an ApiError. `warnings` go into the response's headers. */
+export type Handle = (call: Call, warnings: string[]) => Promise<HttpResponse>;
+
+/** How to answer; throws 406 when the client takes nothing the server has. */
+export function presentationOf({ request, query, now }: Call, isList = false): Presentation {
+  const accepted = negotiate(request.headers.accept, { isList, hasShapes: true });
+  if (accepted === undefined) throw notAcceptable(['application/json', 'application/yaml']);
+  return {
+    accepted,
+    isPretty: wantsPretty(query, request.headers),
+    includeObject: includeObjectOf(query),
+    now: now(),
+  };
+}
+
+/** The scope of a read. */
+export function readScope({ info, user, request }: Call, warnings: string[]): RequestScope {
+  const { namespace } = info;
+  const { signal } = request;
+  return {
+    namespace,
+    user,
+    warnings,
+    signal,
+    fieldValidation: 'Ignore',
+    isDryRun: false,
+    fieldManager: 'unknown',
+  };
+}
+
+/** The scope of a write; `optionsKind` names its options in a refusal, such as CreateOptions. */
+export function writeScope(call: Call, warnings: string[], optionsKind: string): RequestScope {
+  return { ...readScope(call, warnings), ...writeOptions(call.query, call.request.headers, optionsKind) };
+}
+
+/**
+ * The body as one object. Throws 400, 413 or 415; fields that occur twice are refused, told of or let pass, as the
+ * scope's field validation says.
+ */
+export async function objectBody(
+  { request, resource: { kind } }: Pick<Call, 'request' | 'resource'>,
+  { fieldValidation, warnings }: Pick<RequestScope, 'fieldValidation' | 'warnings'>,
+): Promise<JsonObject> {
+  const { value, duplicates } = await decodeBody(await readBody(request), request.headers['content-type']);
+  if (!isJsonObject(value)) throw badRequest('the body of the request is not an object');
+  if (duplicates.length > 0 && fieldValidation === 'Strict') {
+    const handled = `${kind.kind} in version ${JSON.stringify(kind.version)} cannot be handled as a ${kind.kind}`;
+    throw badRequest(`${handled}: strict decoding error: ${duplicates.join(', ')}`);
+  }
+  if (fieldValidation === 'Warn') warnings.push(...duplicates);
+  return value;
+}

@@ -1,0 +1,113 @@
+import { pageNotFound } from '../../api/errors/api-error.ts';
+import type { KubeObject } from '../../api/kind.ts';
+import type { ResourceRequest, Verb } from '../request-info.ts';
+import type { Resource } from '../rest/rest.ts';
+import { presentationOf, readScope } from './call.ts';
+import type { Call, Handle } from './call.ts';
+import { watchQuery } from './list-options.ts';
+import type { HttpResponse } from './message.ts';
+import { wrongMethod } from './refusals.ts';
+import { endingStream } from './streams.ts';
+import type { Streams } from './streams.ts';
+import { subresourcesOf } from './subresources.ts';
+import type { Subresource } from './subresources.ts';
+import { verbs } from './verbs.ts';
+import { watchText } from './watch.ts';
+
+/** A watch without a timeout of its own ends after this long, and up to twice as long (upstream's min-request-timeout). */
+const WATCH_SECONDS = 1800;
+
+export type Dispatch = (call: Omit<Call, 'resource'>) => Promise<HttpResponse>;
+
+interface Route {
+  readonly resource: Resource<KubeObject>;
+  readonly main: ReadonlyMap<Verb, Handle>;
+  readonly subresources: ReadonlyMap<string, Subresource>;
+}
+
+const keyOf = (group: string, version: string, plural: string): string => `${group}/${version}/${plural}`;
+
+/** Finds the resource and the verb of a request, and adds the warnings to the answer. Throws 404 and 405. */
+export function createDispatch(resources: readonly Resource<KubeObject>[], streams: Streams): Dispatch {
+  const watch = watchHandle(streams);
+  const routes = new Map(
+    resources.map((resource): [string, Route] => [
+      keyOf(resource.kind.group, resource.kind.version, resource.kind.plural),
+      {
+        resource,
+        main: mainVerbs(resource, watch),
+        subresources: new Map(subresourcesOf(resource, streams).map((each) => [each.name, each])),
+      },
+    ]),
+  );
+  return async (partial) => {
+    const { info } = partial;
+    const route = routes.get(keyOf(info.group, info.version, info.resource));
+    if (route === undefined) throw pageNotFound();
+    const handle = findHandle(route, info);
+    const warnings: string[] = [];
+    const response = await handle({ ...partial, resource: route.resource }, warnings);
+    return warnings.length === 0 ? response : withWarnings(response, warnings);
+  };
+}
+
+function mainVerbs(resource: Resource<KubeObject>, watch: Handle): ReadonlyMap<Verb, Handle> {
+  const all: Readonly<Record<Verb, Handle>> = { ...verbs, watch };
+  const names = (Object.keys(all) as Verb[]).filter((verb) => resource.verbs.includes(verb));
+  return new Map(names.map((verb) => [verb, all[verb]]));
+}
+
+function findHandle({ resource, main, subresources }: Route, info: ResourceRequest): Handle {
+  if (info.rest.length > 0) throw pageNotFound();
+  const { isNamespaced } = resource.kind;
+  const isInNamespace = info.namespace !== '';
+  if (isInNamespace && !isNamespaced) throw pageNotFound();
+  if (isNamespaced && !isInNamespace) {
+    // Across all namespaces there is only reading of the collection.
+    if (info.name !== '') throw pageNotFound();
+    if (info.verb !== 'list' && info.verb !== 'watch') throw wrongMethod();
+  }
+  if (info.subresource !== '') {
+    const subresource = subresources.get(info.subresource);
+    if (subresource === undefined) throw pageNotFound();
+    return (info.verb === '' ? undefined : subresource.verbs[info.verb]) ?? refuse();
+  }
+  const isOnCollection = info.name === '';
+  const isCollectionVerb = collectionVerbs.has(info.verb);
+  if (info.verb === '' || isOnCollection !== isCollectionVerb) return refuse();
+  return main.get(info.verb) ?? refuse();
+}
+
+const collectionVerbs: ReadonlySet<string> = new Set(['list', 'watch', 'create', 'deletecollection']);
+
+function refuse(): never {
+  throw wrongMethod();
+}
+
+/** RFC 7234 5.5: code 299, no agent, quoted text. */
+function withWarnings(response: HttpResponse, warnings: readonly string[]): HttpResponse {
+  const quoted = warnings.map(
+    (text) =>
+      `299 - "${text
+        .replace(/[^\x20-\x7e]+/g, ' ')
+        .slice(0, 1024)
+        .replace(/["\\]/g, '\\$&')}"`,
+  );
+  return { ...response, headers: { ...response.headers, warning: [...new Set(quoted)] } };
+}
+
+const watchHandle =
+  (streams: Streams): Handle =>
+  async (call, warnings) => {
+    const presentation = presentationOf(call, true);
+    const query = watchQuery(call.query);
+    const seconds = query.timeoutSeconds ?? WATCH_SECONDS * (1 + Math.random());
+    const { signal, end } = streams.open(call.request.signal, seconds * 1000);
+    const events = call.resource.read.watch({ ...readScope(call, warnings), signal }, query);
+    const text = watchText({ resource: call.resource, events, presentation, now: call.now });
+    return {
+      status: 200,
+      headers: { 'content-type': 'application/json' },
+      body: endingStream(text, end),
+    };
+  };

@@ -1,0 +1,152 @@
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/logger.ts';
+import { badRequest, forbiddenPath, pageNotFound, unauthorized } from '../../api/errors/api-error.ts';
+import type { KubeObject } from '../../api/kind.ts';
+import { anonymous, hasCredentials } from '../authentication/authenticate.ts';
+import type { Authenticator } from '../authentication/authenticate.ts';
+import type { Authorizer } from '../authorization/authorize.ts';
+import type { ApiServerConfig } from '../config.ts';
+import { createDocuments } from '../discovery/documents.ts';
+import { healthResponse } from '../discovery/health.ts';
+import type { HealthCheck } from '../discovery/health.ts';
+import { createOpenApiDocuments } from '../openapi/openapi-documents.ts';
+import { parseRequestInfo } from '../request-info.ts';
+import type { OtherRequest } from '../request-info.ts';
+import type { RequestUser, Resource } from '../rest/rest.ts';
+import { defaultAccepted } from './accept.ts';
+import { createDispatch } from './dispatch.ts';
+import type { HttpRequest, HttpResponse } from './message.ts';
+import { statusOf, wrongMethod } from './refusals.ts';
+import { compressed, jsonResponse, wantsPretty } from './respond.ts';
+import type { Streams } from './streams.ts';
+import { subresourcesOf } from './subresources.ts';
+
+export interface HandlerOptions {
+  readonly config: Pick<ApiServerConfig, 'advertise'>;
+  readonly resources: readonly Resource<KubeObject>[];
+  readonly ready: readonly HealthCheck[];
+  readonly authenticate: Authenticator;
+  readonly authorizer: Authorizer;
+  readonly streams: Streams;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+const noQuery = new URLSearchParams();
+/** What may be read without showing who asks. */
+const open: ReadonlySet<string> = new Set(['healthz', 'livez', 'readyz', 'version']);
+
+/** The whole chain from a request to its answer, apart from sockets: who, what, may they, do it, write it. Never rejects. */
+export function createHandler(options: HandlerOptions): (request: HttpRequest) => Promise<HttpResponse> {
+  const { resources, streams, clock, logger } = options;
+  const dispatch = createDispatch(resources, streams);
+  const describe = createDescriber(options);
+  const now = (): number => clock.now();
+  const answer = async (request: HttpRequest): Promise<HttpResponse> => {
+    const { method, path, query } = splitPath(request);
+    const info = parseRequestInfo(method, path, query);
+    if (info === undefined) throw badRequest(`the path ${JSON.stringify(path)} is not percent-encoded text`);
+    const user = identify(request, info, options.authenticate);
+    const decision = await options.authorizer({ user, method, info });
+    if (!decision.isAllowed) throw forbiddenPath(decision.reason);
+    if (!info.isResource) return describe({ method, info, query, request });
+    return dispatch({ info, request, query, user, now });
+  };
+  return async (request) => {
+    try {
+      return compressed(withCommonHeaders(await answer(request)), request.headers);
+    } catch (error) {
+      return failureResponse(request, error, logger);
+    }
+  };
+}
+
+/** A HEAD is a GET whose body is not sent. */
+function splitPath({ method, path }: HttpRequest) {
+  const mark = path.indexOf('?');
+  const query = mark < 0 ? noQuery : new URLSearchParams(path.slice(mark + 1));
+  return { method: method === 'HEAD' ? 'GET' : method, path: mark < 0 ? path : path.slice(0, mark), query };
+}
+
+/** Throws 401 for everyone the server does not know, but on paths that are open to those who show nothing. */
+function identify(
+  request: HttpRequest,
+  info: { readonly isResource: boolean; readonly path?: string },
+  authenticate: Authenticator,
+): RequestUser {
+  const user = authenticate(request);
+  if (user !== undefined) return user;
+  const [, first = ''] = info.path?.split('/') ?? [];
+  const isOpen =
+    !info.isResource && (request.method === 'GET' || request.method === 'HEAD') && open.has(first);
+  if (!isOpen || hasCredentials(request)) throw unauthorized();
+  return anonymous;
+}
+
+interface Other {
+  readonly method: string;
+  readonly info: OtherRequest;
+  readonly query: URLSearchParams;
+  readonly request: HttpRequest;
+}
+
+/** Everything that is no resource: health, discovery, OpenAPI. Throws 404 and 405. */
+function createDescriber({ config, resources, ready, streams }: HandlerOptions) {
+  const served = resources.map((resource) => ({ resource, subresources: subresourcesOf(resource, streams) }));
+  const { address, port } = config.advertise;
+  const host = address.includes(':') ? `[${address}]` : address;
+  const documents = createDocuments({ served, address: `${host}:${port}` });
+  const openApi = createOpenApiDocuments(served);
+  return async ({ method, info, query, request }: Other): Promise<HttpResponse> => {
+    const { path } = info;
+    const found =
+      healthResponse(path, query, ready) ??
+      documents(path, request.headers) ??
+      (await openApi(path, query, request.headers)) ??
+      (path === '/' ? await rootPaths(resources) : undefined);
+    if (found === undefined) throw pageNotFound();
+    if (method !== 'GET') throw wrongMethod();
+    return found;
+  };
+}
+
+/** GET / lists where to go from here. */
+function rootPaths(resources: readonly Resource<KubeObject>[]): Promise<HttpResponse> {
+  const groups = resources.map(({ kind }) =>
+    kind.group === '' ? `/api/${kind.version}` : `/apis/${kind.group}/${kind.version}`,
+  );
+  const paths = [
+    '/api',
+    '/apis',
+    ...groups,
+    '/healthz',
+    '/livez',
+    '/openapi/v2',
+    '/openapi/v3',
+    '/readyz',
+    '/version',
+  ];
+  const json = JSON.stringify({ paths: [...new Set(paths)].sort() });
+  return jsonResponse(200, json, { accepted: defaultAccepted, isPretty: true });
+}
+
+const withCommonHeaders = (response: HttpResponse): HttpResponse => ({
+  ...response,
+  headers: { 'cache-control': 'no-cache, private', ...response.headers },
+});
+
+/** Every error is a Status; one that nobody meant is logged, since the client can do nothing about it. */
+async function failureResponse(request: HttpRequest, error: unknown, logger: Logger): Promise<HttpResponse> {
+  const status = statusOf(error);
+  const code = status.code ?? 500;
+  if (code === 500 && !request.signal.aborted) {
+    logger.error('request failed', { method: request.method, path: request.path, err: error });
+  }
+  const isPretty = wantsPretty(noQuery, request.headers);
+  const response = await jsonResponse(code, JSON.stringify(status), { accepted: defaultAccepted, isPretty });
+  const headers: Record<string, string | readonly string[]> = { ...response.headers };
+  const seconds = status.details?.retryAfterSeconds ?? 0;
+  if (seconds > 0) headers['retry-after'] = String(seconds);
+  if (code === 401) headers['www-authenticate'] = 'Bearer realm="kubernetes"';
+  return withCommonHeaders({ ...response, headers });
+}

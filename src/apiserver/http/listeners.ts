@@ -1,0 +1,102 @@
+import { createSecureServer } from 'node:http2';
+import type { Http2SecureServer } from 'node:http2';
+import { createServer } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { ApiServerConfig, ListenEndpoint } from '../config.ts';
+import { createConnections } from './connections.ts';
+import type { HttpRequest, HttpResponse } from './message.ts';
+import { serveExchange } from './node-exchange.ts';
+import type { NodeRequest, NodeResponse } from './node-exchange.ts';
+
+/** Requests that run at the same time on one HTTP/2 connection: a controller's watches all share one. */
+const MAX_STREAMS = 1000;
+/** How long running requests may take to finish once the server stops. */
+const STOP_MS = 2000;
+
+export interface Listening {
+  /** In the order of the endpoints; for an inherited socket what it is bound to. */
+  readonly addresses: readonly AddressInfo[];
+  /** Accepts nothing more, lets running requests finish for a moment, then cuts what is left. */
+  stop(): Promise<void>;
+}
+
+export interface ListenOptions {
+  readonly config: Pick<ApiServerConfig, 'listen' | 'serving' | 'clientCa'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly handle: (request: HttpRequest) => Promise<HttpResponse>;
+}
+
+/**
+ * One TLS server (HTTP/2 and HTTP/1.1 by ALPN) behind any number of listening sockets. Rejects with an Error that names
+ * the endpoint when one cannot be had; then none is kept.
+ */
+export async function listenAll({ config, clock, logger, handle }: ListenOptions): Promise<Listening> {
+  const core = createTlsCore(config, logger);
+  const connections = createConnections();
+  core.on('session', (session) => connections.addSession(session));
+  core.on('request', (request: NodeRequest, response: NodeResponse) => {
+    if (!('stream' in request)) response.on('close', connections.begin(request.socket));
+    void serveExchange(request, response, { handle, clock });
+  });
+  const servers = config.listen.map(() =>
+    createServer({ noDelay: true }, (socket) => {
+      connections.addSocket(socket);
+      core.emit('connection', socket);
+    }),
+  );
+  try {
+    await Promise.all(servers.map((server, i) => listen(server, config.listen[i] ?? { fd: -1 })));
+  } catch (error) {
+    for (const server of servers) server.close();
+    throw error;
+  }
+  return {
+    addresses: servers.map((server) => server.address() as AddressInfo),
+    stop: async () => {
+      const closed = servers.map((server) => new Promise((resolve) => server.close(resolve)));
+      connections.finish();
+      await Promise.race([Promise.all(closed), clock.sleep(STOP_MS)]);
+      connections.cut();
+      await Promise.all(closed);
+    },
+  };
+}
+
+function createTlsCore({ serving, clientCa }: ListenOptions['config'], logger: Logger): Http2SecureServer {
+  const core = createSecureServer({
+    cert: serving.cert,
+    key: serving.key,
+    ca: clientCa,
+    requestCert: true,
+    // A client without a certificate may show a token; who shows neither is refused by the server with a Status.
+    rejectUnauthorized: false,
+    allowHTTP1: true,
+    minVersion: 'TLSv1.2',
+    settings: { maxConcurrentStreams: MAX_STREAMS },
+  });
+  core.on('tlsClientError', (error) => logger.debug('TLS handshake failed', { err: error }));
+  core.on('sessionError', (error) => logger.debug('HTTP/2 session failed', { err: error }));
+  core.on('clientError', (_error: Error, socket: Socket) => {
+    if (socket.writable)
+      socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+  });
+  return core;
+}
+
+function listen(server: Server, endpoint: ListenEndpoint): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onError = (cause: Error): void =>
+      reject(new Error(`listening on ${endpointText(endpoint)}: ${cause.message}`, { cause }));
+    server.once('error', onError);
+    server.listen(endpoint, () => {
+      server.removeListener('error', onError);
+      resolve();
+    });
+  });
+}
+
+const endpointText = (endpoint: ListenEndpoint): string =>
+  'fd' in endpoint ? `inherited socket ${endpoint.fd}` : `${endpoint.host}:${endpoint.port}`;

@@ -1,0 +1,165 @@
+import { Readable } from 'node:stream';
+import { createGzip } from 'node:zlib';
+import { apiVersionOf } from '../../api/kind.ts';
+import { notSupported } from '../../api/errors/field-error.ts';
+import type { KubeObject } from '../../api/kind.ts';
+import type { ListMeta } from '../../api/meta/v1/list-meta.ts';
+import type { ListOutcome, Resource } from '../rest/rest.ts';
+import { isTrue } from '../request-info.ts';
+import { renderPartialMetadata, renderTable } from '../table/table.ts';
+import type { IncludeObject } from '../table/table.ts';
+import { contentTypeOf } from './accept.ts';
+import type { Accepted } from './accept.ts';
+import { isStream } from './message.ts';
+import type { HttpResponse, RequestHeaders, ResponseBody } from './message.ts';
+import { invalidOptions } from './refusals.ts';
+
+/** Smaller answers are not worth compressing (upstream's number). */
+const GZIP_FROM = 128 * 1024;
+/** Pieces of a list are joined to about this many characters, so that a large one is written in few, bounded chunks. */
+const PIECE_LENGTH = 64 * 1024;
+
+/** How the answer to one request is to look. */
+export interface Presentation {
+  readonly accepted: Accepted;
+  readonly isPretty: boolean;
+  readonly includeObject: IncludeObject;
+  readonly now: number;
+}
+
+/** `pretty` from the query, else only for people: curl and wget, as upstream. */
+export function wantsPretty(query: URLSearchParams, headers: RequestHeaders): boolean {
+  const asked = query.get('pretty');
+  return asked === null ? /^(curl|Wget)\//i.test(headers['user-agent'] ?? '') : isTrue(asked);
+}
+
+export function includeObjectOf(query: URLSearchParams): IncludeObject {
+  const value = query.get('includeObject');
+  if (value === null || value === '') return 'Metadata';
+  if (value === 'None' || value === 'Metadata' || value === 'Object') return value;
+  throw invalidOptions('TableOptions', notSupported('includeObject', value, ['Metadata', 'None', 'Object']));
+}
+
+/** One object in the shape that was asked for. */
+export function renderObject<T extends KubeObject>(
+  resource: Resource<T>,
+  object: T,
+  { accepted, includeObject, now }: Presentation,
+): string {
+  const version = accepted.shapeVersion;
+  switch (accepted.shape) {
+    case 'object':
+      return resource.toJson(object);
+    case 'PartialObjectMetadata':
+      return renderPartialMetadata(object, version);
+    case 'Table': {
+      const { resourceVersion } = object.metadata;
+      const metadata = resourceVersion === undefined ? {} : { resourceVersion };
+      return renderTable({
+        resource,
+        items: [object],
+        metadata,
+        includeObject,
+        version,
+        now,
+        hasColumns: true,
+      });
+    }
+  }
+}
+
+/** A list in the shape that was asked for, as pieces of JSON text. */
+export function renderList<T extends KubeObject>(
+  resource: Resource<T>,
+  outcome: ListOutcome<T>,
+  { accepted, includeObject, now }: Presentation,
+): readonly string[] {
+  const metadata = listMeta(outcome);
+  const { items } = outcome;
+  const version = accepted.shapeVersion;
+  switch (accepted.shape) {
+    case 'object':
+      return itemList(`${resource.kind.kind}List`, apiVersionOf(resource.kind), {
+        metadata,
+        items,
+        render: (item) => resource.toJson(item),
+      });
+    case 'PartialObjectMetadata':
+      return itemList('PartialObjectMetadataList', `meta.k8s.io/${version}`, {
+        metadata,
+        items,
+        render: (item) => renderPartialMetadata(item, version),
+      });
+    case 'Table':
+      return [renderTable({ resource, items, metadata, includeObject, version, now, hasColumns: true })];
+  }
+}
+
+function listMeta(outcome: ListOutcome<KubeObject>): ListMeta {
+  const { resourceVersion, remainingItemCount } = outcome;
+  return {
+    resourceVersion,
+    ...(outcome.continue === undefined ? {} : { continue: outcome.continue }),
+    ...(remainingItemCount === undefined ? {} : { remainingItemCount }),
+  };
+}
+
+interface Items<T> {
+  readonly metadata: ListMeta;
+  readonly items: readonly T[];
+  readonly render: (item: T) => string;
+}
+
+function itemList<T>(kind: string, apiVersion: string, { metadata, items, render }: Items<T>): string[] {
+  const head = JSON.stringify({ kind, apiVersion, metadata });
+  const pieces: string[] = [];
+  let piece = `${head.slice(0, -1)},"items":[`;
+  items.forEach((item, i) => {
+    piece += i === 0 ? render(item) : `,${render(item)}`;
+    if (piece.length < PIECE_LENGTH) return;
+    pieces.push(piece);
+    piece = '';
+  });
+  pieces.push(`${piece}]}`);
+  return pieces;
+}
+
+/** JSON text as a whole response: as it is, indented, or as YAML. */
+export async function jsonResponse(
+  status: number,
+  json: string | readonly string[],
+  { accepted, isPretty }: Pick<Presentation, 'accepted' | 'isPretty'>,
+): Promise<HttpResponse> {
+  return {
+    status,
+    headers: { 'content-type': contentTypeOf(accepted) },
+    body: await encodeJson(json, { accepted, isPretty }),
+  };
+}
+
+async function encodeJson(
+  json: string | readonly string[],
+  { accepted, isPretty }: Pick<Presentation, 'accepted' | 'isPretty'>,
+): Promise<string | readonly string[]> {
+  if (accepted.encoding === 'json' && !isPretty) return json;
+  const value: unknown = JSON.parse(typeof json === 'string' ? json : json.join(''));
+  if (accepted.encoding === 'json') return `${JSON.stringify(value, null, 2)}\n`;
+  const { stringify } = await import('yaml');
+  return stringify(value, { aliasDuplicateObjects: false, lineWidth: 0 });
+}
+
+/** The same response, compressed when the client takes gzip and it is large. Streams are never compressed. */
+export function compressed(response: HttpResponse, requestHeaders: RequestHeaders): HttpResponse {
+  const { body } = response;
+  if (isStream(body) || !/\bgzip\b(?!\s*;\s*q=0(\.0*)?(,|$))/.test(requestHeaders['accept-encoding'] ?? '')) {
+    return response;
+  }
+  const pieces = typeof body === 'string' || body instanceof Uint8Array ? [body] : body;
+  if (pieces.reduce((sum, piece) => sum + piece.length, 0) < GZIP_FROM) return response;
+  const gzip = Readable.from(pieces, { objectMode: false }).pipe(createGzip({ level: 1 }));
+  return {
+    ...response,
+    headers: { ...response.headers, 'content-encoding': 'gzip', vary: 'accept, accept-encoding' },
+    body: gzip as ResponseBody,
+  };
+}

@@ -1,0 +1,128 @@
+import { isJsonObject } from '../../base/json.ts';
+import type { JsonValue } from '../../base/json.ts';
+import { badRequest, unsupportedMediaType } from '../../api/errors/api-error.ts';
+import type { KubeObject } from '../../api/kind.ts';
+import type { Status } from '../../api/meta/v1/status.ts';
+import type { Verb } from '../request-info.ts';
+import type { PatchType } from '../rest/rest.ts';
+import { decodeBody, mediaTypeOf, parseJson, readBody } from './body.ts';
+import { objectBody, presentationOf, readScope, writeScope } from './call.ts';
+import type { Call, Handle } from './call.ts';
+import { listQuery } from './list-options.ts';
+import type { HttpResponse } from './message.ts';
+import { jsonResponse, renderList, renderObject } from './respond.ts';
+import { deleteOptions } from './write-options.ts';
+
+async function objectResponse(call: Call, status: number, object: KubeObject): Promise<HttpResponse> {
+  const presentation = presentationOf(call);
+  return jsonResponse(status, renderObject(call.resource, object, presentation), presentation);
+}
+
+const get: Handle = async (call, warnings) => {
+  const { resource, info, query } = call;
+  const presentation = presentationOf(call);
+  const version = query.get('resourceVersion') ?? undefined;
+  const object = await resource.read.get(readScope(call, warnings), info.name, version);
+  return jsonResponse(200, renderObject(resource, object, presentation), presentation);
+};
+
+const list: Handle = async (call, warnings) => {
+  const presentation = presentationOf(call, true);
+  const outcome = await call.resource.read.list(readScope(call, warnings), listQuery(call.query));
+  return jsonResponse(200, renderList(call.resource, outcome, presentation), presentation);
+};
+
+const create: Handle = async (call, warnings) => {
+  presentationOf(call);
+  const scope = writeScope(call, warnings, 'CreateOptions');
+  const object = await call.resource.write.create(scope, await objectBody(call, scope));
+  return objectResponse(call, 201, object);
+};
+
+/** PUT on the object, or on a subresource the registry knows. */
+export const update: Handle = async (call, warnings) => {
+  presentationOf(call);
+  const { name, subresource } = call.info;
+  const scope = writeScope(call, warnings, 'UpdateOptions');
+  const { object, isCreated } = await call.resource.write.update(scope, {
+    name,
+    body: await objectBody(call, scope),
+    ...(subresource === '' ? {} : { subresource }),
+  });
+  return objectResponse(call, isCreated ? 201 : 200, object);
+};
+
+const patchTypes: readonly PatchType[] = [
+  'application/json-patch+json',
+  'application/merge-patch+json',
+  'application/strategic-merge-patch+json',
+];
+
+/** The patch of a request, its form checked. Throws 415 for another kind of patch. */
+export async function readPatch({
+  request,
+}: Call): Promise<{ readonly type: PatchType; readonly body: JsonValue }> {
+  const mediaType = mediaTypeOf(request.headers['content-type']);
+  const type = patchTypes.find((known) => known === mediaType);
+  if (type === undefined) throw unsupportedMediaType(patchTypes);
+  const { value: body } = parseJson(await readBody(request));
+  const isRight = type === 'application/json-patch+json' ? Array.isArray(body) : isJsonObject(body);
+  if (!isRight) throw badRequest(`the body of the request is not a ${type} document`);
+  return { type, body };
+}
+
+/** PATCH of the object, or of a subresource the registry knows. */
+export const patch: Handle = async (call, warnings) => {
+  presentationOf(call);
+  const { name, subresource } = call.info;
+  const scope = writeScope(call, warnings, 'PatchOptions');
+  const object = await call.resource.write.patch(scope, {
+    name,
+    ...(await readPatch(call)),
+    ...(subresource === '' ? {} : { subresource }),
+  });
+  return objectResponse(call, 200, object);
+};
+
+async function readDeleteOptions(call: Call): Promise<ReturnType<typeof deleteOptions>> {
+  const { headers } = call.request;
+  const text = await readBody(call.request);
+  if (text.trim() === '') return deleteOptions(call.query, undefined);
+  const { value } = await decodeBody(text, headers['content-type']);
+  if (!isJsonObject(value)) throw badRequest('the body of the request is not DeleteOptions');
+  return deleteOptions(call.query, value);
+}
+
+const isStatus = (value: Status | KubeObject): value is Status => value.kind === 'Status';
+
+const remove: Handle = async (call, warnings) => {
+  const presentation = presentationOf(call);
+  const { options, isDryRun } = await readDeleteOptions(call);
+  const scope = { ...readScope(call, warnings), isDryRun };
+  const result = await call.resource.write.delete(scope, { name: call.info.name, options });
+  if (!isStatus(result)) return objectResponse(call, 200, result);
+  return jsonResponse(200, JSON.stringify(result), presentation);
+};
+
+const removeCollection: Handle = async (call, warnings) => {
+  const presentation = presentationOf(call, true);
+  const { options, isDryRun } = await readDeleteOptions(call);
+  const scope = { ...readScope(call, warnings), isDryRun };
+  const query = listQuery(call.query);
+  const outcome = await call.resource.write.deleteCollection(scope, { query, options });
+  return jsonResponse(200, renderList(call.resource, outcome, presentation), presentation);
+};
+
+/** The verbs of an object and of its collection, but for watch, which streams. */
+export const verbs: Readonly<Record<Exclude<Verb, 'watch'>, Handle>> = {
+  get,
+  list,
+  create,
+  update,
+  patch,
+  delete: remove,
+  deletecollection: removeCollection,
+};
+
+/** GET on `status` and the like shows the whole object. */
+export const getObject: Handle = get;

@@ -1,0 +1,97 @@
+import { apiVersionOf } from '../../api/kind.ts';
+import type { KubeObject } from '../../api/kind.ts';
+import { renderPartialMetadata, renderTable } from '../table/table.ts';
+import type { Resource, WatchEvent } from '../rest/rest.ts';
+import { statusOf } from './refusals.ts';
+import type { Presentation } from './respond.ts';
+
+export interface WatchRequest<T extends KubeObject> {
+  readonly resource: Resource<T>;
+  readonly events: AsyncIterable<readonly WatchEvent<T>[]>;
+  readonly presentation: Presentation;
+  /** Time as the rows' ages are counted to. */
+  readonly now: () => number;
+}
+
+/**
+ * A watch as text: one JSON object per line, one chunk per batch. What goes wrong becomes an ERROR event, since the
+ * status line has long been sent. It asks for the next batch only when the last one has been taken.
+ */
+export async function* watchText<T extends KubeObject>(request: WatchRequest<T>): AsyncGenerator<string> {
+  const frame = createFramer(request);
+  try {
+    for await (const batch of request.events) {
+      yield batch.length === 1 && batch[0] !== undefined ? frame(batch[0]) : batch.map(frame).join('');
+    }
+  } catch (error) {
+    yield frame({ type: 'ERROR', status: statusOf(error) });
+  }
+}
+
+function createFramer<T extends KubeObject>(request: WatchRequest<T>): (event: WatchEvent<T>) => string {
+  const { resource } = request;
+  const { accepted } = request.presentation;
+  const render = createEventRenderer(request);
+  const head = JSON.stringify({ kind: resource.kind.kind, apiVersion: apiVersionOf(resource.kind) }).slice(
+    0,
+    -1,
+  );
+  return (event) => {
+    switch (event.type) {
+      case 'ADDED':
+      case 'MODIFIED':
+      case 'DELETED':
+        return `{"type":"${event.type}","object":${render(event.object)}}\n`;
+      case 'BOOKMARK': {
+        const { resourceVersion, annotations } = event;
+        const metadata = { resourceVersion, creationTimestamp: null, annotations };
+        const object =
+          accepted.shape === 'object'
+            ? `${head},"metadata":${JSON.stringify(metadata)}}`
+            : renderBookmark(request, metadata);
+        return `{"type":"BOOKMARK","object":${object}}\n`;
+      }
+      case 'ERROR':
+        return `{"type":"ERROR","object":${JSON.stringify(event.status)}}\n`;
+    }
+  };
+}
+
+/** In other shapes than the object's own, a bookmark is an empty one with the metadata that matters. */
+function renderBookmark<T extends KubeObject>({ presentation }: WatchRequest<T>, metadata: object): string {
+  const { shape, shapeVersion } = presentation.accepted;
+  const apiVersion = `meta.k8s.io/${shapeVersion}`;
+  return shape === 'Table'
+    ? JSON.stringify({ kind: 'Table', apiVersion, metadata, columnDefinitions: [], rows: [] })
+    : JSON.stringify({ kind: 'PartialObjectMetadata', apiVersion, metadata });
+}
+
+function createEventRenderer<T extends KubeObject>(request: WatchRequest<T>): (object: T) => string {
+  const { resource, presentation } = request;
+  const { includeObject, accepted } = presentation;
+  const version = accepted.shapeVersion;
+  switch (accepted.shape) {
+    case 'object':
+      return (object) => resource.toJson(object);
+    case 'PartialObjectMetadata':
+      return (object) => renderPartialMetadata(object, version);
+    case 'Table': {
+      let hasColumns = true;
+      return (object) => {
+        const { resourceVersion } = object.metadata;
+        const metadata = resourceVersion === undefined ? {} : { resourceVersion };
+        const table = renderTable({
+          resource,
+          items: [object],
+          metadata,
+          includeObject,
+          version,
+          now: request.now(),
+          hasColumns,
+        });
+        hasColumns = false;
+        return table;
+      };
+    }
+  }
+}
