@@ -1,4 +1,7 @@
-/** One key as a revision left it. `value` is opaque to the store. */
+/**
+ * One key as a revision left it. `value` is opaque to the store, which keeps the very array it was given: neither the
+ * writer nor a reader may change its bytes afterwards.
+ */
 export interface Entry {
   readonly key: string;
   readonly value: Uint8Array;
@@ -9,7 +12,8 @@ export interface Entry {
 }
 
 /**
- * One write of a commit. `expect` is what must hold for the key when the commit runs:
+ * One write of a commit. A key is not empty, is well-formed Unicode, and comes once in a commit (else TypeError).
+ * `expect` is what must hold for the key when the commit runs:
  * a revision, 'absent', or undefined for no condition. `value: null` deletes (a missing key stays missing).
  */
 export interface Write {
@@ -27,11 +31,11 @@ export type CommitResult =
     };
 
 export interface ListOptions {
-  /** Read as of this revision (default: now). Rejects with CompactedError when it is gone. */
+  /** Read as of this revision (default: now). Rejects with CompactedError when it is gone, RangeError when still to come. */
   readonly at?: number;
   /** Only keys greater than this one: the last key of the page before. */
   readonly after?: string;
-  /** Most entries to return (default: all). */
+  /** Most entries to return (default: all). 0 returns none, and `remaining` counts. */
   readonly limit?: number;
 }
 
@@ -63,14 +67,21 @@ export interface WatchBatch {
 export interface Store {
   get(key: string): Promise<Entry | undefined>;
   list(prefix: string, options?: ListOptions): Promise<ListResult>;
-  /** All or nothing. Each successful commit with at least one effective write takes the next revision. */
+  /**
+   * All or nothing, judged in the order of the calls. A commit with at least one effective write takes the next revision;
+   * one without (nothing, or only deletes of missing keys) answers with the revision that stands.
+   */
   commit(writes: readonly Write[]): Promise<CommitResult>;
   /**
    * Every batch with a revision greater than `from`, in order, without gaps, until `signal` aborts (then it ends quietly).
-   * Throws CompactedError when `from` is older than the compacted revision.
+   * A `from` still to come waits for it. Throws CompactedError when `from` is older than the compacted revision, also
+   * later, when the reader falls behind it: a slow reader costs no memory.
    */
   watch(prefix: string, from: number, signal: AbortSignal): AsyncIterable<WatchBatch>;
-  /** Forgets history older than `before`: later reads and watches from an older revision throw CompactedError. */
+  /**
+   * Forgets history older than `before`: later reads and watches from an older revision throw CompactedError. Never goes
+   * back; a revision still to come counts as the current one. A store may also do it by itself to bound its memory.
+   */
   compact(before: number): Promise<void>;
   /** Ends watches, finishes running commits and releases the medium. */
   close(): Promise<void>;
