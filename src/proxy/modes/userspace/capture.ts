@@ -1,4 +1,4 @@
-import type { Frontend, Protocol } from '../../state/model.ts';
+import type { Frontend, Protocol, ProxyNode } from '../../state/model.ts';
 
 export interface LocalAddress {
   readonly host: string;
@@ -26,16 +26,22 @@ export interface OpenPortal extends PortalSpec {
   readonly addresses: readonly LocalAddress[];
 }
 
+export interface Captured {
+  readonly node: ProxyNode;
+  readonly portals: ReadonlyMap<string, OpenPortal>;
+  /** Ids of portals that may differ from the last call, gone ones included; undefined = look at everything. */
+  readonly changed: ReadonlySet<string> | undefined;
+}
+
 /** How packets for a virtual IP find the process. */
 export interface Capture {
   /** Where a portal must listen; pure. Empty = nowhere. */
   places(portal: PortalSpec): readonly ListenPlace[];
   /**
    * Resolves when packets for every portal's frontends reach its listeners, and those of portals without endpoints are
-   * refused or dropped. `changed` holds the ids of portals that may differ from the last call, gone ones included;
-   * undefined = look at everything.
+   * refused or dropped.
    */
-  apply(portals: ReadonlyMap<string, OpenPortal>, changed: ReadonlySet<string> | undefined): Promise<void>;
+  apply(captured: Captured): Promise<void>;
   /** Undoes everything, also of an earlier process. */
   cleanup(): Promise<void>;
 }

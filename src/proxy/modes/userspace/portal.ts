@@ -31,13 +31,16 @@ const MAY_TRY_NEXT = new Set(['EACCES', 'EADDRINUSE', 'EADDRNOTAVAIL']);
 
 export function createPortal({ capture, balancer, open, logger }: PortalOptions): Portal {
   const listeners = new Map<string, Listener>();
-  /** Where a place listened last: asked for first when it opens again, so that an address in use stays true. */
+  /** Where a place listened last: preferred to a free port when it opens again, so that a known address stays true. */
   const lastAddresses = new Map<string, LocalAddress>();
 
   const openAt = async (place: ListenPlace, id: string): Promise<void> => {
-    const [first, ...others] = place.candidates;
     const last = lastAddresses.get(place.name);
-    const candidates = [first, last, ...others].filter((candidate) => candidate !== undefined);
+    const candidates = [
+      ...place.candidates.filter((candidate) => candidate.port !== 0),
+      ...(last === undefined ? [] : [last]),
+      ...place.candidates.filter((candidate) => candidate.port === 0),
+    ];
     let failure: unknown;
     for (const candidate of candidates) {
       try {

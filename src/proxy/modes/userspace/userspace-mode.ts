@@ -77,7 +77,12 @@ async function sync(mode: Mode, state: ProxyState, changed: ReadonlySet<string> 
     }
   }
   await Promise.all(updates);
-  await mode.capture.apply(mode.open, changed === undefined ? undefined : touched);
+  const { node } = state;
+  await mode.capture.apply({
+    node,
+    portals: mode.open,
+    changed: changed === undefined ? undefined : touched,
+  });
 }
 
 async function update(mode: Mode, target: PortalTarget): Promise<void> {
