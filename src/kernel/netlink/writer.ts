@@ -49,7 +49,8 @@ export class NetlinkWriter {
   }
 
   u8(value: number): this {
-    this.#buffer[this.#reserve(1)] = value;
+    const at = this.#reserve(1);
+    this.#buffer[at] = value;
     return this;
   }
 
@@ -182,7 +183,7 @@ export class NetlinkWriter {
   }
 
   #pad(): void {
-    while ((this.#length & 3) !== 0) this.#buffer[this.#reserve(1)] = 0;
+    while ((this.#length & 3) !== 0) this.u8(0);
   }
 
   /** Writes an attribute's header and the zeroes that pad it; returns where its value goes. */
