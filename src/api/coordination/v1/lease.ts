@@ -12,22 +12,30 @@ import {
   typeMeta,
 } from '../../schema/schema.ts';
 
-export const leaseSpec = message('io.k8s.api.coordination.v1.LeaseSpec', '-', {
-  holderIdentity: pointer([1, string], '-'),
-  leaseDurationSeconds: pointer([2, int32], '-'),
-  acquireTime: optional([3, microTime], '-'),
-  renewTime: optional([4, microTime], '-'),
-  leaseTransitions: pointer([5, int32], '-'),
-  strategy: pointer([6, string], '-'),
-  preferredHolder: pointer([7, string], '-'),
-});
+export const leaseSpec = message(
+  'io.k8s.api.coordination.v1.LeaseSpec',
+  'Who holds a lease and until when.',
+  {
+    holderIdentity: pointer([1, string], 'Who holds it; nobody when empty.'),
+    leaseDurationSeconds: pointer([2, int32], 'How long after renewTime others must wait.'),
+    acquireTime: optional([3, microTime], 'When the holder took it.'),
+    renewTime: optional([4, microTime], 'When the holder last renewed it.'),
+    leaseTransitions: pointer([5, int32], 'How often the holder changed.'),
+    strategy: pointer([6, string], 'How the holder is chosen when several want it.'),
+    preferredHolder: pointer([7, string], 'Who should take it next.'),
+  },
+);
 export type LeaseSpec = Infer<typeof leaseSpec>;
 
-export const lease = message('io.k8s.api.coordination.v1.Lease', '-', {
-  ...typeMeta,
-  metadata: required([1, objectMeta], 'Name, labels and other standard metadata.'),
-  spec: required([2, leaseSpec], '-'),
-});
+export const lease = message(
+  'io.k8s.api.coordination.v1.Lease',
+  'A sign of life, or the right to act alone.',
+  {
+    ...typeMeta,
+    metadata: required([1, objectMeta], 'Name, labels and other standard metadata.'),
+    spec: required([2, leaseSpec], 'Who holds it and until when.'),
+  },
+);
 export type Lease = Infer<typeof lease>;
 
 export const leases: Kind<Lease> = {

@@ -13,12 +13,12 @@ import {
   typeMeta,
 } from '../../schema/schema.ts';
 
-export const configMap = message('io.k8s.api.core.v1.ConfigMap', '-', {
+export const configMap = message('io.k8s.api.core.v1.ConfigMap', 'Configuration as keys and values.', {
   ...typeMeta,
   metadata: required([1, objectMeta], 'Name, labels and other standard metadata.'),
-  immutable: pointer([4, bool], '-'),
-  data: optional([2, map(string)], '-'),
-  binaryData: optional([3, map(bytes)], '-'),
+  immutable: pointer([4, bool], 'Whether the content may never change again.'),
+  data: optional([2, map(string)], 'Values that are text.'),
+  binaryData: optional([3, map(bytes)], 'Values that are bytes, in base64.'),
 });
 export type ConfigMap = Infer<typeof configMap>;
 

@@ -13,31 +13,46 @@ import {
   typeMeta,
 } from '../../schema/schema.ts';
 
-export const namespaceSpec = message('io.k8s.api.core.v1.NamespaceSpec', '-', {
-  finalizers: optional([1, list(string)], '-'),
+export const namespaceSpec = message('io.k8s.api.core.v1.NamespaceSpec', 'How a Namespace is removed.', {
+  finalizers: optional([1, list(string)], 'Tasks that must be done before the Namespace is removed.'),
 });
 export type NamespaceSpec = Infer<typeof namespaceSpec>;
 
-export const namespaceCondition = message('io.k8s.api.core.v1.NamespaceCondition', '-', {
-  type: required([1, string], '-'),
-  status: required([2, string], '-'),
-  lastTransitionTime: optional([4, time], '-'),
-  reason: optional([5, string], '-'),
-  message: optional([6, string], '-'),
-});
+export const namespaceCondition = message(
+  'io.k8s.api.core.v1.NamespaceCondition',
+  "One aspect of a Namespace's state.",
+  {
+    type: required([1, string], 'Name of the aspect.'),
+    status: required([2, string], 'True, False or Unknown.'),
+    lastTransitionTime: optional([4, time], 'When the status last changed.'),
+    reason: optional([5, string], 'Why it changed last, as one CamelCase word.'),
+    message: optional([6, string], 'The same for people.'),
+  },
+);
 export type NamespaceCondition = Infer<typeof namespaceCondition>;
 
-export const namespaceStatus = message('io.k8s.api.core.v1.NamespaceStatus', '-', {
-  phase: optional([1, string], '-', { default: 'Active', values: ['Active', 'Terminating'] }),
-  conditions: optional([2, listMap(namespaceCondition, ['type'])], '-', { patchMergeKey: 'type' }),
-});
+export const namespaceStatus = message(
+  'io.k8s.api.core.v1.NamespaceStatus',
+  'What is known of a Namespace.',
+  {
+    phase: optional([1, string], 'Active or Terminating.', {
+      default: 'Active',
+      values: ['Active', 'Terminating'],
+    }),
+    conditions: optional(
+      [2, listMap(namespaceCondition, ['type'])],
+      'Aspects of its state, mostly of its removal.',
+      { patchMergeKey: 'type' },
+    ),
+  },
+);
 export type NamespaceStatus = Infer<typeof namespaceStatus>;
 
-export const namespace = message('io.k8s.api.core.v1.Namespace', '-', {
+export const namespace = message('io.k8s.api.core.v1.Namespace', 'A space within which names are unique.', {
   ...typeMeta,
   metadata: required([1, objectMeta], 'Name, labels and other standard metadata.'),
-  spec: optional([2, namespaceSpec], '-'),
-  status: optional([3, namespaceStatus], '-'),
+  spec: optional([2, namespaceSpec], 'How the Namespace is removed.'),
+  status: optional([3, namespaceStatus], 'Where it is in its life.'),
 });
 export type Namespace = Infer<typeof namespace>;
 

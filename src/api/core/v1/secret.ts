@@ -14,13 +14,15 @@ import {
   typeMeta,
 } from '../../schema/schema.ts';
 
-export const secret = message('io.k8s.api.core.v1.Secret', '-', {
+export const secret = message('io.k8s.api.core.v1.Secret', 'Keys and values that are not for everyone.', {
   ...typeMeta,
   metadata: required([1, objectMeta], 'Name, labels and other standard metadata.'),
-  immutable: pointer([5, bool], '-'),
-  data: optional([2, map(bytes)], '-'),
-  stringData: optional([4, map(string)], '-'),
-  type: optional([3, string], '-', { default: 'Opaque' }),
+  immutable: pointer([5, bool], 'Whether the content may never change again.'),
+  data: optional([2, map(bytes)], 'Values, in base64.'),
+  stringData: optional([4, map(string)], 'Values as plain text; written into data and never returned.'),
+  type: optional([3, string], 'What the content is for, such as Opaque or kubernetes.io/tls.', {
+    default: 'Opaque',
+  }),
 });
 export type Secret = Infer<typeof secret>;
 

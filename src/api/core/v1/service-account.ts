@@ -13,12 +13,19 @@ import {
   typeMeta,
 } from '../../schema/schema.ts';
 
-export const serviceAccount = message('io.k8s.api.core.v1.ServiceAccount', '-', {
+export const serviceAccount = message('io.k8s.api.core.v1.ServiceAccount', 'An identity for processes.', {
   ...typeMeta,
   metadata: required([1, objectMeta], 'Name, labels and other standard metadata.'),
-  secrets: optional([2, listMap(objectReference, ['name'])], '-', { patchMergeKey: 'name' }),
-  imagePullSecrets: optional([3, list(localObjectReference)], '-'),
-  automountServiceAccountToken: pointer([4, bool], '-'),
+  secrets: optional(
+    [2, listMap(objectReference, ['name'])],
+    'Secrets that Pods with this identity may use.',
+    { patchMergeKey: 'name' },
+  ),
+  imagePullSecrets: optional([3, list(localObjectReference)], 'Secrets for fetching images.'),
+  automountServiceAccountToken: pointer(
+    [4, bool],
+    'Whether Pods with this identity get a token unless they say otherwise.',
+  ),
 });
 export type ServiceAccount = Infer<typeof serviceAccount>;
 

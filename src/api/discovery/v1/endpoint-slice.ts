@@ -17,58 +17,68 @@ import {
   typeMeta,
 } from '../../schema/schema.ts';
 
-export const endpointConditions = message('io.k8s.api.discovery.v1.EndpointConditions', '-', {
-  ready: pointer([1, bool], '-'),
-  serving: pointer([2, bool], '-'),
-  terminating: pointer([3, bool], '-'),
-});
+export const endpointConditions = message(
+  'io.k8s.api.discovery.v1.EndpointConditions',
+  'State of an endpoint.',
+  {
+    ready: pointer([1, bool], 'Whether it should get traffic; true when absent.'),
+    serving: pointer([2, bool], 'Whether it answers, also while it is ending; equals ready when absent.'),
+    terminating: pointer([3, bool], 'Whether it is ending; false when absent.'),
+  },
+);
 export type EndpointConditions = Infer<typeof endpointConditions>;
 
-export const forZone = message('io.k8s.api.discovery.v1.ForZone', '-', {
-  name: required([1, string], '-'),
+export const forZone = message('io.k8s.api.discovery.v1.ForZone', 'A zone.', {
+  name: required([1, string], 'Name of the zone.'),
 });
 export type ForZone = Infer<typeof forZone>;
 
-export const forNode = message('io.k8s.api.discovery.v1.ForNode', '-', {
-  name: required([1, string], '-'),
+export const forNode = message('io.k8s.api.discovery.v1.ForNode', 'A node.', {
+  name: required([1, string], 'Name of the node.'),
 });
 export type ForNode = Infer<typeof forNode>;
 
-export const endpointHints = message('io.k8s.api.discovery.v1.EndpointHints', '-', {
-  forZones: optional([1, list(forZone)], '-'),
-  forNodes: optional([2, list(forNode)], '-'),
+export const endpointHints = message('io.k8s.api.discovery.v1.EndpointHints', 'Who should use an endpoint.', {
+  forZones: optional([1, list(forZone)], 'Zones whose clients should use it.'),
+  forNodes: optional([2, list(forNode)], 'Nodes whose clients should use it.'),
 });
 export type EndpointHints = Infer<typeof endpointHints>;
 
-export const endpoint = message('io.k8s.api.discovery.v1.Endpoint', '-', {
-  addresses: required([1, set(string)], '-'),
-  conditions: optional([2, endpointConditions], '-'),
-  hostname: pointer([3, string], '-'),
-  targetRef: optional([4, objectReference], '-'),
-  deprecatedTopology: optional([5, map(string)], '-'),
-  nodeName: pointer([6, string], '-'),
-  zone: pointer([7, string], '-'),
-  hints: optional([8, endpointHints], '-'),
+export const endpoint = message('io.k8s.api.discovery.v1.Endpoint', 'One backend of a Service.', {
+  addresses: required([1, set(string)], 'Its addresses, of which proxies use the first.'),
+  conditions: optional([2, endpointConditions], 'Its state.'),
+  hostname: pointer([3, string], "Host name of the endpoint within the Service's domain."),
+  targetRef: optional([4, objectReference], 'The object behind it, most often a Pod.'),
+  deprecatedTopology: optional([5, map(string)], 'Topology labels of the old version; cannot be written.'),
+  nodeName: pointer([6, string], 'Node it is on.'),
+  zone: pointer([7, string], 'Zone it is in.'),
+  hints: optional([8, endpointHints], 'Who should use it.'),
 });
 export type Endpoint = Infer<typeof endpoint>;
 
 export const endpointPort = atomic(
-  message('io.k8s.api.discovery.v1.EndpointPort', '-', {
-    name: pointer([1, string], '-', { default: '' }),
-    protocol: pointer([2, string], '-', { default: 'TCP', values: ['TCP', 'UDP', 'SCTP'] }),
-    port: pointer([3, int32], '-'),
-    appProtocol: pointer([4, string], '-'),
+  message('io.k8s.api.discovery.v1.EndpointPort', 'A port of all endpoints of a slice.', {
+    name: pointer([1, string], "Name of the Service's port; unique within the slice.", { default: '' }),
+    protocol: pointer([2, string], 'TCP, UDP or SCTP.', { default: 'TCP', values: ['TCP', 'UDP', 'SCTP'] }),
+    port: pointer([3, int32], 'Number of the port; all ports when absent.'),
+    appProtocol: pointer([4, string], 'What is spoken on the port; a hint.'),
   }),
 );
 export type EndpointPort = Infer<typeof endpointPort>;
 
-export const endpointSlice = message('io.k8s.api.discovery.v1.EndpointSlice', '-', {
-  ...typeMeta,
-  metadata: required([1, objectMeta], 'Name, labels and other standard metadata.'),
-  addressType: required([4, string], '-', { values: ['IPv4', 'IPv6', 'FQDN'] }),
-  endpoints: required([2, list(endpoint)], '-'),
-  ports: optional([3, list(endpointPort)], '-'),
-});
+export const endpointSlice = message(
+  'io.k8s.api.discovery.v1.EndpointSlice',
+  'Some of the endpoints of a Service; together its slices hold them all.',
+  {
+    ...typeMeta,
+    metadata: required([1, objectMeta], 'Name, labels and other standard metadata.'),
+    addressType: required([4, string], 'Kind of the addresses; cannot be changed.', {
+      values: ['IPv4', 'IPv6', 'FQDN'],
+    }),
+    endpoints: required([2, list(endpoint)], 'The endpoints; at most 1000.'),
+    ports: optional([3, list(endpointPort)], 'Their ports; at most 100.'),
+  },
+);
 export type EndpointSlice = Infer<typeof endpointSlice>;
 
 export const endpointSlices: Kind<EndpointSlice> = {
