@@ -1,0 +1,148 @@
+import { setImmediate } from 'node:timers/promises';
+import { elementKey } from '../../../kernel/nft/model.ts';
+import type { NftElement, NftSet } from '../../../kernel/nft/model.ts';
+import { NftError } from '../../../kernel/nft/nft-kernel.ts';
+import type { NftKernel } from '../../../kernel/nft/nft-kernel.ts';
+import type { ProxyNode, ServicePort } from '../../state/model.ts';
+import { affinitySet, layoutCommands, tableComment } from './layout.ts';
+import type { Layout } from './layout.ts';
+import { emptyMemory, planAdoption, planChange, planCidrs, planLeftovers } from './plan.ts';
+import type { Contents, Memory } from './plan.ts';
+import { renderCidrs } from './render.ts';
+import type { PlacedElement } from './render.ts';
+import { SliceWriter } from './slice-writer.ts';
+
+/** Service ports planned between two turns of the event loop. */
+const portsPerTurn = 500;
+
+export interface Target {
+  readonly nft: NftKernel;
+  readonly layout: Layout;
+  /** Addresses for Services: what has no Service there is dropped. Empty = nothing is dropped. */
+  readonly serviceCIDRs: readonly string[];
+}
+
+export interface Wanted {
+  readonly node: ProxyNode;
+  readonly ports: readonly ServicePort[];
+}
+
+function wantedCidrs({ layout, serviceCIDRs }: Target, node: ProxyNode): PlacedElement[] {
+  const { sets, table } = layout;
+  const family = table.family === 'ip' ? 'IPv4' : 'IPv6';
+  const place = (set: NftSet, elements: readonly NftElement[]): PlacedElement[] =>
+    elements.map((element) => ({ set, element }));
+  return [
+    ...place(sets.podCidrs, renderCidrs(node.podCIDRs, family, 'all')),
+    ...place(sets.nodePortCidrs, renderCidrs(node.nodePortAddresses, family, 'all')),
+    ...place(sets.serviceCidrs, renderCidrs(serviceCIDRs, family, 'none')),
+  ];
+}
+
+const affinityName = /^affinity-(\d+)$/;
+
+/** The affinity maps among these names. */
+export function affinitySets(names: Iterable<string>, { table }: Layout): NftSet[] {
+  return [...names].flatMap((name) => {
+    const seconds = affinityName.exec(name)?.[1];
+    return seconds === undefined ? [] : [affinitySet(table.family, Number(seconds))];
+  });
+}
+
+/**
+ * Reads what stands in our table. Undefined when there is none or it is not as this version makes it: another layout, or chains, rules
+ * or sets that somebody removed or added.
+ */
+async function readContents({ nft, layout }: Target): Promise<Contents | 'absent' | 'foreign'> {
+  const shape = await nft.table(layout.table);
+  if (shape === undefined) return 'absent';
+  if (shape.comment !== tableComment) return 'foreign';
+  const chains = new Map(shape.nRules);
+  for (const { chain, rules } of layout.chains) {
+    if (chains.get(chain.name) !== rules.length) return 'foreign';
+    chains.delete(chain.name);
+  }
+  /** All chains made on demand have one rule. */
+  if ([...chains.values()].some((n) => n !== 1)) return 'foreign';
+  const names = new Set(shape.sets);
+  for (const { name } of Object.values(layout.sets)) if (!names.delete(name)) return 'foreign';
+  if ([...names].some((name) => !affinityName.test(name))) return 'foreign';
+  const contents: Contents = { elements: new Map(), chains: new Set(chains.keys()), sets: names };
+  for (const set of Object.values(layout.sets)) {
+    const elements = await nft.elements(layout.table, set);
+    contents.elements.set(set.name, new Map(elements.map((element) => [elementKey(element.key), element])));
+    await setImmediate();
+  }
+  return contents;
+}
+
+async function adopt(
+  target: Target,
+  wanted: Wanted,
+  start: { writer: SliceWriter; contents: Contents },
+): Promise<Memory> {
+  const { layout } = target;
+  const { writer, contents } = start;
+  const memory = emptyMemory();
+  await writer.push(planCidrs(contents, wantedCidrs(target, wanted.node)));
+  for (let i = 0; i < wanted.ports.length; i += portsPerTurn) {
+    const ports = wanted.ports.slice(i, i + portsPerTurn);
+    await writer.push(planAdoption(memory, contents, { ports, layout }));
+    if (i > 0) await setImmediate();
+  }
+  await writer.push(planLeftovers(contents, layout));
+  await writer.finish();
+  return memory;
+}
+
+const emptyContents = (): Contents => ({ elements: new Map(), chains: new Set(), sets: new Set() });
+
+async function replace(target: Target, wanted: Wanted, isWhole: boolean): Promise<Memory> {
+  const { nft, layout } = target;
+  const writer = new SliceWriter({ nft, table: layout.table, isWhole, before: layoutCommands(layout) });
+  return adopt(target, wanted, { writer, contents: emptyContents() });
+}
+
+const isDrift = (error: unknown): boolean =>
+  error instanceof NftError && ['EEXIST', 'ENOENT', 'EBUSY'].includes(error.code);
+
+export interface Outcome {
+  readonly memory: Memory;
+  /** What was found: our table, none, or one that had to be replaced. */
+  readonly found: 'adopted' | 'absent' | 'foreign';
+}
+
+/**
+ * Makes the table hold exactly what is wanted, starting from whatever is there: a right table is only corrected where it differs; another
+ * one under our name is replaced in one transaction if the kernel takes it in one, so that no connection meets a gap.
+ */
+export async function applyAll(target: Target, wanted: Wanted): Promise<Outcome> {
+  const { nft, layout } = target;
+  const contents = await readContents(target);
+  if (contents !== 'absent' && contents !== 'foreign') {
+    try {
+      const writer = new SliceWriter({ nft, table: layout.table });
+      return { memory: await adopt(target, wanted, { writer, contents }), found: 'adopted' };
+    } catch (error) {
+      if (!isDrift(error)) throw error;
+    }
+  }
+  if (contents === 'absent') return { memory: await replace(target, wanted, false), found: 'absent' };
+  try {
+    return { memory: await replace(target, wanted, true), found: 'foreign' };
+  } catch (error) {
+    if (!(error instanceof NftError) || error.code !== 'EMSGSIZE') throw error;
+    return { memory: await replace(target, wanted, false), found: 'foreign' };
+  }
+}
+
+/** Changes what differs for these ids (undefined = gone), in one transaction unless it is huge; `memory` follows. */
+export async function applyChange(
+  { nft, layout }: Target,
+  memory: Memory,
+  next: ReadonlyMap<string, ServicePort | undefined>,
+): Promise<void> {
+  const writer = new SliceWriter({ nft, table: layout.table });
+  await writer.push(planChange(memory, next, layout));
+  await writer.finish();
+}

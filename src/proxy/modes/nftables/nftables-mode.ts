@@ -1,0 +1,144 @@
+import { deepEqual } from '../../../base/deep-equal.ts';
+import type { Logger } from '../../../base/logger.ts';
+import type { Conntrack } from '../../../kernel/conntrack/model.ts';
+import { NftError } from '../../../kernel/nft/nft-kernel.ts';
+import type { NftKernel } from '../../../kernel/nft/nft-kernel.ts';
+import type { IpFamily } from '../../../net/ip.ts';
+import type { ProxyMode, ProxyNode, ProxyState, ServicePort } from '../../state/model.ts';
+import { addAffinityTargets, forgetClients, hasLostTargets } from './affinity.ts';
+import type { AffinityTargets } from './affinity.ts';
+import { affinitySets, applyAll, applyChange } from './apply.ts';
+import type { Target } from './apply.ts';
+import { layoutOf } from './layout.ts';
+import type { Memory } from './plan.ts';
+import { addUdpTargets, changedUdpTargets, endStaleUdp } from './stale-udp.ts';
+import type { UdpTargets } from './stale-udp.ts';
+
+export interface NftablesModeOptions {
+  readonly family: IpFamily;
+  readonly nft: NftKernel;
+  readonly conntrack: Conntrack;
+  readonly logger: Logger;
+  /** Where cluster IPs come from: packets to an address there that no Service has are dropped. Default: none are. */
+  readonly serviceCIDRs?: readonly string[];
+}
+
+interface Known {
+  readonly memory: Memory;
+  readonly node: ProxyNode;
+}
+
+class NftablesMode implements ProxyMode {
+  readonly #options: NftablesModeOptions;
+  readonly #target: Target;
+  /** Undefined: nobody knows what the table holds; the next sync reads it. */
+  #known: Known | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(options: NftablesModeOptions) {
+    this.#options = options;
+    const { nft, serviceCIDRs = [] } = options;
+    this.#target = { nft, layout: layoutOf(options.family), serviceCIDRs };
+  }
+
+  sync(state: ProxyState, changed?: ReadonlySet<string>): Promise<void> {
+    /** The map is a live view: what is wanted is read now, not when earlier syncs are done. */
+    const { node } = state;
+    const all = changed === undefined ? [...state.services.values()] : undefined;
+    const next = new Map([...(changed ?? [])].map((id) => [id, state.services.get(id)]));
+    return this.#inTurn(async () => {
+      const known = this.#known;
+      const isChange = all === undefined && known !== undefined && deepEqual(known.node, node);
+      if (isChange && (await this.#change(known.memory, next))) return;
+      await this.#all(node, all ?? [...state.services.values()]);
+    });
+  }
+
+  cleanup(): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#known = undefined;
+      const { nft, layout } = this.#target;
+      await nft.apply({ table: layout.table, commands: [{ op: 'add-table' }, { op: 'delete-table' }] });
+    });
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const run = this.#last.then(work);
+    this.#last = run.catch(() => undefined);
+    return run;
+  }
+
+  /** False: the table was not as remembered, and must be looked at as a whole. */
+  async #change(memory: Memory, next: ReadonlyMap<string, ServicePort | undefined>): Promise<boolean> {
+    const known = this.#known;
+    const udp: UdpTargets = new Map();
+    const lost: AffinityTargets = new Map();
+    const held: AffinityTargets = new Map();
+    for (const [id, port] of next) {
+      const previous = memory.ports.get(id);
+      for (const [key, targets] of changedUdpTargets(previous, port)) udp.set(key, targets);
+      if (previous !== undefined) addAffinityTargets(lost, previous);
+      if (port !== undefined) addAffinityTargets(held, port);
+    }
+    const setsBefore = [...memory.affinitySets.keys()];
+    this.#known = undefined;
+    try {
+      await applyChange(this.#target, memory, next);
+      if (hasLostTargets(lost, held)) {
+        const targets = new Map([
+          ...[...lost.keys()].map((key) => [key, new Set<string>()] as const),
+          ...held,
+        ]);
+        const sets = setsBefore.filter((name) => memory.affinitySets.has(name));
+        await this.#forget(sets, { targets, isComplete: false });
+      }
+    } catch (error) {
+      if (!(error instanceof NftError)) throw error;
+      this.#options.logger.warn('nftables table is not as expected, reading it again', { err: error });
+      return false;
+    }
+    this.#known = known;
+    await this.#endStaleUdp(udp);
+    return true;
+  }
+
+  async #all(node: ProxyNode, ports: readonly ServicePort[]): Promise<void> {
+    this.#known = undefined;
+    const { memory, found } = await applyAll(this.#target, { node, ports });
+    const { table } = this.#target.layout;
+    this.#options.logger.info('nftables table is in place', { ...table, found, ports: ports.length });
+    const targets: AffinityTargets = new Map();
+    const udp: UdpTargets = new Map();
+    for (const port of ports) {
+      addAffinityTargets(targets, port);
+      addUdpTargets(udp, port);
+    }
+    if (found === 'adopted') await this.#forget(memory.affinitySets.keys(), { targets, isComplete: true });
+    this.#known = { memory, node };
+    await this.#endStaleUdp(udp);
+  }
+
+  #forget(
+    names: Iterable<string>,
+    which: { readonly targets: AffinityTargets; readonly isComplete: boolean },
+  ): Promise<void> {
+    const { nft, layout } = this.#target;
+    return forgetClients(nft, { table: layout.table, sets: affinitySets(names, layout) }, which);
+  }
+
+  /** Stale flows end by themselves in time, so that failing here must not undo what the table holds. */
+  async #endStaleUdp(targets: UdpTargets): Promise<void> {
+    const { conntrack, family, logger } = this.#options;
+    try {
+      const nEnded = await endStaleUdp(conntrack, family, targets);
+      if (nEnded > 0) logger.debug('ended stale UDP flows', { family, nEnded });
+    } catch (error) {
+      logger.warn('stale UDP flows could not be ended', { family, err: error });
+    }
+  }
+}
+
+/** The proxy mode that programs one nf_tables table of one address family; see README.md. Does nothing before the first `sync`. */
+export function createNftablesMode(options: NftablesModeOptions): ProxyMode {
+  return new NftablesMode(options);
+}

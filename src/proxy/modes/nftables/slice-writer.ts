@@ -1,0 +1,72 @@
+import { setImmediate } from 'node:timers/promises';
+import type { Command, NftElement, NftSet, TableRef } from '../../../kernel/nft/model.ts';
+import type { NftKernel } from '../../../kernel/nft/nft-kernel.ts';
+import { chainCommands } from './layout.ts';
+import type { Change, Step } from './plan.ts';
+
+/** Fits the 400 kB an ordinary user's socket takes, in IPv6 too, and keeps the event loop free (about 15 ms per slice). */
+const maxElements = 2500;
+
+function grouped(changes: readonly Change[]): Map<NftSet, NftElement[]> {
+  const bySet = new Map<NftSet, NftElement[]>();
+  for (const { set, element } of changes) {
+    const elements = bySet.get(set);
+    if (elements === undefined) bySet.set(set, [element]);
+    else elements.push(element);
+  }
+  return bySet;
+}
+
+function changeCommands(changes: readonly Change[]): Command[] {
+  const dels = grouped(changes.filter(({ kind }) => kind !== 'add'));
+  const adds = grouped(changes.filter(({ kind }) => kind !== 'delete'));
+  return [
+    ...[...dels].map(([set, elements]): Command => ({ op: 'delete-elements', set, elements })),
+    ...[...adds].map(([set, elements]): Command => ({ op: 'add-elements', set, elements })),
+  ];
+}
+
+/**
+ * Sends steps to the kernel: all that fits in one transaction, which covers every ordinary change; a big load in slices, with a turn of
+ * the event loop after each, so that watches and probes of the same process go on.
+ */
+export class SliceWriter {
+  readonly #nft: NftKernel;
+  readonly #table: TableRef;
+  readonly #isWhole: boolean;
+  #before: Command[] = [];
+  #changes: Change[] = [];
+  #after: Command[] = [];
+
+  /** `isWhole` = one transaction whatever its size (EMSGSIZE when the socket refuses it). */
+  constructor(options: { nft: NftKernel; table: TableRef; isWhole?: boolean; before?: readonly Command[] }) {
+    this.#nft = options.nft;
+    this.#table = options.table;
+    this.#isWhole = options.isWhole ?? false;
+    this.#before = [...(options.before ?? [])];
+  }
+
+  async push(step: Step): Promise<void> {
+    for (const set of step.newSets) this.#before.push({ op: 'add-set', set });
+    for (const chain of step.newChains) this.#before.push(...chainCommands(chain));
+    for (const name of step.goneChains) this.#after.push({ op: 'delete-chain', name });
+    for (const name of step.goneSets) this.#after.push({ op: 'delete-set', name });
+    for (const change of step.changes) {
+      if (this.#changes.length >= maxElements && !this.#isWhole) await this.#send([]);
+      this.#changes.push(change);
+    }
+  }
+
+  async finish(): Promise<void> {
+    if (this.#before.length + this.#changes.length + this.#after.length > 0) await this.#send(this.#after);
+  }
+
+  async #send(after: readonly Command[]): Promise<void> {
+    const commands = [...this.#before, ...changeCommands(this.#changes), ...after];
+    const isMore = after !== this.#after;
+    this.#before = [];
+    this.#changes = [];
+    await this.#nft.apply({ table: this.#table, commands });
+    if (isMore) await setImmediate();
+  }
+}
