@@ -1,9 +1,9 @@
 import type { Service } from '../../api/core/v1/service.ts';
 import type { EndpointSlice } from '../../api/discovery/v1/endpoint-slice.ts';
 import { deepEqual } from '../../base/deep-equal.ts';
+import { createMultiMap } from '../../base/multi-map.ts';
+import type { MultiMap } from '../../base/multi-map.ts';
 import type { IpFamily } from '../../net/ip.ts';
-import { createAddressIndex } from './address-index.ts';
-import type { AddressIndex } from './address-index.ts';
 import { createClaims } from './claims.ts';
 import type { Claim, Claims } from './claims.ts';
 import { decideFrontends, endpointCandidates } from './endpoints.ts';
@@ -40,7 +40,7 @@ interface Tracking {
   readonly objects: Map<string, Service>;
   readonly slices: SliceIndex;
   /** Cluster IP -> Services that own it. */
-  readonly virtualIps: AddressIndex;
+  readonly virtualIps: MultiMap;
   readonly claims: Claims;
   readonly services: Map<string, ServicePort>;
   /** Services to decide again. */
@@ -58,7 +58,7 @@ export function createProxyStateTracker(options: {
     hasNewNode: false,
     objects: new Map(),
     slices: createSliceIndex(options.family),
-    virtualIps: createAddressIndex(),
+    virtualIps: createMultiMap(),
     claims: createClaims(),
     services: new Map(),
     dirty: new Set(),

@@ -1,6 +1,6 @@
 import type { EndpointSlice } from '../../api/discovery/v1/endpoint-slice.ts';
+import { createMultiMap } from '../../base/multi-map.ts';
 import type { IpFamily } from '../../net/ip.ts';
-import { createAddressIndex } from './address-index.ts';
 import { addressOf } from './service-port.ts';
 
 /** Names the Service of a slice (discovery/v1). */
@@ -24,7 +24,7 @@ export function createSliceIndex(family: IpFamily): SliceIndex {
   // Nearly every Service has one or two slices: a short list beats a map.
   const byService = new Map<string, readonly KeyedSlice[]>();
   const serviceOf = new Map<string, string>();
-  const slicesByAddress = createAddressIndex();
+  const slicesByAddress = createMultiMap();
 
   const forEachAddress = (slice: EndpointSlice, visit: (address: string) => void): void => {
     for (const endpoint of slice.endpoints ?? []) {
@@ -66,7 +66,7 @@ export function createSliceIndex(family: IpFamily): SliceIndex {
     },
     of: (service) => (byService.get(service) ?? []).map((entry) => entry.slice),
     servicesAt: (address) =>
-      [...slicesByAddress.holders(address)]
+      [...slicesByAddress.values(address)]
         .map((slice) => serviceOf.get(slice))
         .filter((s) => s !== undefined),
   };
