@@ -75,13 +75,16 @@ export async function createPki(options: PkiOptions): Promise<Pki> {
   const nodePairs = nodes.map(
     async (node) => [node.name, await leaf(files.node(node.name), nodeRequest(node))] as const,
   );
-  const [serving, admin, kubeletClient, adminToken, ...pairs] = await Promise.all([
+  const work = [
     leaf(files.serving, servingRequest(options.apiServerHosts)),
     leaf(files.admin, clientRequest('kubernetes-admin', 'system:masters')),
     leaf(files.kubeletClient, clientRequest('kube-apiserver-kubelet-client', 'system:masters')),
     ensureToken(files.adminToken),
-    ...nodePairs,
-  ]);
+    Promise.all(nodePairs),
+  ] as const;
+  // A failure is told when nothing is being written any more.
+  await Promise.allSettled([...work, ...nodePairs]);
+  const [serving, admin, kubeletClient, adminToken, pairs] = await Promise.all(work);
   return { caCert: ca.cert, serving, admin, kubeletClient, nodes: Object.fromEntries(pairs), adminToken };
 }
 
