@@ -52,12 +52,13 @@ export interface Typed<T> {
 export type Infer<S> = S extends Typed<infer T> ? T : never;
 
 /**
- * required: always present; decoding fills the zero value, as Go does.
+ * required: a request must have it; decoding fills the zero value where it does not, as Go does.
+ * filled:   a request need not have it; decoding fills the zero value, so every stored object does.
  * assigned: present in every stored object, may be absent in a request; never filled by decoding.
  * optional: absent and zero ('' 0 false [] {}) are the same; decoding drops the zero value.
  * pointer:  absent differs from zero.
  */
-export type Presence = 'required' | 'assigned' | 'optional' | 'pointer';
+export type Presence = 'required' | 'filled' | 'assigned' | 'optional' | 'pointer';
 
 /** Computes a default from the message that holds the field; `undefined` leaves the field absent. Pure. */
 export type DefaultRule = (owner: JsonObject) => JsonValue | undefined;
@@ -85,7 +86,7 @@ export interface Field extends FieldOptions {
 type FieldOf<T, P extends Presence> = Field & Typed<T> & { readonly presence: P };
 type Fields = Readonly<Record<string, Field>>;
 type Flatten<T> = { [K in keyof T]: T[K] };
-type Present = { readonly presence: 'required' | 'assigned' };
+type Present = { readonly presence: 'required' | 'filled' | 'assigned' };
 /** The object type of a record of fields. */
 export type Shape<F extends Fields> = Flatten<
   { readonly [K in keyof F as F[K] extends Present ? K : never]: Infer<F[K]> } & {
@@ -154,6 +155,7 @@ const field =
   });
 
 export const required = field('required');
+export const filled = field('filled');
 export const assigned = field('assigned');
 export const optional = field('optional');
 export const pointer = field('pointer');

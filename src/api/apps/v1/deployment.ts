@@ -6,6 +6,7 @@ import {
   type DefaultRule,
   type Infer,
   bool,
+  filled,
   int32,
   int64,
   intOrString,
@@ -122,8 +123,8 @@ export const deployment = message(
   'Rolls out changes of a Pod template over a number of Pods.',
   {
     ...typeMeta,
-    metadata: required([1, objectMeta], 'Name, labels and other standard metadata.'),
-    spec: required(
+    metadata: filled([1, objectMeta], 'Name, labels and other standard metadata.'),
+    spec: filled(
       [2, deploymentSpec],
       'How many copies of which Pod there should be, and how they are replaced.',
     ),

@@ -4,6 +4,7 @@ import { labelSelector } from '../../meta/v1/label-selector.ts';
 import { objectMeta } from '../../meta/v1/object-meta.ts';
 import {
   type Infer,
+  filled,
   int32,
   int64,
   listMap,
@@ -63,8 +64,8 @@ export type ReplicaSetStatus = Infer<typeof replicaSetStatus>;
 
 export const replicaSet = message('io.k8s.api.apps.v1.ReplicaSet', 'Keeps a number of equal Pods running.', {
   ...typeMeta,
-  metadata: required([1, objectMeta], 'Name, labels and other standard metadata.'),
-  spec: required([2, replicaSetSpec], 'How many copies of which Pod there should be.'),
+  metadata: filled([1, objectMeta], 'Name, labels and other standard metadata.'),
+  spec: filled([2, replicaSetSpec], 'How many copies of which Pod there should be.'),
   status: optional([3, replicaSetStatus], 'How many there are.'),
 });
 export type ReplicaSet = Infer<typeof replicaSet>;

@@ -2,12 +2,12 @@ import type { Kind } from '../../kind.ts';
 import { objectMeta } from '../../meta/v1/object-meta.ts';
 import {
   type Infer,
+  filled,
   int32,
   message,
   microTime,
   optional,
   pointer,
-  required,
   string,
   typeMeta,
 } from '../../schema/schema.ts';
@@ -32,8 +32,8 @@ export const lease = message(
   'A sign of life, or the right to act alone.',
   {
     ...typeMeta,
-    metadata: required([1, objectMeta], 'Name, labels and other standard metadata.'),
-    spec: required([2, leaseSpec], 'Who holds it and until when.'),
+    metadata: filled([1, objectMeta], 'Name, labels and other standard metadata.'),
+    spec: filled([2, leaseSpec], 'Who holds it and until when.'),
   },
 );
 export type Lease = Infer<typeof lease>;

@@ -4,18 +4,18 @@ import {
   type Infer,
   bool,
   bytes,
+  filled,
   map,
   message,
   optional,
   pointer,
-  required,
   string,
   typeMeta,
 } from '../../schema/schema.ts';
 
 export const configMap = message('io.k8s.api.core.v1.ConfigMap', 'Configuration as keys and values.', {
   ...typeMeta,
-  metadata: required([1, objectMeta], 'Name, labels and other standard metadata.'),
+  metadata: filled([1, objectMeta], 'Name, labels and other standard metadata.'),
   immutable: pointer([4, bool], 'Whether the content may never change again.'),
   data: optional([2, map(string)], 'Values that are text.'),
   binaryData: optional([3, map(bytes)], 'Values that are bytes, in base64.'),

@@ -4,6 +4,7 @@ import { objectMeta } from '../../meta/v1/object-meta.ts';
 import {
   type Infer,
   atomic,
+  filled,
   int32,
   list,
   message,
@@ -50,7 +51,7 @@ export const endpointsMessage = message(
   'The addresses behind a Service, in one object; EndpointSlice is its successor.',
   {
     ...typeMeta,
-    metadata: required([1, objectMeta], 'Name, labels and other standard metadata.'),
+    metadata: filled([1, objectMeta], 'Name, labels and other standard metadata.'),
     subsets: optional([2, list(endpointSubset)], 'Sets of addresses and ports.'),
   },
 );

@@ -3,6 +3,7 @@ import type { Kind } from '../../kind.ts';
 import { objectMeta } from '../../meta/v1/object-meta.ts';
 import {
   type Infer,
+  filled,
   int32,
   message,
   microTime,
@@ -27,7 +28,7 @@ export type EventSeries = Infer<typeof eventSeries>;
 
 export const event = message('io.k8s.api.core.v1.Event', 'Something that happened to an object.', {
   ...typeMeta,
-  metadata: required([1, objectMeta], 'Name, labels and other standard metadata.'),
+  metadata: filled([1, objectMeta], 'Name, labels and other standard metadata.'),
   involvedObject: required([2, objectReference], 'The object it happened to.'),
   reason: optional([3, string], 'What happened, as one word.'),
   message: optional([4, string], 'What happened, for people.'),

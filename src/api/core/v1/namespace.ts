@@ -3,6 +3,7 @@ import { objectMeta } from '../../meta/v1/object-meta.ts';
 import { nameAsLabel } from './namespace-defaults.ts';
 import {
   type Infer,
+  filled,
   list,
   listMap,
   message,
@@ -50,7 +51,7 @@ export type NamespaceStatus = Infer<typeof namespaceStatus>;
 
 export const namespace = message('io.k8s.api.core.v1.Namespace', 'A space within which names are unique.', {
   ...typeMeta,
-  metadata: required([1, objectMeta], 'Name, labels and other standard metadata.'),
+  metadata: filled([1, objectMeta], 'Name, labels and other standard metadata.'),
   spec: optional([2, namespaceSpec], 'How the Namespace is removed.'),
   status: optional([3, namespaceStatus], 'Where it is in its life.'),
 });

@@ -4,6 +4,7 @@ import {
   type DefaultRule,
   type Infer,
   bool,
+  filled,
   int32,
   int64,
   list,
@@ -199,8 +200,8 @@ export type NodeStatus = Infer<typeof nodeStatus>;
 
 export const node = message('io.k8s.api.core.v1.Node', 'A machine that runs Pods.', {
   ...typeMeta,
-  metadata: required([1, objectMeta], 'Name, labels and other standard metadata.'),
-  spec: required([2, nodeSpec], 'What is decided about the node.'),
+  metadata: filled([1, objectMeta], 'Name, labels and other standard metadata.'),
+  spec: filled([2, nodeSpec], 'What is decided about the node.'),
   status: optional([3, nodeStatus], 'What is known of it; written by the node.'),
 });
 export type Node = Infer<typeof node>;

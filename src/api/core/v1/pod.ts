@@ -6,6 +6,7 @@ import { objectMeta } from '../../meta/v1/object-meta.ts';
 import { podDefaults } from './pod-defaults.ts';
 import {
   type Infer,
+  filled,
   int64,
   list,
   listMap,
@@ -122,8 +123,8 @@ export const pod = message(
   'Containers that share one address and run together on one node.',
   {
     ...typeMeta,
-    metadata: required([1, objectMeta], 'Name, labels and other standard metadata.'),
-    spec: required([2, podSpec], 'What the Pod should be.'),
+    metadata: filled([1, objectMeta], 'Name, labels and other standard metadata.'),
+    spec: filled([2, podSpec], 'What the Pod should be.'),
     status: optional([3, podStatus], 'What is known of it; written by the node.'),
   },
 );

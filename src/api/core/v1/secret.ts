@@ -5,18 +5,18 @@ import {
   type Infer,
   bool,
   bytes,
+  filled,
   map,
   message,
   optional,
   pointer,
-  required,
   string,
   typeMeta,
 } from '../../schema/schema.ts';
 
 export const secret = message('io.k8s.api.core.v1.Secret', 'Keys and values that are not for everyone.', {
   ...typeMeta,
-  metadata: required([1, objectMeta], 'Name, labels and other standard metadata.'),
+  metadata: filled([1, objectMeta], 'Name, labels and other standard metadata.'),
   immutable: pointer([5, bool], 'Whether the content may never change again.'),
   data: optional([2, map(bytes)], 'Values, in base64.'),
   stringData: optional([4, map(string)], 'Values as plain text; written into data and never returned.'),

@@ -4,18 +4,18 @@ import { objectMeta } from '../../meta/v1/object-meta.ts';
 import {
   type Infer,
   bool,
+  filled,
   list,
   listMap,
   message,
   optional,
   pointer,
-  required,
   typeMeta,
 } from '../../schema/schema.ts';
 
 export const serviceAccount = message('io.k8s.api.core.v1.ServiceAccount', 'An identity for processes.', {
   ...typeMeta,
-  metadata: required([1, objectMeta], 'Name, labels and other standard metadata.'),
+  metadata: filled([1, objectMeta], 'Name, labels and other standard metadata.'),
   secrets: optional(
     [2, listMap(objectReference, ['name'])],
     'Secrets that Pods with this identity may use.',

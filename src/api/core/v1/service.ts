@@ -13,6 +13,7 @@ import {
   type Infer,
   atomicMap,
   bool,
+  filled,
   int32,
   intOrString,
   list,
@@ -178,8 +179,8 @@ export const service = message(
   'A stable address and name for a changing set of Pods.',
   {
     ...typeMeta,
-    metadata: required([1, objectMeta], 'Name, labels and other standard metadata.'),
-    spec: required([2, serviceSpec], 'How the Service is reached and where its traffic goes.'),
+    metadata: filled([1, objectMeta], 'Name, labels and other standard metadata.'),
+    spec: filled([2, serviceSpec], 'How the Service is reached and where its traffic goes.'),
     status: optional([3, serviceStatus], 'What is known of it.'),
   },
 );

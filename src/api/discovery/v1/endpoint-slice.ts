@@ -5,6 +5,7 @@ import {
   type Infer,
   atomic,
   bool,
+  filled,
   int32,
   list,
   map,
@@ -71,7 +72,7 @@ export const endpointSlice = message(
   'Some of the endpoints of a Service; together its slices hold them all.',
   {
     ...typeMeta,
-    metadata: required([1, objectMeta], 'Name, labels and other standard metadata.'),
+    metadata: filled([1, objectMeta], 'Name, labels and other standard metadata.'),
     addressType: required([4, string], 'Kind of the addresses; cannot be changed.', {
       values: ['IPv4', 'IPv6', 'FQDN'],
     }),
