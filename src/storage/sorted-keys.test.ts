@@ -22,6 +22,22 @@ describe('sorted keys', () => {
     );
   });
 
+  it('keeps any keys in that order, also when the first of them above U+D7FF comes late', () => {
+    fc.assert(
+      fc.property(fc.array(aKey), fc.array(aKey), (first, later) => {
+        const keys = createSortedKeys();
+        const all = [...first.filter((key) => !/[\ud800-\uffff]/.test(key)), ...later].filter(
+          (key) => key !== '',
+        );
+        for (const key of all) keys.add(key);
+        assert.deepEqual(keys.slice(0, Infinity), [...new Set(all)].sort(inUtf8Order));
+        for (const key of all) keys.delete(key);
+        assert.equal(keys.size, 0);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it('stays sorted through thousands of additions and deletions in any order', () => {
     const keys = createSortedKeys();
     const model = new Set<string>();

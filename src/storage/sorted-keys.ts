@@ -27,22 +27,30 @@ export function compareKeys(a: string, b: string): number {
 /** Code points beyond the basic plane sort last, but their UTF-16 halves do not. */
 const afterSurrogates = (unit: number): number => (unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit);
 
+/** Where a key has none of these, both orders agree on it and any other. */
+const ABOVE_D7FF = /[\ud800-\uffff]/;
+
+/** JavaScript's own order, several times faster than ours. */
+const compareUtf16 = (a: string, b: string): number => (a < b ? -1 : a === b ? 0 : 1);
+
 export function createSortedKeys(): SortedKeys {
   const chunks: string[][] = [[]];
   let size = 0;
+  let compare = compareUtf16;
   /** The only chunk that may hold `key`. */
   const chunkOf = (key: string): number =>
-    Math.max(0, countWhile(chunks, (chunk) => compareKeys(chunk[0] ?? '', key) <= 0) - 1);
+    Math.max(0, countWhile(chunks, (chunk) => compare(chunk[0] ?? '', key) <= 0) - 1);
   const locate = (key: string): { at: number; chunk: string[]; index: number } => {
     const at = chunkOf(key);
     const chunk = chunks[at] ?? [];
-    return { at, chunk, index: countWhile(chunk, (other) => compareKeys(other, key) < 0) };
+    return { at, chunk, index: countWhile(chunk, (other) => compare(other, key) < 0) };
   };
   return {
     get size() {
       return size;
     },
     add(key) {
+      if (ABOVE_D7FF.test(key)) compare = compareKeys;
       const { at, chunk, index } = locate(key);
       if (chunk[index] === key) return;
       chunk.splice(index, 0, key);

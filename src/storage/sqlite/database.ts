@@ -101,7 +101,7 @@ const foreignText = (path: string): string =>
 const damagedText = (path: string, detail: string): string =>
   `the store ${path} is damaged (${detail}); put a copy back, or move the file away to begin anew`;
 
-/** Throws DamageError when the structure of the pages is broken. Reads them all: about 0.4 s for a gigabyte in the cache. */
+/** Throws DamageError when the structure of the pages is broken. Reads them all: measured 40 ms for 20 MB. */
 export function checkPages(db: DatabaseSync): void {
   const answer = String(db.prepare('PRAGMA quick_check(1)').get()?.['quick_check']);
   if (answer !== 'ok') throw new DamageError(answer);

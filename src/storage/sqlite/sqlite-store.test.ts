@@ -100,7 +100,7 @@ describe('sqlite store on its file', () => {
     const first = await openSqliteStore({ path });
     await commit(first, put('a', '1'), put('b\u0000c', '1'));
     await commit(first, put('a', '2'), remove('b\u0000c'));
-    await commit(first, { key: 'large', value: Buffer.alloc(100_000, 'x') });
+    await commit(first, { key: 'large', value: Buffer.alloc(100_000, 'x') }, put('empty', ''));
     const before = await everything(first);
     await first.close();
     const second = await openSqliteStore({ path });
