@@ -3,9 +3,11 @@ import type { KubeObject } from '../api/kind.ts';
 import { createFollower } from './follower.ts';
 import type { FollowOptions } from './follower.ts';
 import { createObjectCache } from './object-cache.ts';
-import type { Change, Indexer } from './object-cache.ts';
+import type { Change } from './object-cache.ts';
+import type { Indexer } from './object-index.ts';
 
-export type { Change, Indexer } from './object-cache.ts';
+export type { Change } from './object-cache.ts';
+export type { Indexer } from './object-index.ts';
 
 /** A local copy of the objects of one kind that follows the server through every failure. Never change what it hands out. */
 export interface Informer<T> {

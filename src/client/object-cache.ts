@@ -1,16 +1,15 @@
 import { objectKey } from '../api/kind.ts';
 import type { KubeObject } from '../api/kind.ts';
+import { createIndex } from './object-index.ts';
+import type { Indexer } from './object-index.ts';
 import { compareResourceVersions } from './resource-version.ts';
 
-/** `prev` is absent for a new object, `next` for one that is gone; never both. */
+/** `prev`, what the copy held before, is absent for a new object; `next` for one that is gone; never both. */
 export interface Change<T> {
   readonly key: string;
   readonly next: T | undefined;
   readonly prev: T | undefined;
 }
-
-/** The values under which an object is found; none leaves it out of the index. */
-export type Indexer<T> = (object: T) => readonly string[];
 
 /** The objects of one kind as last seen. Objects in it are shared: never change one. */
 export interface ObjectCache<T> {
@@ -50,9 +49,9 @@ export function createObjectCache<T extends KubeObject>(
     ];
   };
 
-  const drop = (key: string, prev: T, last: T): Change<T> => {
+  const drop = (key: string, prev: T): Change<T> => {
     set(key, prev, undefined);
-    return { key, next: undefined, prev: last };
+    return { key, next: undefined, prev };
   };
 
   return {
@@ -73,7 +72,7 @@ export function createObjectCache<T extends KubeObject>(
       const prev = objects.get(key);
       const order = compareResourceVersions(object.metadata.resourceVersion, prev?.metadata.resourceVersion);
       if (prev === undefined || (order !== undefined && order < 0)) return [];
-      return [drop(key, prev, newest(object, prev))];
+      return [drop(key, prev)];
     },
     replace: (list) => {
       const keys = list.map(objectKey);
@@ -83,7 +82,7 @@ export function createObjectCache<T extends KubeObject>(
         return isSame(object, prev) ? [] : write(key, prev, object);
       });
       const present = new Set(keys);
-      for (const [key, prev] of objects) if (!present.has(key)) changes.push(drop(key, prev, prev));
+      for (const [key, prev] of objects) if (!present.has(key)) changes.push(drop(key, prev));
       return changes;
     },
   };
@@ -99,39 +98,3 @@ const isSame = (a: KubeObject, b: KubeObject | undefined): boolean =>
   b !== undefined &&
   a.metadata.uid === b.metadata.uid &&
   a.metadata.resourceVersion === b.metadata.resourceVersion;
-
-interface Index<T> {
-  keys(value: string): ReadonlySet<string>;
-  move(key: string, prev: T | undefined, next: T | undefined): void;
-}
-
-const noKeys: ReadonlySet<string> = new Set();
-
-function createIndex<T>(indexer: Indexer<T>): Index<T> {
-  const buckets = new Map<string, Set<string>>();
-  return {
-    keys: (value) => buckets.get(value) ?? noKeys,
-    move: (key, prev, next) => {
-      const before = prev === undefined ? [] : indexer(prev);
-      const after = next === undefined ? [] : indexer(next);
-      for (const value of before) if (!after.includes(value)) removeFrom(buckets, value, key);
-      for (const value of after) addTo(buckets, value, key);
-    },
-  };
-}
-
-/** The last state of a deleted object: what the event carried, when it is the same object. */
-const newest = <T extends KubeObject>(deleted: T, known: T): T =>
-  deleted.metadata.uid === known.metadata.uid ? deleted : known;
-
-function addTo(keys: Map<string, Set<string>>, value: string, key: string): void {
-  const bucket = keys.get(value);
-  if (bucket === undefined) keys.set(value, new Set([key]));
-  else bucket.add(key);
-}
-
-function removeFrom(keys: Map<string, Set<string>>, value: string, key: string): void {
-  const bucket = keys.get(value);
-  bucket?.delete(key);
-  if (bucket?.size === 0) keys.delete(value);
-}

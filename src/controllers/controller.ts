@@ -1,0 +1,48 @@
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/logger.ts';
+import { createWorkQueue } from '../base/work-queue.ts';
+import type { WorkQueue } from '../base/work-queue.ts';
+import type { Client } from '../client/client.ts';
+import { runController } from '../client/controller.ts';
+import { hasSynced } from '../client/informer.ts';
+import type { Informers } from '../client/informers.ts';
+
+/** What every controller is given. */
+export interface ControllerDeps {
+  readonly client: Client;
+  readonly informers: Informers;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export interface Controller {
+  readonly name: string;
+  /** Works until `signal` aborts. Never rejects. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** A controller before its queue and its workers. */
+export interface ControllerPlan {
+  readonly name: string;
+  /** Nothing is reconciled before all of these are complete: an empty copy would look like an empty cluster. */
+  readonly reads: readonly { readonly firstSync: Promise<void> }[];
+  /** Connects the informers to the queue; returns what disconnects them. */
+  readonly connect: (queue: WorkQueue<string>) => readonly (() => void)[];
+  readonly reconcile: (key: string, signal: AbortSignal) => Promise<number | void>;
+  readonly workers?: number;
+}
+
+export function createController(deps: ControllerDeps, plan: ControllerPlan): Controller {
+  const { clock, logger } = deps;
+  const { name, reads, connect, reconcile, workers } = plan;
+  return {
+    name,
+    run: async (signal) => {
+      const queue = createWorkQueue<string>({ clock, signal });
+      const disconnect = connect(queue);
+      await Promise.all(reads.map((informer) => hasSynced(informer, signal)));
+      await runController({ name, reconcile, queue, workers, clock, logger }, signal);
+      for (const end of disconnect) end();
+    },
+  };
+}
