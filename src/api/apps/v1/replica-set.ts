@@ -27,7 +27,7 @@ export const replicaSetSpec = message(
       [2, labelSelector],
       "Which Pods are counted; must match the template's labels and cannot be changed.",
     ),
-    template: optional([3, podTemplateSpec], 'The Pod that is copied.'),
+    template: filled([3, podTemplateSpec], 'The Pod that is copied.'),
   },
 );
 export type ReplicaSetSpec = Infer<typeof replicaSetSpec>;
