@@ -63,7 +63,7 @@ export interface NodeProcessConfig {
   readonly apiServer: string;
   readonly clusterDNS: string;
   readonly clusterDomain: string;
-  readonly proxyMode: 'nftables' | 'userspace' | 'off';
+  readonly proxyMode: 'nftables' | 'userspace';
   /** This node carries the node ports to the host's loopback. */
   readonly isGate: boolean;
   readonly kubeletPort: number;

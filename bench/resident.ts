@@ -1,0 +1,40 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** Process ids by parent. */
+function childrenOf(): Map<number, number[]> {
+  const children = new Map<number, number[]>();
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const fields = readFileSync(`/proc/${name}/stat`, 'utf8')
+        .replace(/^.*\) /s, '')
+        .split(' ');
+      const parent = Number(fields[1]);
+      children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
+    } catch {
+      continue; // it ended meanwhile
+    }
+  }
+  return children;
+}
+
+/**
+ * Memory of a process and everything below it, in MB: `proportional` counts a page that several of them share once
+ * (the sum of Pss of /proc/PID/smaps_rollup), `sum` as often as it is mapped (the sum of Rss).
+ */
+export function residentMegabytes(pid: number): { readonly proportional: number; readonly sum: number } {
+  const children = childrenOf();
+  let [pss, rss] = [0, 0];
+  const visit = (p: number): void => {
+    try {
+      const text = readFileSync(`/proc/${p}/smaps_rollup`, 'utf8');
+      pss += Number(/^Pss:\s+(\d+)/m.exec(text)?.[1] ?? 0);
+      rss += Number(/^Rss:\s+(\d+)/m.exec(text)?.[1] ?? 0);
+    } catch {
+      // it ended meanwhile
+    }
+    for (const child of children.get(p) ?? []) visit(child);
+  };
+  visit(pid);
+  return { proportional: pss / 1024, sum: rss / 1024 };
+}

@@ -1,0 +1,45 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createApiServer, type ApiServer } from '../../apiserver/server.ts';
+import { apiServerConfig, type ListenEndpoint } from '../../apiserver/config.ts';
+import { pkiFiles } from '../../apiserver/pki/pki.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/logger.ts';
+import { openSqliteStore } from '../../storage/sqlite/sqlite-store.ts';
+import type { Store } from '../../storage/store.ts';
+import type { ControlPlaneConfig } from '../up/messages.ts';
+
+/** The listening socket that the supervisor opened on the host's loopback. */
+const INHERITED_FD = 4;
+
+const read = (path: string): string => readFileSync(path, 'utf8').trim();
+const pair = (path: string): { readonly cert: string; readonly key: string } => ({
+  cert: read(`${path}.crt`),
+  key: read(`${path}.key`),
+});
+
+/** Opens the cluster's store; rejects with one sentence when it is damaged or another process has it. */
+export function openStore(config: ControlPlaneConfig): Promise<Store> {
+  return openSqliteStore({ path: join(config.dataDir, 'store', 'portico.db') });
+}
+
+/** Puts the API server together from the files of the data directory. It serves once it is run. */
+export function assembleApi(
+  config: ControlPlaneConfig,
+  deps: { readonly store: Store; readonly clock: Clock; readonly logger: Logger; readonly isSupervised: boolean },
+): ApiServer {
+  const files = pkiFiles(config.pkiDir);
+  const inherited: readonly ListenEndpoint[] = deps.isSupervised ? [{ fd: INHERITED_FD }] : [];
+  const ca = read(`${files.ca}.crt`);
+  const options = apiServerConfig({
+    listen: [...inherited, ...config.listen],
+    serving: pair(files.serving),
+    clientCa: ca,
+    tokens: [{ token: read(files.adminToken), user: 'kubernetes-admin', groups: ['system:masters'] }],
+    kubelet: { ...pair(files.kubeletClient), ca },
+    serviceCidrs: [config.serviceCIDR],
+    nodePortRange: config.serviceNodePortRange,
+    advertise: { address: config.advertise.host, port: config.advertise.port },
+  });
+  return createApiServer(options, deps);
+}

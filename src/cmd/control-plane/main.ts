@@ -1,0 +1,59 @@
+import { createClient } from '../../client/client.ts';
+import { createInformers } from '../../client/informers.ts';
+import { createControllers } from '../../controllers/all.ts';
+import { inProcessTransport } from '../../apiserver/in-process-transport.ts';
+import { realClock } from '../../base/clock.ts';
+import { createLogger, type LogLevel } from '../../base/logger.ts';
+import { connectSupervisor, runMain, type SupervisorChannel } from '../component/supervisor-channel.ts';
+import { messageOf } from '../up/user-error.ts';
+import type { ControlPlaneConfig } from '../up/messages.ts';
+import { assembleApi, openStore } from './api-server.ts';
+import { ensureDnsObjects } from './cluster-dns-objects.ts';
+import { runNames } from './names.ts';
+
+/** Whom the parts of this process act as. */
+const SELF = { name: 'system:kube-controller-manager', groups: ['system:masters'] };
+
+async function prepareNetwork(config: ControlPlaneConfig): Promise<void> {
+  if (config.network !== 'sandbox') return;
+  const { ensureFabric } = await import('../../node/network/fabric.ts');
+  await ensureFabric();
+}
+
+async function controlPlane(config: ControlPlaneConfig, channel: SupervisorChannel): Promise<void> {
+  const clock = realClock;
+  const logger = createLogger({ level: config.logLevel as LogLevel });
+  const opened = openStore(config).catch((error: unknown) => {
+    // What is wrong with the file is for people to mend; a restart would not.
+    channel.send({ type: 'fatal', message: messageOf(error) });
+    throw error;
+  });
+  const [store] = await Promise.all([opened, prepareNetwork(config), channel.pkiReady]);
+  const server = assembleApi(config, { store, clock, logger, isSupervised: process.send !== undefined });
+  const stop = new AbortController();
+  const serving = server.run(stop.signal);
+  await Promise.race([server.addresses(), serving]);
+  channel.send({ type: 'ready', what: 'api' });
+
+  const client = createClient(inProcessTransport(server, SELF));
+  const informers = createInformers({ client, clock, logger });
+  const deps = { client, informers, clock, logger };
+  const running = [
+    ...createControllers(deps).map((controller) => controller.run(stop.signal)),
+    runNames(config, { ...deps, channel }, stop.signal),
+    informers.run(stop.signal),
+    ensureDnsObjects(client, config),
+  ];
+  const stopped = new Promise<void>((resolve) => channel.stopped.addEventListener('abort', () => resolve()));
+  // Any part that fails ends the process: the supervisor starts it anew from the store, which is always whole.
+  await Promise.race([stopped, serving, ...running.map((part) => part.then(() => stopped))]);
+  stop.abort();
+  await Promise.allSettled([serving, ...running]);
+  client.transport.close();
+  await store.close();
+}
+
+const channel = connectSupervisor();
+await runMain(async () => {
+  await controlPlane(JSON.parse(process.argv[2] ?? '{}') as ControlPlaneConfig, channel);
+});

@@ -1,0 +1,126 @@
+import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram';
+import { connect, type Server, type Socket } from 'node:net';
+import { Server as NetServer } from 'node:net';
+import type { Clock } from '../../base/clock.ts';
+import type { ProxyMode, ProxyState, ServicePort } from '../../proxy/state/model.ts';
+import type { HostSocket, SupervisorChannel } from '../component/supervisor-channel.ts';
+
+/** A node port of the cluster that the host's loopback carries: `TCP 30007`. */
+interface Carried {
+  readonly protocol: 'TCP' | 'UDP';
+  readonly port: number;
+}
+
+const idOf = ({ protocol, port }: Carried): string => `${protocol} ${port}`;
+/** A client of a UDP node port is forgotten after so long without a packet. */
+const UDP_IDLE_MS = 30_000;
+
+function nodePortsOf(service: ServicePort): Carried[] {
+  const { protocol } = service;
+  if (protocol === 'SCTP') return [];
+  return service.frontends
+    .map(({ frontend }) => frontend)
+    .filter((frontend) => frontend.kind === 'nodePort')
+    .map(({ port }) => ({ protocol, port }));
+}
+
+/** Joins two sockets; each direction ends on its own, and an error on either ends both. */
+function join(a: Socket, b: Socket): void {
+  for (const socket of [a, b]) socket.once('error', () => [a, b].forEach((s) => s.destroy()));
+  a.once('close', () => b.destroy());
+  b.once('close', () => a.destroy());
+  a.pipe(b);
+  b.pipe(a);
+}
+
+/**
+ * Carries node ports to the host's loopback: the supervisor opens the sockets there and hands them to this process, which
+ * lives on the node's network and connects on.
+ */
+export class HostGate {
+  readonly #open = new Map<string, HostSocket | undefined>();
+  readonly #ports = new Map<string, readonly Carried[]>();
+  readonly #options: { readonly channel: SupervisorChannel; readonly nodeIP: string; readonly clock: Clock };
+
+  constructor(options: { readonly channel: SupervisorChannel; readonly nodeIP: string; readonly clock: Clock }) {
+    this.#options = options;
+    options.channel.onHostSocket((id, socket) => this.#serve(id, socket));
+  }
+
+  /** Opens and closes what the change of some Service ports asks for; `changed` undefined = look at all. */
+  update(state: ProxyState, changed?: ReadonlySet<string>): void {
+    if (changed === undefined) this.#ports.clear();
+    for (const id of changed ?? state.services.keys()) {
+      const service = state.services.get(id);
+      const ports = service === undefined ? [] : nodePortsOf(service);
+      if (ports.length > 0) this.#ports.set(id, ports);
+      else this.#ports.delete(id);
+    }
+    const wanted = new Map([...this.#ports.values()].flat().map((carried) => [idOf(carried), carried]));
+    for (const id of this.#open.keys()) if (!wanted.has(id)) this.#close(id);
+    for (const [id, carried] of wanted) {
+      if (this.#open.has(id)) continue;
+      this.#open.set(id, undefined);
+      this.#options.channel.send({ type: 'open-host-socket', id, ...carried });
+    }
+  }
+
+  #close(id: string): void {
+    this.#open.get(id)?.close();
+    this.#open.delete(id);
+    this.#options.channel.send({ type: 'close-host-socket', id });
+  }
+
+  #serve(id: string, socket: HostSocket): void {
+    if (!this.#open.has(id)) return void socket.close();
+    this.#open.set(id, socket);
+    const port = Number(id.split(' ')[1]);
+    if (socket instanceof NetServer) this.#serveTcp(socket, port);
+    else this.#serveUdp(socket, port);
+  }
+
+  #serveTcp(server: Server, port: number): void {
+    server.on('connection', (client: Socket) => {
+      client.pause();
+      join(client, connect({ host: this.#options.nodeIP, port, allowHalfOpen: true }));
+    });
+  }
+
+  #serveUdp(socket: UdpSocket, port: number): void {
+    const { nodeIP, clock } = this.#options;
+    const flows = new Map<string, { readonly out: UdpSocket; lastMs: number }>();
+    const open = (from: RemoteInfo): { readonly out: UdpSocket; lastMs: number } => {
+      const flow = { out: createSocket('udp4'), lastMs: clock.now() };
+      const key = `${from.address} ${from.port}`;
+      flow.out.on('message', (answer) => socket.send(answer, from.port, from.address));
+      flow.out.on('error', () => flow.out.close());
+      flow.out.once('close', () => flows.delete(key));
+      const check = (): void => {
+        if (clock.now() - flow.lastMs >= UDP_IDLE_MS) flow.out.close();
+        else clock.after(UDP_IDLE_MS, check);
+      };
+      clock.after(UDP_IDLE_MS, check);
+      flows.set(key, flow);
+      return flow;
+    };
+    socket.on('message', (packet, from) => {
+      const flow = flows.get(`${from.address} ${from.port}`) ?? open(from);
+      flow.lastMs = clock.now();
+      flow.out.send(packet, port, nodeIP);
+    });
+    socket.once('close', () => {
+      for (const { out } of flows.values()) out.close();
+    });
+  }
+}
+
+/** The mode, with the gate kept in step: a node port is carried once the node itself serves it. */
+export function withHostGate(mode: ProxyMode, gate: HostGate): ProxyMode {
+  return {
+    sync: async (state, changed) => {
+      await mode.sync(state, changed);
+      gate.update(state, changed);
+    },
+    cleanup: () => mode.cleanup(),
+  };
+}

@@ -1,0 +1,37 @@
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { ProxyMode } from '../../proxy/state/model.ts';
+import type { NodeProcessConfig } from '../up/messages.ts';
+
+interface ModeDeps {
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+async function nftables(config: NodeProcessConfig, { logger }: ModeDeps): Promise<ProxyMode> {
+  const { createNftablesMode, probeNftables } = await import('../../proxy/modes/nftables/index.ts');
+  const { openNft } = await import('../../kernel/nft/open-nft.ts');
+  const { openConntrack } = await import('../../kernel/conntrack/open-conntrack.ts');
+  const nft = openNft();
+  const probe = await probeNftables(nft, 'IPv4');
+  if (!probe.isUsable) throw new Error(`${config.name}: --proxy-mode nftables: ${probe.reason}`);
+  const serviceCIDRs = [config.serviceCIDR];
+  return createNftablesMode({ family: 'IPv4', nft, conntrack: openConntrack(), logger, serviceCIDRs });
+}
+
+async function userspace(config: NodeProcessConfig, deps: ModeDeps): Promise<ProxyMode> {
+  const { createUserspaceMode } = await import('../../proxy/modes/userspace/userspace-mode.ts');
+  if (config.network === 'none') {
+    const { createLoopbackCapture } = await import('../../proxy/modes/userspace/loopback-capture.ts');
+    return createUserspaceMode({ ...deps, capture: createLoopbackCapture('IPv4') });
+  }
+  const { createNetfilterCapture } = await import('../../proxy/modes/userspace/netfilter-capture.ts');
+  const { openNft } = await import('../../kernel/nft/open-nft.ts');
+  const capture = createNetfilterCapture({ family: 'IPv4', nft: openNft(), address: config.nodeIP });
+  return createUserspaceMode({ ...deps, capture });
+}
+
+/** The mode the node was asked for; modules of the others are never loaded. Rejects with what the kernel lacks. */
+export function createProxyMode(config: NodeProcessConfig, deps: ModeDeps): Promise<ProxyMode> {
+  return config.proxyMode === 'nftables' ? nftables(config, deps) : userspace(config, deps);
+}
