@@ -72,6 +72,10 @@ class Encoder {
         this.#begin(nft.DELCHAIN, 0).attrString(nft.CHAIN_TABLE, this.#table.name);
         this.#writer.attrString(nft.CHAIN_NAME, command.name);
         return;
+      case 'flush-chain':
+        this.#begin(nft.DELRULE, 0).attrString(nft.RULE_TABLE, this.#table.name);
+        this.#writer.attrString(nft.RULE_CHAIN, command.name);
+        return;
       case 'add-rule':
         return this.#addRule(command.chain, command.rule);
       case 'add-set':

@@ -49,6 +49,8 @@ export type Command =
   | { readonly op: 'add-chain'; readonly chain: NftChain }
   /** Deletes its rules with it; EBUSY while a rule or an element outside names it. */
   | { readonly op: 'delete-chain'; readonly name: string }
+  /** Deletes all its rules. */
+  | { readonly op: 'flush-chain'; readonly name: string }
   /** Appends. */
   | { readonly op: 'add-rule'; readonly chain: string; readonly rule: Rule }
   | { readonly op: 'add-set'; readonly set: NftSet }
@@ -100,6 +102,7 @@ export function describeCommand(command: Command): string {
     case 'add-chain':
       return `add chain ${command.chain.name}`;
     case 'delete-chain':
+    case 'flush-chain':
     case 'delete-set':
       return `${command.op.replace('-', ' ')} ${command.name}`;
     case 'add-rule':

@@ -6,6 +6,7 @@ export const NEWCHAIN = 3;
 export const DELCHAIN = 5;
 export const NEWRULE = 6;
 export const GETRULE = 7;
+export const DELRULE = 8;
 export const NEWSET = 9;
 export const GETSET = 10;
 export const DELSET = 11;

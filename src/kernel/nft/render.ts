@@ -112,6 +112,8 @@ function renderCommand(command: Command, { family, name }: Transaction['table'])
       return `add chain ${at} ${command.chain.name}${renderBase(command.chain)}`;
     case 'delete-chain':
       return `flush chain ${at} ${command.name}\ndelete chain ${at} ${command.name}`;
+    case 'flush-chain':
+      return `flush chain ${at} ${command.name}`;
     case 'add-rule':
       return `add rule ${at} ${command.chain} ${renderRule(command.rule, family)}`;
     case 'add-set': {

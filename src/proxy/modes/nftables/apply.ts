@@ -1,15 +1,16 @@
 import { setImmediate } from 'node:timers/promises';
 import { elementKey } from '../../../kernel/nft/model.ts';
-import type { NftElement, NftSet } from '../../../kernel/nft/model.ts';
+import type { NftElement, NftFamily, NftSet } from '../../../kernel/nft/model.ts';
 import { NftError } from '../../../kernel/nft/nft-kernel.ts';
 import type { NftKernel } from '../../../kernel/nft/nft-kernel.ts';
 import type { ProxyNode, ServicePort } from '../../state/model.ts';
-import { affinitySet, layoutCommands, tableComment } from './layout.ts';
+import { demandChains, layoutCommands, tableComment } from './layout.ts';
 import type { Layout } from './layout.ts';
 import { emptyMemory, planAdoption, planChange, planCidrs, planLeftovers } from './plan.ts';
 import type { Contents, Memory } from './plan.ts';
 import { renderCidrs } from './render.ts';
 import type { PlacedElement } from './render.ts';
+import { demandSet, parseDemand } from './sets.ts';
 import { SliceWriter } from './slice-writer.ts';
 
 /** Service ports planned between two turns of the event loop. */
@@ -39,36 +40,43 @@ function wantedCidrs({ layout, serviceCIDRs }: Target, node: ProxyNode): PlacedE
   ];
 }
 
-const affinityName = /^affinity-(\d+)$/;
+/** The maps of remembered clients among these names. */
+export function affinityMaps(names: Iterable<string>, { table }: Layout): NftSet[] {
+  return demandSets(names, table.family).filter(({ dynamic }) => dynamic !== undefined);
+}
 
-/** The affinity maps among these names. */
-export function affinitySets(names: Iterable<string>, { table }: Layout): NftSet[] {
+function demandSets(names: Iterable<string>, family: NftFamily): NftSet[] {
   return [...names].flatMap((name) => {
-    const seconds = affinityName.exec(name)?.[1];
-    return seconds === undefined ? [] : [affinitySet(table.family, Number(seconds))];
+    const demand = parseDemand(name);
+    return demand === undefined ? [] : [demandSet(family, demand)];
   });
 }
 
 /**
- * Reads what stands in our table. Undefined when there is none or it is not as this version makes it: another layout, or chains, rules
- * or sets that somebody removed or added.
+ * Reads what stands in our table. `foreign` = it is not as this version makes it: another layout, or chains, rules or sets that
+ * somebody removed or added. Clients' affinity is not read: it is the kernel's own.
  */
 async function readContents({ nft, layout }: Target): Promise<Contents | 'absent' | 'foreign'> {
   const shape = await nft.table(layout.table);
   if (shape === undefined) return 'absent';
   if (shape.comment !== tableComment) return 'foreign';
-  const chains = new Map(shape.nRules);
-  for (const { chain, rules } of layout.chains) {
-    if (chains.get(chain.name) !== rules.length) return 'foreign';
-    chains.delete(chain.name);
-  }
-  /** All chains made on demand have one rule. */
-  if ([...chains.values()].some((n) => n !== 1)) return 'foreign';
   const names = new Set(shape.sets);
   for (const { name } of Object.values(layout.sets)) if (!names.delete(name)) return 'foreign';
-  if ([...names].some((name) => !affinityName.test(name))) return 'foreign';
+  const demanded = demandSets(names, layout.table.family);
+  if (demanded.length !== names.size) return 'foreign';
+  const chains = new Map(shape.nRules);
+  const nExpected = new Map(
+    [...layout.chains, ...demandChains(names)].map(({ chain, rules }) => [chain.name, rules.length]),
+  );
+  for (const [name, n] of nExpected) {
+    if ((chains.get(name) ?? 0) !== n) return 'foreign';
+    chains.delete(name);
+  }
+  /** The others are those of shared affinity, which have one rule. */
+  if ([...chains.values()].some((n) => n !== 1)) return 'foreign';
   const contents: Contents = { elements: new Map(), chains: new Set(chains.keys()), sets: names };
-  for (const set of Object.values(layout.sets)) {
+  for (const set of [...Object.values(layout.sets), ...demanded]) {
+    if (set.dynamic !== undefined) continue;
     const elements = await nft.elements(layout.table, set);
     contents.elements.set(set.name, new Map(elements.map((element) => [elementKey(element.key), element])));
     await setImmediate();
@@ -90,7 +98,7 @@ async function adopt(
     await writer.push(planAdoption(memory, contents, { ports, layout }));
     if (i > 0) await setImmediate();
   }
-  await writer.push(planLeftovers(contents, layout));
+  await writer.push(planLeftovers(memory, contents, layout));
   await writer.finish();
   return memory;
 }

@@ -2,84 +2,27 @@ import type { Command, NftChain, NftFamily, NftSet, TableRef } from '../../../ke
 import { field, goto, jump } from '../../../kernel/nft/rule.ts';
 import type { Rule, Selector, Statement } from '../../../kernel/nft/rule.ts';
 import type { IpFamily } from '../../../net/ip.ts';
+import { layoutSets, parseDemand } from './sets.ts';
+import type { LayoutSets } from './sets.ts';
 
-/** Changes whenever chains, rules or sets below do: a table with another comment is replaced. */
+/** Changes whenever chains, rules or sets do: a table with another comment is replaced. */
 const layoutVersion = 1;
 export const tableComment = `portico service proxy, layout ${layoutVersion}`;
-
-/** At most so many clients are remembered per affinity timeout; further ones are spread without affinity. */
-const maxAffinityClients = 65_535;
 
 export interface ChainRules {
   readonly chain: NftChain;
   readonly rules: readonly Rule[];
 }
 
-/** The sets and maps every table has. README.md says what each is for. */
-export interface LayoutSets extends Readonly<Record<string, NftSet>> {
-  readonly clusterIps: NftSet;
-  readonly podCidrs: NftSet;
-  readonly nodePortCidrs: NftSet;
-  readonly serviceCidrs: NftSet;
-  readonly hairpin: NftSet;
-  readonly endpoints: NftSet;
-  readonly nodePortEndpoints: NftSet;
-  readonly serviceIps: NftSet;
-  readonly serviceNodePorts: NftSet;
-  readonly affinityIps: NftSet;
-  readonly affinityNodePorts: NftSet;
-  readonly rememberIps: NftSet;
-  readonly rememberNodePorts: NftSet;
-  readonly masqueradeIps: NftSet;
-  readonly masqueradeNodePorts: NftSet;
-  readonly noEndpointIps: NftSet;
-  readonly noEndpointNodePorts: NftSet;
-}
-
 /** The fixed part of the table of one address family. */
 export interface Layout {
   readonly table: TableRef;
   readonly sets: LayoutSets;
+  /** Each after those it leads to. */
   readonly chains: readonly ChainRules[];
 }
 
-/** Chains that verdict maps lead to. */
-export const refusedChain = 'refused';
-export const droppedChain = 'dropped';
-export const masqueradedChain = 'masqueraded';
-export const masqueradedOffClusterChain = 'masqueraded-off-cluster';
-
 export const nftFamily = (family: IpFamily): NftFamily => (family === 'IPv4' ? 'ip' : 'ip6');
-
-export const tableOf = (family: IpFamily): TableRef => ({ family: nftFamily(family), name: 'portico' });
-
-function layoutSets(family: NftFamily): LayoutSets {
-  const address = family === 'ip' ? 'ipv4_addr' : 'ipv6_addr';
-  const frontend = [address, 'inet_proto', 'inet_service'] as const;
-  const nodePort = ['inet_proto', 'inet_service'] as const;
-  /** A node port's flow after translation: which port, and to which endpoint. */
-  const nodePortFlow = [...nodePort, address, 'inet_service'] as const;
-  const endpoint = [address, 'inet_service'] as const;
-  return {
-    clusterIps: { name: 'cluster-ips', key: [address] },
-    podCidrs: { name: 'pod-cidrs', key: [address], isInterval: true },
-    nodePortCidrs: { name: 'node-port-cidrs', key: [address], isInterval: true },
-    serviceCidrs: { name: 'service-cidrs', key: [address], isInterval: true },
-    hairpin: { name: 'hairpin', key: [address, address] },
-    endpoints: { name: 'endpoints', key: [...frontend, 'integer'], data: endpoint },
-    nodePortEndpoints: { name: 'node-port-endpoints', key: [...nodePort, 'integer'], data: endpoint },
-    serviceIps: { name: 'service-ips', key: frontend, data: 'verdict' },
-    serviceNodePorts: { name: 'service-node-ports', key: nodePort, data: 'verdict' },
-    affinityIps: { name: 'affinity-ips', key: frontend, data: 'verdict' },
-    affinityNodePorts: { name: 'affinity-node-ports', key: nodePort, data: 'verdict' },
-    rememberIps: { name: 'remember-ips', key: frontend, data: 'verdict' },
-    rememberNodePorts: { name: 'remember-node-ports', key: nodePortFlow, data: 'verdict' },
-    masqueradeIps: { name: 'masquerade-ips', key: frontend, data: 'verdict' },
-    masqueradeNodePorts: { name: 'masquerade-node-ports', key: nodePortFlow, data: 'verdict' },
-    noEndpointIps: { name: 'no-endpoint-ips', key: frontend, data: 'verdict' },
-    noEndpointNodePorts: { name: 'no-endpoint-node-ports', key: nodePort, data: 'verdict' },
-  };
-}
 
 const frontendKey = [field.daddr, field.l4proto, field.dport] as const;
 const originalFrontendKey = [field.originalDaddr, field.l4proto, field.originalDport] as const;
@@ -93,7 +36,7 @@ const isDnat: Statement = { kind: 'ct', is: { key: 'status', flag: 'dnat' } };
 
 const rule = (...statements: readonly Statement[]): Rule => ({ statements });
 const vmap = (key: readonly Selector[], map: NftSet): Statement => ({ kind: 'vmap', key, map: map.name });
-const inSet = (key: Selector, set: NftSet): Statement => ({ kind: 'in-set', key: [key], set: set.name });
+const inSet = (key: readonly Selector[], set: NftSet): Statement => ({ kind: 'in-set', key, set: set.name });
 
 function chain(name: string, ...rules: readonly Rule[]): ChainRules {
   return { chain: { name }, rules };
@@ -103,60 +46,62 @@ function base(name: string, hook: NonNullable<NftChain['base']>, ...rules: reado
   return { chain: { name, base: hook }, rules };
 }
 
-function translationChains(sets: LayoutSets, loopback: string): ChainRules[] {
-  const notLoopback: Statement = { kind: 'match', left: field.daddr, isNegated: true, value: loopback };
-  const atNode: readonly Statement[] = [notLoopback, inSet(field.daddr, sets.nodePortCidrs)];
+function atNodePort(sets: LayoutSets, loopback: string): readonly Statement[] {
   return [
-    chain(
-      'node-ports',
-      rule(...atNode, vmap(nodePortKey, sets.affinityNodePorts)),
-      rule(...atNode, vmap(nodePortKey, sets.serviceNodePorts)),
-    ),
+    { kind: 'match', left: field.daddr, isNegated: true, value: loopback },
+    inSet([field.daddr], sets.nodePortCidrs),
+  ];
+}
+
+function translationChains(sets: LayoutSets, loopback: string): ChainRules[] {
+  const nat = { type: 'nat', priority: -100 } as const;
+  return [
+    chain('addresses', rule(vmap(frontendKey, sets.affinityIps)), rule(jump('recall')), rule(jump('pick'))),
+    chain('node-ports', rule(vmap(nodePortKey, sets.affinityNodePorts)), rule(jump('pick-node-port'))),
     chain(
       'services',
-      rule(vmap(frontendKey, sets.affinityIps)),
-      rule(vmap(frontendKey, sets.serviceIps)),
-      rule({ kind: 'daddr-is-local' }, jump('node-ports')),
+      rule(inSet([field.daddr], sets.clusterIps), goto('addresses')),
+      rule(inSet([field.daddr], sets.externalIps), jump('addresses')),
+      rule({ kind: 'daddr-is-local' }, ...atNodePort(sets, loopback), goto('node-ports')),
     ),
-    base('nat-prerouting', { type: 'nat', hook: 'prerouting', priority: -100 }, rule(jump('services'))),
-    base('nat-output', { type: 'nat', hook: 'output', priority: -100 }, rule(jump('services'))),
+    base('nat-prerouting', { ...nat, hook: 'prerouting' }, rule(jump('services'))),
+    base('nat-output', { ...nat, hook: 'output' }, rule(jump('services'))),
+  ];
+}
+
+function rememberChains(sets: LayoutSets): ChainRules[] {
+  const afterDnat = { type: 'filter', priority: -90 } as const;
+  return [
     chain(
       'remember',
       rule(hasPorts, vmap(originalFrontendKey, sets.rememberIps)),
       rule(hasPorts, vmap(nodePortFlowKey, sets.rememberNodePorts)),
+      rule(jump('remember-own')),
     ),
-    base(
-      'remember-prerouting',
-      { type: 'filter', hook: 'prerouting', priority: -90 },
-      rule(isNew, isDnat, jump('remember')),
-    ),
-    base(
-      'remember-output',
-      { type: 'filter', hook: 'output', priority: -90 },
-      rule(isNew, isDnat, jump('remember')),
-    ),
+    base('after-prerouting', { ...afterDnat, hook: 'prerouting' }, rule(isNew, isDnat, jump('remember'))),
+    base('after-output', { ...afterDnat, hook: 'output' }, rule(isNew, isDnat, jump('remember'))),
   ];
 }
 
-function masqueradeChains(sets: LayoutSets): ChainRules[] {
+function sourceChains(sets: LayoutSets): ChainRules[] {
+  const keep: Statement = { kind: 'verdict', verdict: { kind: 'return' } };
+  const always = goto('masqueraded');
+  const offCluster = goto('masqueraded-off-cluster');
   return [
-    chain(masqueradedChain, rule({ kind: 'masquerade' })),
+    chain('masqueraded', rule({ kind: 'masquerade' })),
     chain(
-      masqueradedOffClusterChain,
-      rule(
-        { kind: 'in-set', key: [field.saddr], isNegated: true, set: sets.podCidrs.name },
-        goto(masqueradedChain),
-      ),
+      'masqueraded-off-cluster',
+      rule({ kind: 'in-set', key: [field.saddr], isNegated: true, set: sets.podCidrs.name }, always),
     ),
     chain(
       'sources',
-      rule(
-        { kind: 'in-set', key: [field.saddr, field.daddr], set: sets.hairpin.name },
-        goto(masqueradedChain),
-      ),
-      rule(hasPorts, vmap(originalFrontendKey, sets.masqueradeIps)),
-      rule(inSet(field.originalDaddr, sets.clusterIps), goto(masqueradedOffClusterChain)),
-      rule(hasPorts, vmap(nodePortFlowKey, sets.masqueradeNodePorts)),
+      rule(inSet([field.saddr, field.daddr], sets.hairpin), always),
+      rule(hasPorts, inSet(originalFrontendKey, sets.masqueradeIps), always),
+      rule(hasPorts, inSet(originalFrontendKey, sets.masqueradeOffClusterIps), offCluster),
+      rule(hasPorts, inSet(originalFrontendKey, sets.keepSourceIps), keep),
+      rule(inSet([field.originalDaddr], sets.clusterIps), offCluster),
+      rule(hasPorts, inSet(nodePortFlowKey, sets.masqueradeNodePorts), always),
+      rule(hasPorts, inSet(nodePortFlowKey, sets.masqueradeOffClusterNodePorts), offCluster),
     ),
     base(
       'nat-postrouting',
@@ -167,92 +112,81 @@ function masqueradeChains(sets: LayoutSets): ChainRules[] {
 }
 
 function refusalChains(sets: LayoutSets, loopback: string): ChainRules[] {
-  const drop: Statement = { kind: 'verdict', verdict: { kind: 'drop' } };
+  const filter = { type: 'filter', priority: 0 } as const;
   const refuse = rule(isNew, jump('refuse'));
-  const unknownPort = rule(isNew, inSet(field.daddr, sets.clusterIps), goto(refusedChain));
-  const unknownIp = rule(isNew, inSet(field.daddr, sets.serviceCidrs), goto(droppedChain));
+  const unknownPort = rule(isNew, inSet([field.daddr], sets.clusterIps), goto('refused'));
+  const unknownIp = rule(isNew, inSet([field.daddr], sets.serviceCidrs), goto('dropped'));
   return [
     chain(
-      refusedChain,
+      'refused',
       rule({ kind: 'match', left: field.l4proto, value: 'tcp' }, { kind: 'reject', with: 'tcp-reset' }),
       rule({ kind: 'reject', with: 'port-unreachable' }),
     ),
-    chain(droppedChain, rule(drop)),
+    chain('dropped', rule({ kind: 'verdict', verdict: { kind: 'drop' } })),
     chain(
       'refuse-node-ports',
-      rule(
-        { kind: 'match', left: field.daddr, isNegated: true, value: loopback },
-        inSet(field.daddr, sets.nodePortCidrs),
-        vmap(nodePortKey, sets.noEndpointNodePorts),
-      ),
+      rule(inSet(nodePortKey, sets.refusedNodePorts), goto('refused')),
+      rule(inSet(nodePortKey, sets.droppedNodePorts), goto('dropped')),
     ),
     chain(
       'refuse',
-      rule(vmap(frontendKey, sets.noEndpointIps)),
-      rule({ kind: 'daddr-is-local' }, jump('refuse-node-ports')),
+      rule(inSet(frontendKey, sets.refusedIps), goto('refused')),
+      rule(inSet(frontendKey, sets.droppedIps), goto('dropped')),
+      rule({ kind: 'daddr-is-local' }, ...atNodePort(sets, loopback), goto('refuse-node-ports')),
     ),
-    base('filter-input', { type: 'filter', hook: 'input', priority: 0 }, refuse),
-    base('filter-forward', { type: 'filter', hook: 'forward', priority: 0 }, refuse, unknownPort, unknownIp),
-    base('filter-output', { type: 'filter', hook: 'output', priority: 0 }, refuse, unknownPort, unknownIp),
+    base('filter-input', { ...filter, hook: 'input' }, refuse),
+    base('filter-forward', { ...filter, hook: 'forward' }, refuse, unknownPort, unknownIp),
+    base('filter-output', { ...filter, hook: 'output' }, refuse, unknownPort, unknownIp),
   ];
 }
 
-/** The fixed part of the table for one family. Chains come after those they lead to. */
+/** The fixed part of the table for one family. */
 export function layoutOf(family: IpFamily): Layout {
-  const table = tableOf(family);
+  const table: TableRef = { family: nftFamily(family), name: 'portico' };
   const sets = layoutSets(table.family);
   const loopback = family === 'IPv4' ? '127.0.0.0/8' : '::1';
-  return {
-    table,
-    sets,
-    chains: [
-      ...masqueradeChains(sets),
-      ...translationChains(sets, loopback),
-      ...refusalChains(sets, loopback),
-    ],
-  };
+  const chains = [
+    ...demandChains([]),
+    ...sourceChains(sets),
+    ...translationChains(sets, loopback),
+    ...rememberChains(sets),
+    ...refusalChains(sets, loopback),
+  ];
+  return { table, sets, chains };
 }
 
-/** Commands that make a chain with its rules. */
-export function chainCommands({ chain: made, rules }: ChainRules): Command[] {
+/**
+ * The chains that try the sets made on demand one after the other, given the names of those there are. A frontend is in one of them; a map
+ * without it ends its rule and the next one is tried. A rule per count of endpoints is what keeps the kernel fast: were there one map from
+ * frontends to chains, it would walk all of it at every change to look for loops (30 000 Services: 10 to 30 ms).
+ */
+export function demandChains(names: Iterable<string>): ChainRules[] {
+  const demands = [...names].flatMap((name) => parseDemand(name) ?? []).sort((a, b) => a.n - b.n);
+  const numbers = (kind: string): number[] => demands.filter((d) => d.kind === kind).map(({ n }) => n);
+  const pick = (n: number, key: readonly Selector[], kind: string): Rule =>
+    rule({ kind: 'dnat', key: [...key, { kind: 'numgen-random', modulus: n }], map: `${kind}-${n}` });
   return [
-    { op: 'add-chain', chain: made },
-    ...rules.map((each): Command => ({ op: 'add-rule', chain: made.name, rule: each })),
+    chain('pick', ...numbers('endpoints').map((n) => pick(n, frontendKey, 'endpoints'))),
+    chain(
+      'pick-node-port',
+      ...numbers('node-port-endpoints').map((n) => pick(n, nodePortKey, 'node-port-endpoints')),
+    ),
+    chain('recall', ...numbers('affinity').map((n) => recall(n, frontendKey))),
+    chain('remember-own', ...numbers('affinity-ips').map((n) => rememberOwn(n))),
   ];
 }
 
-/** Makes the table anew, whatever was there under its name. */
-export function layoutCommands(layout: Layout): Command[] {
-  return [
-    { op: 'add-table' },
-    { op: 'delete-table' },
-    { op: 'add-table', comment: tableComment },
-    ...Object.values(layout.sets).map((set: NftSet): Command => ({ op: 'add-set', set })),
-    ...layout.chains.flatMap(chainCommands),
-  ];
+const recall = (seconds: number, key: readonly Selector[]): Rule =>
+  rule({ kind: 'dnat', key: [field.saddr, ...key], map: `affinity-${seconds}` });
+
+function update(seconds: number, key: readonly Selector[]): Statement {
+  const data = [field.daddr, field.dport];
+  return { kind: 'update', map: `affinity-${seconds}`, key: [field.saddr, ...key], data };
 }
 
-/** The map of remembered clients for one timeout: (client, a frontend of the Service port) to the endpoint. */
-export function affinitySet(family: NftFamily, timeoutSeconds: number): NftSet {
-  const address = family === 'ip' ? 'ipv4_addr' : 'ipv6_addr';
-  return {
-    name: `affinity-${timeoutSeconds}`,
-    key: [address, address, 'inet_proto', 'inet_service'],
-    data: [address, 'inet_service'],
-    dynamic: { timeoutSeconds, size: maxAffinityClients },
-  };
-}
-
-/** Picks one of `n` endpoints of an address frontend. */
-export function pickChain(n: number, { endpoints }: LayoutSets): ChainRules {
-  const key: readonly Selector[] = [...frontendKey, { kind: 'numgen-random', modulus: n }];
-  return chain(`pick-${n}`, rule({ kind: 'dnat', key, map: endpoints.name }));
-}
-
-/** Picks one of `n` endpoints of a node port. */
-export function pickNodePortChain(n: number, { nodePortEndpoints }: LayoutSets): ChainRules {
-  const key: readonly Selector[] = [...nodePortKey, { kind: 'numgen-random', modulus: n }];
-  return chain(`pick-node-port-${n}`, rule({ kind: 'dnat', key, map: nodePortEndpoints.name }));
+function rememberOwn(seconds: number): Rule {
+  const isOwn: Statement = { kind: 'in-set', key: originalFrontendKey, set: `affinity-ips-${seconds}` };
+  return rule(hasPorts, isOwn, update(seconds, originalFrontendKey));
 }
 
 /** The frontend under which the clients of a Service port are remembered. */
@@ -262,37 +196,47 @@ export interface CanonicalFrontend {
   readonly port: number;
 }
 
-/** Sends known clients where they were before; others fall through. `canonical` undefined = the packet's own frontend. */
-export function recallChain(set: NftSet, canonical: CanonicalFrontend | undefined): ChainRules {
-  const key: readonly Selector[] = [field.saddr, ...affinityKey(canonical, frontendKey)];
-  return chain(`recall-${affinitySuffix(set, canonical)}`, rule({ kind: 'dnat', key, map: set.name }));
-}
-
-/** Remembers where a new connection's client was sent, or that it was seen again. */
-export function rememberChain(set: NftSet, canonical: CanonicalFrontend | undefined): ChainRules {
-  const key: readonly Selector[] = [field.saddr, ...affinityKey(canonical, originalFrontendKey)];
-  const data = [field.daddr, field.dport];
-  return chain(
-    `remember-${affinitySuffix(set, canonical)}`,
-    rule(hasPorts, { kind: 'update', map: set.name, key, data }),
-  );
-}
-
-function affinityKey(
-  canonical: CanonicalFrontend | undefined,
-  own: readonly Selector[],
-): readonly Selector[] {
-  if (canonical === undefined) return own;
-  return [
-    { kind: 'constant', field: 'daddr', value: canonical.ip },
+/**
+ * For a frontend whose clients are remembered under another one: `recall` sends known clients where they were before, `remember` notes
+ * where a client was sent. nft's names have no colons.
+ */
+export function sharedAffinityChains(
+  seconds: number,
+  { ip, protocol, port }: CanonicalFrontend,
+): { readonly recall: ChainRules; readonly remember: ChainRules } {
+  const suffix = `${seconds}-${ip.replaceAll(':', '_')}-${protocol}-${port}`;
+  const key: readonly Selector[] = [
+    { kind: 'constant', field: 'daddr', value: ip },
     field.l4proto,
-    { kind: 'constant', field: 'dport', value: canonical.port },
+    { kind: 'constant', field: 'dport', value: port },
   ];
+  return {
+    recall: chain(`recall-${suffix}`, recall(seconds, key)),
+    remember: chain(`remember-${suffix}`, rule(hasPorts, update(seconds, key))),
+  };
 }
 
-/** nft's names have no colons. */
-function affinitySuffix(set: NftSet, canonical: CanonicalFrontend | undefined): string {
-  const seconds = set.dynamic?.timeoutSeconds ?? 0;
-  if (canonical === undefined) return `${seconds}`;
-  return `${seconds}-${canonical.ip.replaceAll(':', '_')}-${canonical.protocol}-${canonical.port}`;
+/** Commands that make a chain with its rules. */
+export function chainCommands(made: ChainRules): Command[] {
+  return [{ op: 'add-chain', chain: made.chain }, ...ruleCommands(made)];
+}
+
+function ruleCommands({ chain: { name }, rules }: ChainRules): Command[] {
+  return rules.map((each): Command => ({ op: 'add-rule', chain: name, rule: each }));
+}
+
+/** Commands that give a chain other rules. */
+export function rewriteCommands(made: ChainRules): Command[] {
+  return [{ op: 'flush-chain', name: made.chain.name }, ...ruleCommands(made)];
+}
+
+/** Makes the table anew, whatever was there under its name. */
+export function layoutCommands(layout: Layout): Command[] {
+  return [
+    { op: 'add-table' },
+    { op: 'delete-table' },
+    { op: 'add-table', comment: tableComment },
+    ...Object.values(layout.sets).map((set): Command => ({ op: 'add-set', set })),
+    ...layout.chains.flatMap(chainCommands),
+  ];
 }

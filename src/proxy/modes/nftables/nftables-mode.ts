@@ -7,7 +7,7 @@ import type { IpFamily } from '../../../net/ip.ts';
 import type { ProxyMode, ProxyNode, ProxyState, ServicePort } from '../../state/model.ts';
 import { addAffinityTargets, forgetClients, hasLostTargets } from './affinity.ts';
 import type { AffinityTargets } from './affinity.ts';
-import { affinitySets, applyAll, applyChange } from './apply.ts';
+import { affinityMaps, applyAll, applyChange } from './apply.ts';
 import type { Target } from './apply.ts';
 import { layoutOf } from './layout.ts';
 import type { Memory } from './plan.ts';
@@ -80,7 +80,7 @@ class NftablesMode implements ProxyMode {
       if (previous !== undefined) addAffinityTargets(lost, previous);
       if (port !== undefined) addAffinityTargets(held, port);
     }
-    const setsBefore = [...memory.affinitySets.keys()];
+    const setsBefore = [...memory.sets.keys()];
     this.#known = undefined;
     try {
       await applyChange(this.#target, memory, next);
@@ -89,7 +89,7 @@ class NftablesMode implements ProxyMode {
           ...[...lost.keys()].map((key) => [key, new Set<string>()] as const),
           ...held,
         ]);
-        const sets = setsBefore.filter((name) => memory.affinitySets.has(name));
+        const sets = setsBefore.filter((name) => memory.sets.has(name));
         await this.#forget(sets, { targets, isComplete: false });
       }
     } catch (error) {
@@ -113,7 +113,7 @@ class NftablesMode implements ProxyMode {
       addAffinityTargets(targets, port);
       addUdpTargets(udp, port);
     }
-    if (found === 'adopted') await this.#forget(memory.affinitySets.keys(), { targets, isComplete: true });
+    if (found === 'adopted') await this.#forget(memory.sets.keys(), { targets, isComplete: true });
     this.#known = { memory, node };
     await this.#endStaleUdp(udp);
   }
@@ -123,7 +123,7 @@ class NftablesMode implements ProxyMode {
     which: { readonly targets: AffinityTargets; readonly isComplete: boolean },
   ): Promise<void> {
     const { nft, layout } = this.#target;
-    return forgetClients(nft, { table: layout.table, sets: affinitySets(names, layout) }, which);
+    return forgetClients(nft, { table: layout.table, sets: affinityMaps(names, layout) }, which);
   }
 
   /** Stale flows end by themselves in time, so that failing here must not undo what the table holds. */

@@ -1,7 +1,9 @@
 import { elementData, elementKey } from '../../../kernel/nft/model.ts';
 import type { NftElement, NftSet } from '../../../kernel/nft/model.ts';
 import type { ServicePort } from '../../state/model.ts';
+import { demandChains } from './layout.ts';
 import type { ChainRules, Layout } from './layout.ts';
+import { demandSet, parseDemand } from './sets.ts';
 import { renderServicePort } from './render.ts';
 import type { PlacedElement } from './render.ts';
 
@@ -13,6 +15,9 @@ export interface Change extends PlacedElement {
 /** What makes the table right: new sets and chains first, then the changes in order, then what nothing leads to any more. */
 export interface Step {
   readonly newSets: readonly NftSet[];
+  /** Chains that get other rules before the changes, to reach new sets, and after them, to let go of old ones. */
+  readonly widened: readonly ChainRules[];
+  readonly trimmed: readonly ChainRules[];
   readonly newChains: readonly ChainRules[];
   readonly changes: readonly Change[];
   readonly goneChains: readonly string[];
@@ -28,11 +33,12 @@ export interface Memory {
   /** Elements of shared sets, by `set|key`. */
   readonly shared: Counts;
   readonly chains: Counts;
-  readonly affinitySets: Counts;
+  /** Sets made on demand. */
+  readonly sets: Counts;
 }
 
 export function emptyMemory(): Memory {
-  return { ports: new Map(), shared: new Map(), chains: new Map(), affinitySets: new Map() };
+  return { ports: new Map(), shared: new Map(), chains: new Map(), sets: new Map() };
 }
 
 /** What stands in the kernel, as read; planning takes out what is wanted, and what is left is to be deleted. */
@@ -41,7 +47,7 @@ export interface Contents {
   readonly elements: Map<string, Map<string, NftElement>>;
   /** Chains made on demand. */
   readonly chains: Set<string>;
-  /** Affinity maps. */
+  /** Sets made on demand. */
   readonly sets: Set<string>;
 }
 
@@ -54,7 +60,7 @@ interface Collected {
   readonly own: Map<string, PlacedElement>;
   readonly shared: Map<string, Counted<PlacedElement>>;
   readonly chains: Map<string, Counted<ChainRules>>;
-  readonly affinitySets: Map<string, Counted<NftSet>>;
+  readonly sets: Map<string, Counted<NftSet>>;
 }
 
 const placeKey = (set: NftSet, element: NftElement): string => `${set.name}|${elementKey(element.key)}`;
@@ -70,18 +76,19 @@ function collect(ports: Iterable<ServicePort>, layout: Layout): Collected {
     own: new Map(),
     shared: new Map(),
     chains: new Map(),
-    affinitySets: new Map(),
+    sets: new Map(),
   };
-  const { clusterIps, hairpin } = layout.sets;
+  const { clusterIps, externalIps, hairpin } = layout.sets;
+  const isShared = (set: NftSet): boolean => set === clusterIps || set === externalIps || set === hairpin;
   for (const port of ports) {
-    const { elements, chains, affinitySet } = renderServicePort(port, layout);
+    const { elements, chains, sets } = renderServicePort(port, layout);
     for (const placed of elements) {
       const key = placeKey(placed.set, placed.element);
-      if (placed.set === clusterIps || placed.set === hairpin) count(collected.shared, key, placed);
+      if (isShared(placed.set)) count(collected.shared, key, placed);
       else collected.own.set(key, placed);
     }
     for (const chain of chains) count(collected.chains, chain.chain.name, chain);
-    if (affinitySet !== undefined) count(collected.affinitySets, affinitySet.name, affinitySet);
+    for (const set of sets) count(collected.sets, set.name, set);
   }
   return collected;
 }
@@ -113,21 +120,11 @@ function shiftAll<T>(
   return { born, dead };
 }
 
-/** Endpoints first, then what remembers and masquerades, then what leads to them: a reader in between finds no gap. */
-function inOrder(changes: Change[], { sets }: Layout): Change[] {
-  const last = new Set<NftSet>([
-    sets.serviceIps,
-    sets.serviceNodePorts,
-    sets.noEndpointIps,
-    sets.noEndpointNodePorts,
-  ]);
-  const first = new Set<NftSet>([sets.endpoints, sets.nodePortEndpoints]);
+/** Endpoints first and deletions last: should a huge change need several transactions, nothing leads into a gap in between. */
+function inOrder(changes: readonly Change[]): Change[] {
   const rank = ({ kind, set }: Change): number =>
-    kind === 'delete' ? 3 : first.has(set) ? 0 : last.has(set) ? 2 : 1;
-  return changes
-    .map((change) => ({ change, rank: rank(change) }))
-    .sort((a, b) => a.rank - b.rank)
-    .map(({ change }) => change);
+    kind === 'delete' ? 2 : set.data === undefined || set.data === 'verdict' ? 1 : 0;
+  return [0, 1, 2].flatMap((wanted) => changes.filter((change) => rank(change) === wanted));
 }
 
 /** Plans from what the table is known to hold; brings `memory` to what it will hold. `next` has the changed ids; undefined = gone. */
@@ -155,17 +152,20 @@ export function planChange(
   changes.push(...shared.born.map((placed): Change => ({ kind: 'add', ...placed })));
   changes.push(...shared.dead.map((placed): Change => ({ kind: 'delete', ...placed })));
   const chains = shiftAll(memory.chains, before.chains, after.chains);
-  const sets = shiftAll(memory.affinitySets, before.affinitySets, after.affinitySets);
+  const sets = shiftAll(memory.sets, before.sets, after.sets);
+  const goneSets = sets.dead.map(({ name }) => name);
   for (const [id, port] of next) {
     if (port === undefined) memory.ports.delete(id);
     else memory.ports.set(id, port);
   }
   return {
     newSets: sets.born,
+    widened: sets.born.length > 0 ? demandChains([...memory.sets.keys(), ...goneSets]) : [],
+    trimmed: goneSets.length > 0 ? demandChains(memory.sets.keys()) : [],
     newChains: chains.born,
-    changes: inOrder(changes, layout),
+    changes: inOrder(changes),
     goneChains: chains.dead.map(({ chain }) => chain.name),
-    goneSets: sets.dead.map(({ name }) => name),
+    goneSets,
   };
 }
 
@@ -187,7 +187,15 @@ function deletions(contents: Contents, sets: readonly NftSet[]): Change[] {
   });
 }
 
-const noStep: Step = { newSets: [], newChains: [], changes: [], goneChains: [], goneSets: [] };
+const noStep: Step = {
+  newSets: [],
+  widened: [],
+  trimmed: [],
+  newChains: [],
+  changes: [],
+  goneChains: [],
+  goneSets: [],
+};
 
 /** Plans the sets of address blocks. Their old blocks go in the same step, since blocks must not overlap. */
 export function planCidrs(contents: Contents, wanted: readonly PlacedElement[]): Step {
@@ -209,18 +217,26 @@ export function planAdoption(
   const newChains = shiftAll(memory.chains, none, wanted.chains).born.filter(
     ({ chain }) => !contents.chains.delete(chain.name),
   );
-  const newSets = shiftAll(memory.affinitySets, none, wanted.affinitySets).born.filter(
+  const newSets = shiftAll(memory.sets, none, wanted.sets).born.filter(
     ({ name }) => !contents.sets.delete(name),
   );
   for (const port of ports) memory.ports.set(port.id, port);
-  return { newSets, newChains, changes: inOrder(changes, layout), goneChains: [], goneSets: [] };
+  const names = [...memory.sets.keys(), ...contents.sets];
+  const widened = newSets.length > 0 ? demandChains(names) : [];
+  return { ...noStep, newSets, widened, newChains, changes: inOrder(changes) };
 }
 
 /** Plans the end of an adoption: deletes what nothing wanted. */
-export function planLeftovers(contents: Contents, layout: Layout): Step {
+export function planLeftovers(memory: Memory, contents: Contents, layout: Layout): Step {
+  const { family } = layout.table;
+  const kept = [...memory.sets.keys()].flatMap((name) => {
+    const demand = parseDemand(name);
+    return demand === undefined ? [] : [demandSet(family, demand)];
+  });
   return {
     ...noStep,
-    changes: deletions(contents, Object.values(layout.sets)),
+    trimmed: contents.sets.size > 0 ? demandChains(memory.sets.keys()) : [],
+    changes: deletions(contents, [...Object.values(layout.sets), ...kept]),
     goneChains: [...contents.chains],
     goneSets: [...contents.sets],
   };

@@ -3,7 +3,9 @@ import { NftError } from '../../../kernel/nft/nft-kernel.ts';
 import type { NftKernel } from '../../../kernel/nft/nft-kernel.ts';
 import type { Command } from '../../../kernel/nft/model.ts';
 import type { IpFamily } from '../../../net/ip.ts';
-import { affinitySet, chainCommands, layoutCommands, layoutOf, pickChain, rememberChain } from './layout.ts';
+import { demandChains, layoutCommands, layoutOf, rewriteCommands } from './layout.ts';
+import { demandSet } from './sets.ts';
+import type { Demand } from './sets.ts';
 
 export type ProbeResult =
   | { readonly isUsable: true }
@@ -22,19 +24,25 @@ const mends: Readonly<Record<string, string>> = {
   EINVAL: 'needs nf_tables of Linux 5.4 or later',
 };
 
+const everyDemand: readonly Demand[] = [
+  { kind: 'endpoints', n: 2 },
+  { kind: 'node-port-endpoints', n: 2 },
+  { kind: 'affinity', n: 10_800 },
+  { kind: 'affinity-ips', n: 10_800 },
+];
+
 /**
  * Whether this kernel and network namespace can hold the table: everything the mode uses is sent in one transaction under a name of its
  * own whose last command fails on purpose, so that nothing is ever applied.
  */
 export async function probeNftables(nft: NftKernel, family: IpFamily): Promise<ProbeResult> {
   const layout = layoutOf(family);
-  const set = affinitySet(layout.table.family, 10_800);
+  const sets = everyDemand.map((demand) => demandSet(layout.table.family, demand));
   const missing = 'portico-probe-end';
   const commands: Command[] = [
     ...layoutCommands(layout),
-    { op: 'add-set', set },
-    ...chainCommands(pickChain(2, layout.sets)),
-    ...chainCommands(rememberChain(set, undefined)),
+    ...sets.map((set): Command => ({ op: 'add-set', set })),
+    ...demandChains(sets.map(({ name }) => name)).flatMap(rewriteCommands),
     { op: 'delete-chain', name: missing },
   ];
   try {

@@ -1,9 +1,12 @@
+import { elementKey } from '../../../kernel/nft/model.ts';
 import type { NftElement, NftSet } from '../../../kernel/nft/model.ts';
 import { cidrsOverlap, parseCidr } from '../../../net/cidr.ts';
 import type { IpFamily } from '../../../net/ip.ts';
 import type { Frontend, FrontendDecision, ProxyEndpoint, ServicePort } from '../../state/model.ts';
-import * as layout from './layout.ts';
+import { sharedAffinityChains } from './layout.ts';
 import type { CanonicalFrontend, ChainRules, Layout } from './layout.ts';
+import { demandSet } from './sets.ts';
+import type { DemandKind } from './sets.ts';
 
 /** An element with the set it belongs to. */
 export interface PlacedElement {
@@ -11,12 +14,16 @@ export interface PlacedElement {
   readonly element: NftElement;
 }
 
-/** What one Service port puts into the table. Chains and affinity maps may be shared with other ports. */
+/** What one Service port puts into the table. Sets and chains are made on demand and may be shared with other ports. */
 export interface PortRules {
   readonly elements: readonly PlacedElement[];
+  readonly sets: readonly NftSet[];
   readonly chains: readonly ChainRules[];
-  readonly affinitySet: NftSet | undefined;
 }
+
+/** Identity of a canonical frontend, as in the keys of the affinity maps. */
+export const canonicalKey = ({ ip, protocol, port }: CanonicalFrontend): string =>
+  elementKey([ip, protocol, port]);
 
 const endpointsId = (endpoints: readonly ProxyEndpoint[]): string =>
   endpoints.map((e) => `${e.ip} ${e.port}`).join(',');
@@ -42,40 +49,38 @@ class PortRenderer {
   readonly #port: ServicePort;
   readonly #layout: Layout;
   readonly #protocol: string;
-  readonly #affinitySet: NftSet | undefined;
   readonly elements: PlacedElement[] = [];
+  readonly sets: NftSet[] = [];
   readonly chains: ChainRules[] = [];
 
-  constructor(port: ServicePort, layoutOfFamily: Layout) {
+  constructor(port: ServicePort, layout: Layout) {
     this.#port = port;
-    this.#layout = layoutOfFamily;
+    this.#layout = layout;
     this.#protocol = port.protocol.toLowerCase();
-    if (port.affinitySeconds > 0)
-      this.#affinitySet = layout.affinitySet(layoutOfFamily.table.family, port.affinitySeconds);
   }
 
   frontend(decision: FrontendDecision): void {
     const { frontend, endpoints, whenEmpty } = decision;
     const { sets } = this.#layout;
-    if (frontend.kind === 'clusterIP') this.#put(sets.clusterIps, { key: [frontend.ip] });
-    const key = this.#key(frontend);
     const isNodePort = frontend.kind === 'nodePort';
-    if (endpoints.length === 0) {
-      const chain = whenEmpty === 'reject' ? layout.refusedChain : layout.droppedChain;
-      const set = isNodePort ? sets.noEndpointNodePorts : sets.noEndpointIps;
-      return this.#put(set, { key, data: { kind: 'goto', chain } });
+    const key = this.#key(frontend);
+    if (!isNodePort) {
+      this.#put(frontend.kind === 'clusterIP' ? sets.clusterIps : sets.externalIps, { key: [frontend.ip] });
     }
-    const pick = isNodePort
-      ? layout.pickNodePortChain(endpoints.length, sets)
-      : layout.pickChain(endpoints.length, sets);
-    this.#lead(isNodePort ? sets.serviceNodePorts : sets.serviceIps, key, pick);
+    if (endpoints.length === 0) {
+      const isRefused = whenEmpty === 'reject';
+      const ips = isRefused ? sets.refusedIps : sets.droppedIps;
+      return this.#put(isNodePort ? (isRefused ? sets.refusedNodePorts : sets.droppedNodePorts) : ips, {
+        key,
+      });
+    }
+    const set = this.#demand(isNodePort ? 'node-port-endpoints' : 'endpoints', endpoints.length);
     for (const [slot, { ip, port }] of endpoints.entries()) {
-      const set = isNodePort ? sets.nodePortEndpoints : sets.endpoints;
       this.#put(set, { key: [...key, slot], data: [ip, port] });
       this.#put(sets.hairpin, { key: [ip, ip] });
     }
     this.#masquerade(decision);
-    if (this.#affinitySet !== undefined) this.#affinity(decision, this.#affinitySet);
+    if (this.#port.affinitySeconds > 0) this.#affinity(decision, this.#port.affinitySeconds);
   }
 
   #key(frontend: Frontend): (string | number)[] {
@@ -88,55 +93,53 @@ class PortRenderer {
     this.elements.push({ set, element });
   }
 
-  /** An element that leads to a chain made on demand. */
-  #lead(set: NftSet, key: NftElement['key'], to: ChainRules): void {
-    this.chains.push(to);
-    this.#put(set, { key, data: { kind: 'goto', chain: to.chain.name } });
+  #demand(kind: DemandKind, n: number): NftSet {
+    const set = demandSet(this.#layout.table.family, { kind, n });
+    this.sets.push(set);
+    return set;
   }
 
-  #nodePortFlows(frontend: Frontend, endpoints: readonly ProxyEndpoint[]): (string | number)[][] {
+  #nodePortFlows({ frontend, endpoints }: FrontendDecision): (string | number)[][] {
     return endpoints.map(({ ip, port }) => [this.#protocol, frontend.port, ip, port]);
   }
 
-  /** The rules take cluster IPs as `off-cluster` and all else as `never`; an address frontend that is no cluster IP says so itself. */
-  #masquerade({ frontend, endpoints, masquerade }: FrontendDecision): void {
+  /** The rules take cluster IPs as `off-cluster` and node ports as `never`: only what differs is written. */
+  #masquerade(decision: FrontendDecision): void {
+    const { frontend, masquerade } = decision;
     const { sets } = this.#layout;
-    const chain = masquerade === 'always' ? layout.masqueradedChain : layout.masqueradedOffClusterChain;
     if (frontend.kind === 'nodePort') {
       if (masquerade === 'never') return;
-      for (const key of this.#nodePortFlows(frontend, endpoints)) {
-        this.#put(sets.masqueradeNodePorts, { key, data: { kind: 'goto', chain } });
-      }
+      const set = masquerade === 'always' ? sets.masqueradeNodePorts : sets.masqueradeOffClusterNodePorts;
+      for (const key of this.#nodePortFlows(decision)) this.#put(set, { key });
       return;
     }
     if (frontend.kind === 'clusterIP' && masquerade === 'off-cluster') return;
-    const data = masquerade === 'never' ? ({ kind: 'return' } as const) : ({ kind: 'goto', chain } as const);
-    this.#put(sets.masqueradeIps, { key: this.#key(frontend), data });
+    const byKind = {
+      always: sets.masqueradeIps,
+      'off-cluster': sets.masqueradeOffClusterIps,
+      never: sets.keepSourceIps,
+    };
+    this.#put(byKind[masquerade], { key: this.#key(frontend) });
   }
 
-  #affinity(decision: FrontendDecision, set: NftSet): void {
-    const { frontend, endpoints } = decision;
+  #affinity(decision: FrontendDecision, seconds: number): void {
+    const { frontend } = decision;
     const { sets } = this.#layout;
-    const canonical = canonicalFrontend(this.#port, decision);
-    const isOwn =
-      frontend.kind !== 'nodePort' && frontend.ip === canonical.ip && frontend.port === canonical.port;
-    const recall = layout.recallChain(set, isOwn ? undefined : canonical);
-    const remember = layout.rememberChain(set, isOwn ? undefined : canonical);
     const key = this.#key(frontend);
-    this.chains.push(recall);
-    const recallData = { kind: 'jump', chain: recall.chain.name } as const;
-    this.#put(frontend.kind === 'nodePort' ? sets.affinityNodePorts : sets.affinityIps, {
-      key,
-      data: recallData,
-    });
-    if (frontend.kind !== 'nodePort') return this.#lead(sets.rememberIps, key, remember);
-    for (const flow of this.#nodePortFlows(frontend, endpoints)) {
-      this.#lead(sets.rememberNodePorts, flow, remember);
+    const canonical = canonicalFrontend(this.#port, decision);
+    this.#demand('affinity', seconds);
+    const isOwn = frontend.kind !== 'nodePort' && elementKey(key) === canonicalKey(canonical);
+    if (isOwn) return this.#put(this.#demand('affinity-ips', seconds), { key });
+    const { recall, remember } = sharedAffinityChains(seconds, canonical);
+    this.chains.push(recall, remember);
+    const recalled = { key, data: { kind: 'jump', chain: recall.chain.name } } as const;
+    const data = { kind: 'goto', chain: remember.chain.name } as const;
+    if (frontend.kind !== 'nodePort') {
+      this.#put(sets.affinityIps, recalled);
+      return this.#put(sets.rememberIps, { key, data });
     }
-  }
-
-  get affinitySet(): NftSet | undefined {
-    return this.chains.some(({ chain }) => chain.name.startsWith('recall-')) ? this.#affinitySet : undefined;
+    this.#put(sets.affinityNodePorts, recalled);
+    for (const flow of this.#nodePortFlows(decision)) this.#put(sets.rememberNodePorts, { key: flow, data });
   }
 }
 
@@ -144,7 +147,7 @@ class PortRenderer {
 export function renderServicePort(port: ServicePort, family: Layout): PortRules {
   const renderer = new PortRenderer(port, family);
   for (const decision of port.frontends) renderer.frontend(decision);
-  return { elements: renderer.elements, chains: renderer.chains, affinitySet: renderer.affinitySet };
+  return { elements: renderer.elements, sets: renderer.sets, chains: renderer.chains };
 }
 
 /** Blocks of one family as interval elements, without those inside another; `whenEmpty` says what no block stands for. */

@@ -1,28 +1,33 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Command, NftElement, NftSet, TableRef } from '../../../kernel/nft/model.ts';
 import type { NftKernel } from '../../../kernel/nft/nft-kernel.ts';
-import { chainCommands } from './layout.ts';
+import { chainCommands, rewriteCommands } from './layout.ts';
 import type { Change, Step } from './plan.ts';
 
 /** Fits the 400 kB an ordinary user's socket takes, in IPv6 too, and keeps the event loop free (about 15 ms per slice). */
 const maxElements = 2500;
 
-function grouped(changes: readonly Change[]): Map<NftSet, NftElement[]> {
-  const bySet = new Map<NftSet, NftElement[]>();
+interface Group {
+  readonly set: NftSet;
+  readonly elements: NftElement[];
+}
+
+function grouped(changes: readonly Change[]): Group[] {
+  const bySet = new Map<string, Group>();
   for (const { set, element } of changes) {
-    const elements = bySet.get(set);
-    if (elements === undefined) bySet.set(set, [element]);
-    else elements.push(element);
+    const group = bySet.get(set.name);
+    if (group === undefined) bySet.set(set.name, { set, elements: [element] });
+    else group.elements.push(element);
   }
-  return bySet;
+  return [...bySet.values()];
 }
 
 function changeCommands(changes: readonly Change[]): Command[] {
   const dels = grouped(changes.filter(({ kind }) => kind !== 'add'));
   const adds = grouped(changes.filter(({ kind }) => kind !== 'delete'));
   return [
-    ...[...dels].map(([set, elements]): Command => ({ op: 'delete-elements', set, elements })),
-    ...[...adds].map(([set, elements]): Command => ({ op: 'add-elements', set, elements })),
+    ...dels.map((group): Command => ({ op: 'delete-elements', ...group })),
+    ...adds.map((group): Command => ({ op: 'add-elements', ...group })),
   ];
 }
 
@@ -48,7 +53,9 @@ export class SliceWriter {
 
   async push(step: Step): Promise<void> {
     for (const set of step.newSets) this.#before.push({ op: 'add-set', set });
+    for (const chain of step.widened) this.#before.push(...rewriteCommands(chain));
     for (const chain of step.newChains) this.#before.push(...chainCommands(chain));
+    for (const chain of step.trimmed) this.#after.push(...rewriteCommands(chain));
     for (const name of step.goneChains) this.#after.push({ op: 'delete-chain', name });
     for (const name of step.goneSets) this.#after.push({ op: 'delete-set', name });
     for (const change of step.changes) {
