@@ -37,7 +37,7 @@ test('a ConfigMap of kubectl is read: a map', () => {
   assert.deepEqual(object, {
     apiVersion: 'v1',
     kind: 'ConfigMap',
-    metadata: { name: 'x', namespace: 'default' },
+    metadata: { name: 'x' },
     data: { a: 'b', c: 'd' },
   });
 });

@@ -22,9 +22,9 @@ const scale: Served['subresources'][number] = {
 };
 const verbs = ['list', 'get'];
 const served: readonly Served[] = [
-  { resource: { kind: namespaces as Kind, verbs }, subresources: [] },
-  { resource: { kind: pods as Kind, verbs }, subresources: [status(pods as Kind)] },
-  { resource: { kind: deployments as Kind, verbs }, subresources: [scale] },
+  { resource: { kind: namespaces, verbs }, subresources: [] },
+  { resource: { kind: pods, verbs }, subresources: [status(pods)] },
+  { resource: { kind: deployments, verbs }, subresources: [scale] },
 ];
 const documents = createDocuments({ served, address: '127.0.0.1:6443' });
 

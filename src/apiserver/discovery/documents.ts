@@ -24,7 +24,7 @@ export interface DocumentsOptions {
 }
 
 /** A document as it is sent. */
-interface Document {
+export interface CachedDocument {
   readonly contentType: string;
   readonly text: string;
   readonly etag: string;
@@ -37,8 +37,8 @@ export function createDocuments({ served, address }: DocumentsOptions): Document
   const core = served.filter(({ resource }) => resource.kind.group === '');
   const named = served.filter(({ resource }) => resource.kind.group !== '');
   const plain = plainDocuments({ core, named, address });
-  const cache = new Map<string, Document>();
-  const documentOf = (key: string, contentType: string, render: Render): Document => {
+  const cache = new Map<string, CachedDocument>();
+  const documentOf = (key: string, contentType: string, render: Render): CachedDocument => {
     const known = cache.get(key);
     if (known !== undefined) return known;
     const made = makeDocument(contentType, render());
@@ -90,14 +90,14 @@ function aggregatedVersion(accept: string | undefined): 'v2' | 'v2beta1' | undef
   return undefined;
 }
 
-export function makeDocument(contentType: string, content: unknown): Document {
+export function makeDocument(contentType: string, content: unknown): CachedDocument {
   const text = JSON.stringify(content);
   const etag = `"${createHash('sha256').update(text).digest('hex').toUpperCase()}"`;
   return { contentType, text, etag };
 }
 
 /** 304 when the client has this version of the document. */
-export function documentResponse(document: Document, headers: RequestHeaders): HttpResponse {
+export function documentResponse(document: CachedDocument, headers: RequestHeaders): HttpResponse {
   const base = { etag: document.etag, vary: 'Accept', 'cache-control': 'public' };
   const known = (headers['if-none-match'] ?? '').split(',').map((tag) => tag.trim().replace(/^W\//, ''));
   if (known.includes(document.etag)) return { status: 304, headers: base, body: '' };

@@ -5,6 +5,7 @@ import {
   unsupportedMediaType,
 } from '../../api/errors/api-error.ts';
 import { strictJsonParse } from '../../api/schema/strict-json.ts';
+import type { MessageType } from '../../api/schema/schema.ts';
 import type { StrictJson } from '../../api/schema/strict-json.ts';
 import type { HttpRequest } from './message.ts';
 
@@ -15,7 +16,17 @@ export const BODY_LIMIT = 3 * 1024 * 1024;
 const DEPTH_LIMIT = 400;
 
 /** The body as text, '' when there is none. Rejects with 413 beyond BODY_LIMIT and 400 for what is not UTF-8. */
-export async function readBody({ body, headers }: HttpRequest): Promise<string> {
+export async function readBody(request: HttpRequest): Promise<string> {
+  const body = await readWhole(request);
+  if (typeof body === 'string') return body;
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(body);
+  } catch {
+    throw badRequest('the body of the request is not valid UTF-8');
+  }
+}
+
+async function readWhole({ body, headers }: HttpRequest): Promise<string | Uint8Array> {
   if (body === undefined) return '';
   if (typeof body === 'string') {
     if (Buffer.byteLength(body) > BODY_LIMIT) throw requestEntityTooLarge(BODY_LIMIT);
@@ -23,17 +34,12 @@ export async function readBody({ body, headers }: HttpRequest): Promise<string> 
   }
   // A declared length is refused before anything is read.
   if (Number(headers['content-length'] ?? 0) > BODY_LIMIT) throw requestEntityTooLarge(BODY_LIMIT);
-  const chunks = body instanceof Uint8Array ? [body] : await collect(body);
-  const bytes = chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
-  if (bytes !== undefined && bytes.byteLength > BODY_LIMIT) throw requestEntityTooLarge(BODY_LIMIT);
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    throw badRequest('the body of the request is not valid UTF-8');
-  }
+  const bytes = body instanceof Uint8Array ? body : await collect(body);
+  if (bytes.byteLength > BODY_LIMIT) throw requestEntityTooLarge(BODY_LIMIT);
+  return bytes;
 }
 
-async function collect(body: AsyncIterable<Uint8Array>): Promise<Uint8Array[]> {
+async function collect(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   try {
@@ -46,7 +52,7 @@ async function collect(body: AsyncIterable<Uint8Array>): Promise<Uint8Array[]> {
     if (size > BODY_LIMIT) throw error;
     throw badRequest('the body of the request ended early');
   }
-  return chunks;
+  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
 }
 
 /** What a media type names, without its parameters. Empty or absent is JSON, as upstream has it. */
@@ -55,12 +61,37 @@ export function mediaTypeOf(header: string | undefined): string {
   return type === '' ? 'application/json' : type;
 }
 
-/** JSON or YAML, by content type. Throws 415 for another type and 400 for a malformed document. */
-export async function decodeBody(text: string, contentType: string | undefined): Promise<StrictJson> {
-  const type = mediaTypeOf(contentType);
-  if (type === 'application/json') return parseJson(text);
-  if (type === 'application/yaml') return parseYaml(text);
-  throw unsupportedMediaType(['application/json', 'application/yaml']);
+const PROTOBUF = 'application/vnd.kubernetes.protobuf';
+
+/**
+ * The document in a body: JSON, YAML or protobuf by content type; `type` says what protobuf's numbers mean. Undefined for
+ * an empty body. Throws 415 for another type and 400 for a malformed document.
+ */
+export async function decodeBody(request: HttpRequest, type: MessageType): Promise<StrictJson | undefined> {
+  const mediaType = mediaTypeOf(request.headers['content-type']);
+  if (mediaType === PROTOBUF) return parseProtobuf(await readWhole(request), type);
+  const text = await readBody(request);
+  if (text.trim() === '') return undefined;
+  if (mediaType === 'application/json') return parseJson(text);
+  if (mediaType === 'application/yaml') return parseYaml(text);
+  throw unsupportedMediaType(['application/json', 'application/yaml', PROTOBUF]);
+}
+
+/** The codec is loaded when the first such body arrives. */
+async function parseProtobuf(body: string | Uint8Array, type: MessageType): Promise<StrictJson | undefined> {
+  if (body.length === 0) return undefined;
+  const [{ openEnvelope }, { decodeProtobuf }, { WireError }] = await Promise.all([
+    import('../../api/protobuf/envelope.ts'),
+    import('../../api/protobuf/decode.ts'),
+    import('../../api/protobuf/reader.ts'),
+  ]);
+  try {
+    const { apiVersion, kind, raw } = openEnvelope(typeof body === 'string' ? Buffer.from(body) : body);
+    return { value: { apiVersion, kind, ...decodeProtobuf(type, raw) }, duplicates: [] };
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+    throw badRequest(`the body of the request is not valid protobuf: ${error.message}`, error);
+  }
 }
 
 /** JSON text and the fields it names twice. Throws 400. */

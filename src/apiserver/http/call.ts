@@ -2,10 +2,11 @@ import { isJsonObject } from '../../base/json.ts';
 import type { JsonObject } from '../../base/json.ts';
 import { badRequest, notAcceptable } from '../../api/errors/api-error.ts';
 import type { KubeObject } from '../../api/kind.ts';
+import type { MessageType } from '../../api/schema/schema.ts';
 import type { ResourceRequest } from '../request-info.ts';
 import type { RequestScope, RequestUser, Resource } from '../rest/rest.ts';
 import { negotiate } from './accept.ts';
-import { decodeBody, readBody } from './body.ts';
+import { decodeBody } from './body.ts';
 import type { HttpRequest, HttpResponse } from './message.ts';
 import { includeObjectOf, wantsPretty } from './respond.ts';
 import type { Presentation } from './respond.ts';
@@ -58,14 +59,17 @@ export function writeScope(call: Call, warnings: string[], optionsKind: string):
 }
 
 /**
- * The body as one object. Throws 400, 413 or 415; fields that occur twice are refused, told of or let pass, as the
+ * The body as one object, of the resource's own kind if `schema` does not say another. Throws 400, 413 or 415; fields that occur twice are refused, told of or let pass, as the
  * scope's field validation says.
  */
 export async function objectBody(
   { request, resource: { kind } }: Pick<Call, 'request' | 'resource'>,
   { fieldValidation, warnings }: Pick<RequestScope, 'fieldValidation' | 'warnings'>,
+  schema: MessageType = kind.schema,
 ): Promise<JsonObject> {
-  const { value, duplicates } = await decodeBody(await readBody(request), request.headers['content-type']);
+  const body = await decodeBody(request, schema);
+  if (body === undefined) throw badRequest('the body of the request is empty');
+  const { value, duplicates } = body;
   if (!isJsonObject(value)) throw badRequest('the body of the request is not an object');
   if (duplicates.length > 0 && fieldValidation === 'Strict') {
     const handled = `${kind.kind} in version ${JSON.stringify(kind.version)} cannot be handled as a ${kind.kind}`;

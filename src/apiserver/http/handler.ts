@@ -96,13 +96,13 @@ function createDescriber({ config, resources, ready, streams }: HandlerOptions) 
   const { address, port } = config.advertise;
   const host = address.includes(':') ? `[${address}]` : address;
   const documents = createDocuments({ served, address: `${host}:${port}` });
-  const openApi = createOpenApiDocuments(served);
+  const openApi = createOpenApiDocuments(resources.map(({ kind }) => kind));
   return async ({ method, info, query, request }: Other): Promise<HttpResponse> => {
     const { path } = info;
     const found =
       healthResponse(path, query, ready) ??
       documents(path, request.headers) ??
-      (await openApi(path, query, request.headers)) ??
+      (await openApi({ path, query, headers: request.headers })) ??
       (path === '/' ? await rootPaths(resources) : undefined);
     if (found === undefined) throw pageNotFound();
     if (method !== 'GET') throw wrongMethod();

@@ -4,6 +4,7 @@ import { notSupported, required } from '../../api/errors/field-error.ts';
 import { asJson } from '../../api/kind.ts';
 import { objectBody, presentationOf, writeScope } from './call.ts';
 import type { Call, Handle } from './call.ts';
+import { bindingSchema, evictionSchema } from './request-schemas.ts';
 import { jsonResponse } from './respond.ts';
 import { deleteOptions } from './write-options.ts';
 
@@ -24,7 +25,7 @@ export const bindPod: Handle = async (call, warnings) => {
   const presentation = presentationOf(call);
   const { name } = call.info;
   const scope = writeScope(call, warnings, 'CreateOptions');
-  const nodeName = targetNode(call, await objectBody(call, scope));
+  const nodeName = targetNode(call, await objectBody(call, scope, bindingSchema));
   const pod = await call.resource.read.get(scope, name);
   const { spec } = asJson(pod);
   const current = isJsonObject(spec) ? spec.nodeName : undefined;
@@ -58,7 +59,7 @@ function targetNode({ info }: Call, body: Awaited<ReturnType<typeof objectBody>>
 export const evictPod: Handle = async (call, warnings) => {
   const presentation = presentationOf(call);
   const scope = writeScope(call, warnings, 'CreateOptions');
-  const body = await objectBody(call, scope);
+  const body = await objectBody(call, scope, evictionSchema);
   const asked = isJsonObject(body.deleteOptions) ? body.deleteOptions : undefined;
   const { options, isDryRun } = deleteOptions(call.query, asked);
   await call.resource.write.delete(

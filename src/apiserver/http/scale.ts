@@ -1,5 +1,6 @@
 import { isJsonObject } from '../../base/json.ts';
 import type { JsonObject } from '../../base/json.ts';
+import { scales } from '../../api/autoscaling/v1/scale.ts';
 import { badRequest, conflict, invalid, isConflict } from '../../api/errors/api-error.ts';
 import { invalidValue } from '../../api/errors/field-error.ts';
 import { asJson } from '../../api/kind.ts';
@@ -14,7 +15,6 @@ import type { Call, Handle } from './call.ts';
 import { jsonResponse } from './respond.ts';
 import { readPatch } from './verbs.ts';
 
-const scaleKind = { group: 'autoscaling', kind: 'Scale', plural: 'scales' };
 /** Someone else's write between our read and ours is retried this often before the client is told. */
 const ATTEMPTS = 5;
 
@@ -40,7 +40,7 @@ export const getScale: Handle = async (call, warnings) => {
 
 export const updateScale: Handle = async (call, warnings) => {
   const scope = writeScope(call, warnings, 'UpdateOptions');
-  const body = await objectBody(call, scope);
+  const body = await objectBody(call, scope, scales.schema);
   return writeScale(call, scope, () => body);
 };
 
@@ -96,7 +96,7 @@ function replicasOf(name: string, scale: JsonObject): number {
     throw badRequest(`Scale: spec.replicas must be an integer, not ${JSON.stringify(replicas)}`);
   }
   if (replicas < 0) {
-    throw invalid(scaleKind, name, [
+    throw invalid(scales, name, [
       invalidValue('spec.replicas', replicas, 'must be greater than or equal to 0'),
     ]);
   }

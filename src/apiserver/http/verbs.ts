@@ -2,6 +2,7 @@ import { isJsonObject } from '../../base/json.ts';
 import type { JsonValue } from '../../base/json.ts';
 import { badRequest, unsupportedMediaType } from '../../api/errors/api-error.ts';
 import type { KubeObject } from '../../api/kind.ts';
+import { deleteOptions as deleteOptionsSchema } from '../../api/meta/v1/delete-options.ts';
 import type { Status } from '../../api/meta/v1/status.ts';
 import type { Verb } from '../request-info.ts';
 import type { PatchType } from '../rest/rest.ts';
@@ -85,10 +86,9 @@ export const patch: Handle = async (call, warnings) => {
 };
 
 async function readDeleteOptions(call: Call): Promise<ReturnType<typeof deleteOptions>> {
-  const { headers } = call.request;
-  const text = await readBody(call.request);
-  if (text.trim() === '') return deleteOptions(call.query, undefined);
-  const { value } = await decodeBody(text, headers['content-type']);
+  const body = await decodeBody(call.request, deleteOptionsSchema);
+  if (body === undefined) return deleteOptions(call.query, undefined);
+  const { value } = body;
   if (!isJsonObject(value)) throw badRequest('the body of the request is not DeleteOptions');
   return deleteOptions(call.query, value);
 }

@@ -46,7 +46,7 @@ function pod(
       ...(nodeName === undefined ? {} : { nodeName }),
     },
     ...(status === undefined ? {} : { status }),
-  } as unknown as Pod;
+  };
 }
 
 test('the only container need not be named', () => {

@@ -1,12 +1,62 @@
+import { notAcceptable } from '../../api/errors/api-error.ts';
+import type { Kind } from '../../api/kind.ts';
+import { documentResponse, makeDocument } from '../discovery/documents.ts';
+import type { CachedDocument } from '../discovery/documents.ts';
+import { negotiate } from '../http/accept.ts';
 import type { HttpResponse, RequestHeaders } from '../http/message.ts';
-import type { Served } from '../discovery/discovery.ts';
 
-export type OpenApiDocuments = (
-  path: string,
-  query: URLSearchParams,
-  headers: RequestHeaders,
-) => Promise<HttpResponse | undefined>;
+export interface OpenApiRequest {
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: RequestHeaders;
+}
 
-export function createOpenApiDocuments(_served: readonly Served[]): OpenApiDocuments {
-  return async () => undefined;
+/** Answers GET under /openapi; undefined for a path that is none of it. Throws 406 for a client that takes no JSON. */
+export type OpenApiDocuments = (request: OpenApiRequest) => Promise<HttpResponse | undefined>;
+
+const JSON_TYPE = 'application/json';
+const IMMUTABLE = 'public, immutable, max-age=31536000';
+const V3 = '/openapi/v3';
+
+/** What explains the kinds to kubectl. Made when first asked for, and kept: the kinds do not change while it runs. */
+export function createOpenApiDocuments(kinds: readonly Kind[]): OpenApiDocuments {
+  let made: Promise<ReadonlyMap<string, CachedDocument>> | undefined;
+  let old: Promise<CachedDocument> | undefined;
+  return async ({ path, query, headers }) => {
+    if (path !== '/openapi/v2' && path !== V3 && !path.startsWith(`${V3}/`)) return undefined;
+    if (negotiate(headers.accept, { isList: false, hasShapes: false })?.encoding !== 'json') {
+      throw notAcceptable([JSON_TYPE]);
+    }
+    if (path === '/openapi/v2') return documentResponse(await (old ??= renderV2(kinds)), headers);
+    const document = (await (made ??= renderV3(kinds))).get(path);
+    if (document === undefined) return undefined;
+    const response = documentResponse(document, headers);
+    // The index names each document with its hash, so one asked for by that name never changes.
+    const isNamed = query.get('hash') === hashOf(document);
+    if (!isNamed) return response;
+    return { ...response, headers: { ...response.headers, 'cache-control': IMMUTABLE } };
+  };
+}
+
+const hashOf = ({ etag }: CachedDocument): string => etag.replaceAll('"', '');
+
+async function renderV2(kinds: readonly Kind[]): Promise<CachedDocument> {
+  const { openApiV2 } = await import('../../api/openapi/v2.ts');
+  return makeDocument(JSON_TYPE, openApiV2(kinds));
+}
+
+/** The index and every document, by path. */
+async function renderV3(kinds: readonly Kind[]): Promise<ReadonlyMap<string, CachedDocument>> {
+  const { openApiV3, openApiV3Index, openApiV3Path } = await import('../../api/openapi/v3.ts');
+  const documents = new Map<string, CachedDocument>();
+  for (const kind of kinds) {
+    const path = `${V3}/${openApiV3Path(kind)}`;
+    if (!documents.has(path)) documents.set(path, makeDocument(JSON_TYPE, openApiV3(kind, kinds)));
+  }
+  const hashAt = (place: string): string => {
+    const document = documents.get(`${V3}/${place}`);
+    return document === undefined ? '' : hashOf(document);
+  };
+  documents.set(V3, makeDocument(JSON_TYPE, openApiV3Index(kinds, hashAt)));
+  return documents;
 }
