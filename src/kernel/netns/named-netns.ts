@@ -23,6 +23,18 @@ function bindOn(path: string, name: string): void {
   mount({ source: ownNs(name), target: path, flags: MS_BIND });
 }
 
+let hasClaimed = false;
+
+/**
+ * Gives the thread UTS and IPC namespaces of its own, once. One may only return to a namespace that belongs to the own user namespace: in a sandbox
+ * made without `--uts --ipc` the first ones belong to the machine's.
+ */
+export function claimOwnNamespaces(): void {
+  if (hasClaimed) return;
+  unshare(CLONE_NEWUTS | CLONE_NEWIPC);
+  hasClaimed = true;
+}
+
 /** Runs `fn` with the thread in new namespaces of one kind and moves back; the new ones live on where `fn` bound them. */
 function inNewNamespace(kind: { readonly name: string; readonly flag: number }, fn: () => void): void {
   const home = openSync(ownNs(kind.name), 'r');
@@ -52,6 +64,7 @@ export function createNamedNetns(path: string): void {
 /** Makes a UTS namespace with that host name, bound on the file `path`. */
 export function createNamedUts(path: string, hostname: string): void {
   deleteNamedNamespace(path);
+  claimOwnNamespaces();
   inNewNamespace({ name: 'uts', flag: CLONE_NEWUTS }, () => {
     bindOn(path, 'uts');
     setHostname(hostname);
@@ -61,6 +74,7 @@ export function createNamedUts(path: string, hostname: string): void {
 /** Makes an IPC namespace, bound on the file `path`. */
 export function createNamedIpc(path: string): void {
   deleteNamedNamespace(path);
+  claimOwnNamespaces();
   inNewNamespace({ name: 'ipc', flag: CLONE_NEWIPC }, () => bindOn(path, 'ipc'));
 }
 

@@ -1,0 +1,46 @@
+import { constants, existsSync, openSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { join } from 'node:path';
+import type { Clock } from '../../../base/clock.ts';
+import { createLineFormatter, openLogFile, type LogStream } from '../../logs/cri-log.ts';
+
+export const streams: readonly LogStream[] = ['stdout', 'stderr'];
+
+/** The named pipe a container writes one of its streams to. */
+export const pipePath = (directory: string, stream: LogStream): string => join(directory, stream);
+
+/**
+ * Copies a container's named pipes into its log until every process that writes to them has ended. The container itself holds the pipes open for reading
+ * too, so it never sees SIGPIPE: without an agent it goes on until 64 KiB are full, and the next agent reads what is there.
+ * Call it when the writers have the pipes open. Resolves when the last line is in the log.
+ */
+export function pumpLogs(directory: string, logPath: string, clock: Clock): Promise<void> {
+  const pipes = streams.filter((stream) => existsSync(pipePath(directory, stream)));
+  if (pipes.length === 0) return Promise.resolve();
+  const log = openLogFile(logPath);
+  return Promise.all(
+    pipes.map((stream) => {
+      const fd = openSync(pipePath(directory, stream), constants.O_RDONLY | constants.O_NONBLOCK);
+      return pump(new Socket({ fd, readable: true, writable: false }), (chunk) => log.write(chunk), {
+        stream,
+        clock,
+      });
+    }),
+  ).then(() => log.close());
+}
+
+function pump(
+  socket: Socket,
+  write: (entries: Buffer) => void,
+  { stream, clock }: { readonly stream: LogStream; readonly clock: Clock },
+): Promise<void> {
+  const formatter = createLineFormatter(stream);
+  return new Promise((resolve) => {
+    socket.on('data', (chunk: Buffer) => write(formatter.push(chunk, clock.now())));
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => {
+      write(formatter.end(clock.now()));
+      resolve();
+    });
+  });
+}

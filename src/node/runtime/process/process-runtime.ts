@@ -1,0 +1,140 @@
+import { execFileSync } from 'node:child_process';
+import { closeSync, constants, existsSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '../../../base/clock.ts';
+import type { ContainerProcess, ContainerRuntime, ContainerStart, Exit, ProcessRecord } from '../model.ts';
+import { execInside } from './exec.ts';
+import { launch } from './launcher.ts';
+import { pipePath, pumpLogs, streams } from './log-pump.ts';
+import type * as Namespaced from './namespaced.ts';
+import { firstChild, isAlive, startTimeOf, trySignal } from './processes.ts';
+
+export interface ProcessRuntimeOptions {
+  readonly clock: Clock;
+  /** Absent: containers are plain child processes without namespaces, on any system with a POSIX shell. */
+  readonly namespaces?: { readonly netnsDir: string; readonly kernel: typeof Namespaced };
+}
+
+/**
+ * The shell that stays beside a container's program and writes its exit code to descriptor 3, so that the code is known even when no agent was there. In
+ * a process namespace it is the first process: its end ends all others. Descriptor 4 keeps the container's stderr while the shell itself is silent.
+ * TERM, INT and HUP only wake it: they are meant for the program.
+ */
+const supervise = `trap : TERM INT HUP; exec 4>&2 2>/dev/null; [ -z "$0" ] || "$0" -t proc proc /proc; "$@" 2>&4 3>&- 4>&-; s=$?; echo $s >&3; exit $s`;
+
+const shell = '/bin/sh';
+const mountProgram = ['/bin/mount', '/usr/bin/mount', '/sbin/mount'];
+/** How often a process that is no child of ours is looked at. */
+const adoptedPollMs = 50;
+/** How long the last lines of a container may take into its log before its end is told. */
+const logDrainMs = 300;
+
+const shellName = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+/** A shell drops variables whose names it does not like; env(1) carries them past it. */
+function throughShell(argv: readonly string[], env: Readonly<Record<string, string>>): readonly string[] {
+  const odd = Object.entries(env).filter(([name]) => !shellName.test(name));
+  return odd.length === 0
+    ? argv
+    : ['/usr/bin/env', ...odd.map(([name, value]) => `${name}=${value}`), ...argv];
+}
+
+/** What the supervising shell wrote. Without it the container was ended by SIGKILL together with its shell. */
+function readExit(exitFile: string): Exit {
+  try {
+    const text = readFileSync(exitFile, 'utf8').trim();
+    if (text !== '') return { exitCode: Number(text) };
+  } catch {
+    return { exitCode: 137, isUnknown: true };
+  }
+  return { exitCode: 137 };
+}
+
+function signalsOf(record: ProcessRecord): Pick<ContainerProcess, 'signal' | 'kill'> {
+  return {
+    signal: (name) => {
+      if (!isAlive(record)) return;
+      const child = firstChild(record.pid);
+      // Without /proc the whole group gets it; the shell ignores it.
+      trySignal(child ?? -record.pid, name);
+    },
+    kill: () => {
+      if (!isAlive(record)) return;
+      trySignal(-record.pid, 'SIGKILL');
+      trySignal(record.pid, 'SIGKILL');
+    },
+  };
+}
+
+/** Containers as processes of this machine, supervised by a shell each. */
+export function createProcessRuntime({ clock, namespaces }: ProcessRuntimeOptions): ContainerRuntime {
+  const mountPath = namespaces === undefined ? '' : (mountProgram.find((path) => existsSync(path)) ?? '');
+  const makePipes = (directory: string): void => {
+    const paths = streams.map((stream) => pipePath(directory, stream));
+    if (namespaces === undefined) execFileSync('mkfifo', ['-m', '600', ...paths]);
+    else paths.forEach((path) => namespaces.kernel.makePipe(path));
+  };
+
+  const start = (spec: ContainerStart): ContainerProcess => {
+    makePipes(spec.directory);
+    const exitFile = join(spec.directory, 'exit');
+    const descriptors = [
+      ...streams.map((stream) => openSync(pipePath(spec.directory, stream), constants.O_RDWR)),
+      openSync(exitFile, 'w', 0o600),
+    ] as const as readonly [number, number, number];
+    const run = (): ReturnType<typeof launch> =>
+      launch({
+        argv: [shell, '-c', supervise, mountPath, ...throughShell(spec.argv, spec.env)],
+        env: spec.env,
+        workingDir: spec.workingDir,
+        descriptors,
+      });
+    try {
+      const child =
+        namespaces === undefined
+          ? run()
+          : namespaces.kernel.inContainerNamespaces(
+              { shared: spec.namespaces, mounts: spec.mounts, netnsDir: namespaces.netnsDir },
+              run,
+            );
+      const ended = new Promise<void>((resolve) => {
+        child.once('exit', () => resolve());
+        child.once('error', () => resolve());
+      });
+      if (child.pid === undefined) throw new Error(`cannot start ${spec.argv[0]} in ${spec.workingDir}`);
+      const record = { pid: child.pid, startTime: startTimeOf(child.pid), exitFile };
+      const logged = pumpLogs(spec.directory, spec.logPath, clock);
+      const exited = ended
+        .then(() => Promise.race([logged, clock.sleep(logDrainMs)]))
+        .then(() => readExit(exitFile));
+      return { record, exited, ...signalsOf(record) };
+    } finally {
+      descriptors.forEach((fd) => closeSync(fd));
+    }
+  };
+
+  return {
+    start,
+    adopt: (record, run) => adopt(clock, record, run),
+    exec: (record, argv, timeoutMs) =>
+      execInside({ isNamespaced: namespaces !== undefined, record, argv, timeoutMs }),
+  };
+}
+
+function adopt(
+  clock: Clock,
+  record: ProcessRecord,
+  run: { readonly directory: string; readonly logPath: string },
+): ContainerProcess {
+  if (!isAlive(record)) {
+    const gone = Promise.resolve(readExit(record.exitFile));
+    return { record, exited: gone, signal: () => undefined, kill: () => undefined };
+  }
+  const logged = pumpLogs(run.directory, run.logPath, clock);
+  const watch = async (): Promise<Exit> => {
+    while (isAlive(record)) await clock.sleep(adoptedPollMs);
+    await Promise.race([logged, clock.sleep(logDrainMs)]);
+    return readExit(record.exitFile);
+  };
+  return { record, exited: watch(), ...signalsOf(record) };
+}
