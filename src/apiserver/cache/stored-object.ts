@@ -1,0 +1,40 @@
+import { groupResourceOf, type Kind, type KubeObject } from '../../api/kind.ts';
+
+/**
+ * How an object lies in the store: its JSON without resourceVersion, since that is the revision of the commit which
+ * wrote it. Keys are `/registry/plural[.group]/[namespace/]name`.
+ */
+export const objectPrefix = (kind: Pick<Kind, 'group' | 'plural'>): string =>
+  `/registry/${groupResourceOf(kind)}/`;
+
+/** The prefix of the resource a key belongs to; the key itself when it is no object's. */
+export function prefixOf(key: string): string {
+  const end = key.indexOf('/', '/registry/'.length);
+  return end < 0 ? key : key.slice(0, end + 1);
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+export function encodeObject(object: KubeObject): Uint8Array {
+  return encoder.encode(JSON.stringify(withRevision(object, undefined)));
+}
+
+/** Throws a SyntaxError for bytes that are no JSON. */
+export function decodeStored(value: Uint8Array, revision: number): KubeObject {
+  const object = JSON.parse(decoder.decode(value)) as {
+    metadata: { resourceVersion?: string } & KubeObject['metadata'];
+  };
+  object.metadata.resourceVersion = String(revision);
+  return object;
+}
+
+/** A copy that says it was written by `revision`. */
+export function withRevision<T extends KubeObject>(object: T, revision: number | undefined): T {
+  const { resourceVersion: _, ...metadata } = object.metadata;
+  const stamped = revision === undefined ? metadata : { ...metadata, resourceVersion: String(revision) };
+  return { ...object, metadata: stamped };
+}
+
+/** The revision an object carries; 0 when it carries none. */
+export const revisionOf = (object: KubeObject): number => Number(object.metadata.resourceVersion ?? 0);

@@ -1,0 +1,112 @@
+import { isAlreadyExists } from '../../../api/errors/api-error.ts';
+import type { KubeObject } from '../../../api/kind.ts';
+import { deepEqual } from '../../../base/deep-equal.ts';
+import type { JsonObject } from '../../../base/json.ts';
+import { nthAddress } from '../../../net/cidr.ts';
+import type { RequestScope, Resource } from '../../rest/rest.ts';
+import type { RegistryContext } from '../generic/context.ts';
+import type { RegistryConfig } from '../registry-config.ts';
+import { keyIn } from '../generic/context.ts';
+import { objectPrefix } from '../../cache/stored-object.ts';
+
+/** They exist in every cluster and cannot be deleted. */
+export const SYSTEM_NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
+
+export interface Bootstrap {
+  readonly context: RegistryContext;
+  readonly config: RegistryConfig;
+  readonly resources: readonly Resource<KubeObject>[];
+}
+
+/** Makes what every cluster has: the system namespaces, and `default/kubernetes`, which leads to this server. */
+export async function bootstrap(parts: Bootstrap, signal: AbortSignal): Promise<void> {
+  for (const name of SYSTEM_NAMESPACES) await ensureExists(parts, 'namespaces', { name: { name }, signal });
+  await ensureKubernetesService(parts, signal);
+}
+
+/** Also mends what was changed. */
+export async function ensureKubernetesService(parts: Bootstrap, signal: AbortSignal): Promise<void> {
+  const name = { name: 'kubernetes', namespace: 'default' };
+  const { address, port } = parts.config.advertise;
+  const [cidr] = parts.config.serviceCidrs;
+  if (cidr === undefined) return;
+  const labels = { component: 'apiserver', provider: 'kubernetes' };
+  const servicePort = { name: 'https', protocol: 'TCP', port: 443, targetPort: port };
+  await ensureExists(parts, 'services', {
+    name,
+    signal,
+    body: {
+      metadata: { labels },
+      spec: {
+        clusterIP: nthAddress(cidr, 1).text,
+        ipFamilies: [cidr.family],
+        ipFamilyPolicy: 'SingleStack',
+        sessionAffinity: 'None',
+        ports: [servicePort],
+      },
+    },
+    mend: (object) => ({ ...object, spec: { ...(object.spec as JsonObject), ports: [servicePort] } }),
+  });
+  const subsets = [{ addresses: [{ ip: address }], ports: [{ name: 'https', port, protocol: 'TCP' }] }];
+  await ensureExists(parts, 'endpoints', {
+    name,
+    signal,
+    // Its slice is made here and needs no mirror.
+    body: { metadata: { labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } }, subsets },
+    mend: (object) => ({ ...object, subsets }),
+  });
+  const slice = {
+    endpoints: [{ addresses: [address], conditions: { ready: true } }],
+    ports: [{ name: 'https', port, protocol: 'TCP' }],
+  };
+  await ensureExists(parts, 'endpointslices', {
+    name,
+    signal,
+    body: {
+      metadata: { labels: { 'kubernetes.io/service-name': 'kubernetes' } },
+      addressType: address.includes(':') ? 'IPv6' : 'IPv4',
+      ...slice,
+    },
+    mend: (object) => ({ ...object, ...slice }),
+  });
+}
+
+interface Wanted {
+  readonly name: { readonly name: string; readonly namespace?: string };
+  readonly body?: JsonObject;
+  /** The object with what must hold put right. */
+  readonly mend?: (object: JsonObject) => JsonObject;
+  readonly signal: AbortSignal;
+}
+
+async function ensureExists(parts: Bootstrap, plural: string, wanted: Wanted): Promise<void> {
+  const resource = parts.resources.find(({ kind }) => kind.plural === plural);
+  if (resource === undefined) throw new Error(`there is no resource ${plural}`);
+  const scope = systemScope(wanted.name.namespace ?? '', wanted.signal);
+  const key = keyIn(wanted.name.namespace ?? '', wanted.name.name);
+  await parts.context.cache.atLeast(parts.context.acknowledged.revision);
+  const standing = parts.context.cache.resource(objectPrefix(resource.kind)).objects.get(key);
+  if (standing === undefined) {
+    const metadata = { ...(wanted.body?.metadata as JsonObject | undefined), ...wanted.name };
+    await resource.write.create(scope, { ...wanted.body, metadata }).catch((error: unknown) => {
+      // Another server was quicker.
+      if (!isAlreadyExists(error)) throw error;
+    });
+    return;
+  }
+  const json = standing as unknown as JsonObject;
+  const mended = wanted.mend?.(json) ?? json;
+  if (deepEqual(mended, json)) return;
+  await resource.write.update(scope, { name: wanted.name.name, body: mended });
+}
+
+/** Requests of the server to itself. */
+export const systemScope = (namespace: string, signal: AbortSignal): RequestScope => ({
+  namespace,
+  user: { name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] },
+  warnings: [],
+  signal,
+  fieldValidation: 'Ignore',
+  isDryRun: false,
+  fieldManager: 'kube-apiserver',
+});

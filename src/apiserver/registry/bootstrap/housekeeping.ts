@@ -1,0 +1,73 @@
+import { events, type Event } from '../../../api/core/v1/event.ts';
+import { objectKey } from '../../../api/kind.ts';
+import type { Write } from '../../../storage/store.ts';
+import { objectPrefix, revisionOf } from '../../cache/stored-object.ts';
+import type { RegistryContext } from '../generic/context.ts';
+
+export interface Housekeeping {
+  readonly context: RegistryContext;
+  /** Puts the server's own Service right. */
+  readonly mend: () => Promise<void>;
+}
+
+/** As upstream's --event-ttl. */
+export const EVENT_TTL_MS = 3600 * 1000;
+const SWEEP_MS = 60_000;
+/** As upstream's reconciler of the `kubernetes` Service. */
+const MEND_MS = 10_000;
+/** As upstream's --etcd-compaction-interval. */
+export const COMPACT_MS = 5 * 60_000;
+/** Expired events removed in one commit. */
+const MAX_REMOVED = 500;
+
+/** Until `signal` aborts: old events and old history go, and the server's own Service stays right. */
+export async function runHousekeeping({ context, mend }: Housekeeping, signal: AbortSignal): Promise<void> {
+  const { clock, logger } = context;
+  const every = async (
+    periodMs: number,
+    [what, work]: readonly [string, () => Promise<void>],
+  ): Promise<void> => {
+    while (!signal.aborted) {
+      await clock.sleep(periodMs, signal);
+      if (signal.aborted) return;
+      await work().catch((error: unknown) => logger.warn(`${what} failed`, { err: error }));
+    }
+  };
+  await Promise.all([
+    every(MEND_MS, ['mending the kubernetes Service', mend]),
+    every(SWEEP_MS, ['removing expired events', () => removeExpiredEvents(context)]),
+    every(COMPACT_MS, ['compacting the store', createCompaction(context)]),
+  ]);
+}
+
+/** When an event was seen last. */
+const lastSeenMs = ({ series, lastTimestamp, eventTime, metadata }: Event): number =>
+  Date.parse(series?.lastObservedTime ?? lastTimestamp ?? eventTime ?? metadata.creationTimestamp ?? '');
+
+/** Several servers may do this at once: each event goes only once, and one that was seen again stays. */
+export async function removeExpiredEvents({ store, cache, clock }: RegistryContext): Promise<void> {
+  const prefix = objectPrefix(events);
+  const limit = clock.now() - EVENT_TTL_MS;
+  const old = (cache.resource(prefix).objects.range('', '') as Event[]).filter(
+    (event) => lastSeenMs(event) <= limit,
+  );
+  for (let i = 0; i < old.length; i += MAX_REMOVED) {
+    const removals = old
+      .slice(i, i + MAX_REMOVED)
+      .map((event): Write => ({ key: prefix + objectKey(event), value: null, expect: revisionOf(event) }));
+    const result = await store.commit(removals);
+    if (result.ok) continue;
+    const stale = new Set(result.conflicts.map(({ key }) => key));
+    await store.commit(removals.filter(({ key }) => !stale.has(key)));
+  }
+}
+
+/** Forgets what was history one period ago, so that watchers can always go back that far. */
+export function createCompaction({ store, cache }: RegistryContext): () => Promise<void> {
+  let before = 0;
+  return async () => {
+    const revision = before;
+    before = cache.revision;
+    if (revision > 0) await store.compact(revision);
+  };
+}

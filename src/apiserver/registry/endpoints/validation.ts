@@ -1,0 +1,53 @@
+import type { EndpointAddress, EndpointPort, Endpoints } from '../../../api/core/v1/endpoints.ts';
+import { notSupported, required, type FieldError } from '../../../api/errors/field-error.ts';
+import { dns1123Label, dns1123Subdomain, portNumber, qualifiedName } from '../../../api/validation/names.ts';
+import type { Cidr } from '../../../net/cidr.ts';
+import { ipFaults, specialIpFaults } from '../rules/addresses.ts';
+import { invalidEach } from '../rules/fields.ts';
+import { PROTOCOLS } from '../rules/ports.ts';
+
+/** `exempt`: special addresses that are fine nevertheless. */
+export function endpointsFaults({ subsets = [] }: Endpoints, exempt: readonly Cidr[] = []): FieldError[] {
+  return subsets.flatMap(({ addresses = [], notReadyAddresses = [], ports = [] }, i) => {
+    const path = `subsets[${i}]`;
+    const isEmpty = addresses.length === 0 && notReadyAddresses.length === 0;
+    return [
+      ...(isEmpty ? [required(path, 'must specify `addresses` or `notReadyAddresses`')] : []),
+      ...addresses.flatMap((address, j) => addressFaults(address, `${path}.addresses[${j}]`, exempt)),
+      ...notReadyAddresses.flatMap((address, j) =>
+        addressFaults(address, `${path}.notReadyAddresses[${j}]`, exempt),
+      ),
+      ...ports.flatMap((port, j) => portFaults(port, `${path}.ports[${j}]`, ports.length > 1)),
+    ];
+  });
+}
+
+function addressFaults(
+  { ip, hostname, nodeName }: EndpointAddress,
+  path: string,
+  exempt: readonly Cidr[],
+): FieldError[] {
+  return [
+    ...ipFaults(`${path}.ip`, ip),
+    ...(hostname ? invalidEach(`${path}.hostname`, hostname, dns1123Label(hostname)) : []),
+    ...(nodeName === undefined ? [] : invalidEach(`${path}.nodeName`, nodeName, dns1123Subdomain(nodeName))),
+    ...specialIpFaults(`${path}.ip`, ip, exempt),
+  ];
+}
+
+function portFaults(
+  { name = '', port, protocol = '', appProtocol }: EndpointPort,
+  path: string,
+  needsName: boolean,
+): FieldError[] {
+  const errors: FieldError[] = [];
+  if (name !== '') errors.push(...invalidEach(`${path}.name`, name, dns1123Label(name)));
+  else if (needsName) errors.push(required(`${path}.name`));
+  errors.push(...invalidEach(`${path}.port`, port, portNumber(port)));
+  if (protocol === '') errors.push(required(`${path}.protocol`));
+  else if (!PROTOCOLS.includes(protocol)) errors.push(notSupported(`${path}.protocol`, protocol, PROTOCOLS));
+  if (appProtocol !== undefined) {
+    errors.push(...invalidEach(`${path}.appProtocol`, appProtocol, qualifiedName(appProtocol)));
+  }
+  return errors;
+}

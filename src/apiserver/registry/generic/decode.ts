@@ -1,0 +1,29 @@
+import { badRequest } from '../../../api/errors/api-error.ts';
+import type { KubeObject } from '../../../api/kind.ts';
+import { decodeObject } from '../../../api/schema/decode.ts';
+import { applyDefaults } from '../../../api/schema/defaults.ts';
+import type { JsonObject } from '../../../base/json.ts';
+import type { RequestScope } from '../../rest/rest.ts';
+import type { Definition } from './definition.ts';
+
+/** A request's body as an object with its defaults. Throws BadRequest. */
+export function decodeBody<T extends KubeObject>(
+  { kind }: Definition<T>,
+  scope: RequestScope,
+  body: JsonObject,
+): T {
+  const { object, warnings } = decodeObject(kind, body, { mode: scope.fieldValidation });
+  scope.warnings.push(...warnings);
+  const { namespace = '' } = object.metadata;
+  if (kind.isNamespaced && namespace !== '' && namespace !== scope.namespace) {
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+  }
+  return applyDefaults(kind, object);
+}
+
+/** Throws BadRequest unless the body is about the object the path names, or leaves the name out. */
+export function checkName(object: KubeObject, name: string): void {
+  const written: string | undefined = object.metadata.name;
+  if (written === undefined || written === '' || written === name) return;
+  throw badRequest(`the name of the object (${written}) does not match the name on the URL (${name})`);
+}

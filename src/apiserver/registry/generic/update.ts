@@ -1,0 +1,139 @@
+import { conflict, invalid, notFound } from '../../../api/errors/api-error.ts';
+import { invalidValue } from '../../../api/errors/field-error.ts';
+import type { KubeObject } from '../../../api/kind.ts';
+import { validateObjectMetaUpdate } from '../../../api/validation/object-meta.ts';
+import { deepEqual } from '../../../base/deep-equal.ts';
+import type { RequestScope, UpdateRequest } from '../../rest/rest.ts';
+import type { Strategy } from '../strategy.ts';
+import { type Committed, commitObject, commitRemoval, type Writing } from './commit.ts';
+import { currentObject, keyIn, type RegistryContext, storedObject } from './context.ts';
+import { createNamed } from './create.ts';
+import { checkName, decodeBody } from './decode.ts';
+import type { Definition } from './definition.ts';
+import { isEnded } from './delete.ts';
+import { withMetaOf } from './object-meta.ts';
+
+/** What a write means for the object as it stands; called anew when that has changed meanwhile. */
+type Intent<T> = (prev: T) => T;
+
+/** PUT on the object or on one of its subresources. */
+export async function updateObject<T extends KubeObject>(
+  context: RegistryContext,
+  definition: Definition<T>,
+  [scope, request]: readonly [RequestScope, UpdateRequest],
+): Promise<{ readonly object: T; readonly isCreated: boolean }> {
+  const { kind } = definition;
+  const body = decodeBody(definition, scope, request.body);
+  checkName(body, request.name);
+  const key = keyIn(kind.isNamespaced ? scope.namespace : '', request.name);
+  let prev = await currentObject(context, definition, key);
+  if (prev === undefined) {
+    if (definition.isCreatedByUpdate !== true || request.subresource !== undefined)
+      throw notFound(kind, request.name);
+    return {
+      object: await createNamed(context, definition, { scope, object: body, name: request.name }),
+      isCreated: true,
+    };
+  }
+  const { resourceVersion = '' } = body.metadata;
+  if (resourceVersion !== '' && resourceVersion !== prev.metadata.resourceVersion) {
+    // Memory may be behind what another server has written.
+    prev = await storedObject(context, definition, key);
+    if (prev === undefined) throw notFound(kind, request.name);
+    if (resourceVersion !== prev.metadata.resourceVersion) throw conflict(kind, request.name);
+  }
+  if (resourceVersion === '' && definition.resourceVersion === 'required') {
+    throw invalid(kind, request.name, [
+      invalidValue('metadata.resourceVersion', '', 'must be specified for an update'),
+    ]);
+  }
+  const object = await writeOver(
+    { context, definition, scope, key, subresource: request.subresource },
+    { prev, intent: () => body, isRetried: resourceVersion === '' },
+  );
+  return { object, isCreated: false };
+}
+
+export interface Target<T extends KubeObject> {
+  readonly context: RegistryContext;
+  readonly definition: Definition<T>;
+  readonly scope: RequestScope;
+  readonly key: string;
+  readonly subresource: string | undefined;
+}
+
+/** Enough for any honest crowd of writers; more says that something is wrong. */
+const MAX_ATTEMPTS = 20;
+
+/** Puts what `intent` says in the place of `prev`, through the rules of the kind. */
+export async function writeOver<T extends KubeObject>(
+  target: Target<T>,
+  { prev, intent, isRetried }: { readonly prev: T; readonly intent: Intent<T>; readonly isRetried: boolean },
+): Promise<T> {
+  const { kind } = target.definition;
+  let current = prev;
+  for (let attempt = 1; ; attempt++) {
+    const result = await writeOnce(target, current, intent(current));
+    if (result.isDone) return result.object;
+    if (result.current === undefined) throw notFound(kind, prev.metadata.name);
+    if (!isRetried || attempt === MAX_ATTEMPTS) throw conflict(kind, prev.metadata.name);
+    current = result.current;
+  }
+}
+
+async function writeOnce<T extends KubeObject>(target: Target<T>, prev: T, body: T): Promise<Committed<T>> {
+  const { context, definition, scope, key, subresource } = target;
+  const strategy = strategyFor(definition, subresource);
+  const name = prev.metadata.name;
+  checkUid(definition, body, prev);
+  const prepared = strategy.prepare({ next: withMetaOf(body, prev), prev });
+  const next = subresource === 'status' ? prepared : withGeneration(definition, prepared, prev);
+  const errors = [
+    ...validateObjectMetaUpdate(
+      { next: next.metadata, prev: prev.metadata },
+      { isNamespaced: definition.kind.isNamespaced, name: definition.name },
+    ),
+    ...strategy.validate({ next, prev }),
+  ];
+  if (errors.length > 0) throw invalid(definition.kind, name, errors);
+  scope.warnings.push(...(strategy.warnings?.({ next, prev }) ?? []));
+  const writing: Writing<T> = { context, definition, key, isDryRun: scope.isDryRun };
+  if (isEnded(definition, next)) {
+    const removed = await commitRemoval(writing, prev);
+    return removed.isDone ? { isDone: true, object: next } : removed;
+  }
+  if (deepEqual(next, prev)) return unchanged(target, prev);
+  return commitObject(writing, { next, prev }, strategy);
+}
+
+/** A write that changes nothing makes no revision; but what it found must still be true. */
+async function unchanged<T extends KubeObject>(
+  { context, definition, key }: Target<T>,
+  prev: T,
+): Promise<Committed<T>> {
+  const stored = await storedObject(context, definition, key);
+  const isTrue = stored?.metadata.resourceVersion === prev.metadata.resourceVersion;
+  return isTrue ? { isDone: true, object: prev } : { isDone: false, current: stored };
+}
+
+function strategyFor<T extends KubeObject>(
+  definition: Definition<T>,
+  subresource: string | undefined,
+): Strategy<T> {
+  if (subresource === undefined) return definition.strategy;
+  const strategy = definition.subresources?.[subresource];
+  if (strategy === undefined) throw notFound(definition.kind, subresource);
+  return strategy;
+}
+
+function checkUid<T extends KubeObject>({ kind }: Definition<T>, body: T, prev: T): void {
+  const { uid } = body.metadata;
+  if (uid === undefined || uid === prev.metadata.uid) return;
+  const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${prev.metadata.uid ?? ''}`;
+  throw conflict(kind, prev.metadata.name, why);
+}
+
+function withGeneration<T extends KubeObject>({ generationOf }: Definition<T>, next: T, prev: T): T {
+  if (generationOf === undefined || deepEqual(generationOf(next), generationOf(prev))) return next;
+  return { ...next, metadata: { ...next.metadata, generation: (prev.metadata.generation ?? 0) + 1 } };
+}

@@ -1,0 +1,28 @@
+import type { Node } from '../../../api/core/v1/node.ts';
+import { type Strategy, statusStrategy } from '../strategy.ts';
+import { nodeChangeFaults, nodeFaults } from './validation.ts';
+
+/** podCIDR is the first of podCIDRs; clients may write either. */
+function withPodCIDRs(node: Node): Node {
+  const { podCIDR = '', podCIDRs = [] } = node.spec;
+  if (podCIDR !== '' && podCIDRs.length === 0)
+    return { ...node, spec: { ...node.spec, podCIDRs: [podCIDR] } };
+  const [first] = podCIDRs;
+  return podCIDR === '' && first !== undefined ? { ...node, spec: { ...node.spec, podCIDR: first } } : node;
+}
+
+/** A node agent registers its status along with the node; later the status goes its own way. */
+export const nodeStrategy: Strategy<Node> = {
+  prepare: ({ next, prev }) => {
+    const node = withPodCIDRs(next);
+    if (prev === undefined) return node;
+    const { status: _, ...rest } = node;
+    return prev.status === undefined ? rest : { ...rest, status: prev.status };
+  },
+  validate: ({ next, prev }) => [
+    ...nodeFaults(next),
+    ...(prev === undefined ? [] : nodeChangeFaults(next, prev)),
+  ],
+};
+
+export const nodeStatusStrategy: Strategy<Node> = statusStrategy(({ next }) => nodeFaults(next));

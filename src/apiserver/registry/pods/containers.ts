@@ -1,0 +1,222 @@
+import type { Container } from '../../../api/core/v1/container.ts';
+import type { EnvFromSource, EnvVar } from '../../../api/core/v1/env.ts';
+import type { PodSpec } from '../../../api/core/v1/pod-spec.ts';
+import type { LifecycleHandler, Probe } from '../../../api/core/v1/probe.ts';
+import {
+  duplicate,
+  fieldNotFound,
+  forbiddenField,
+  invalidValue,
+  notSupported,
+  required,
+  type FieldError,
+} from '../../../api/errors/field-error.ts';
+import { dns1123Label, envVarName, portName, portNumber } from '../../../api/validation/names.ts';
+import { invalidEach, nonNegativeFields } from '../rules/fields.ts';
+import { portNumberOrNameFaults, PROTOCOLS } from '../rules/ports.ts';
+
+const PULL_POLICIES = ['Always', 'IfNotPresent', 'Never'];
+const SCHEMES = ['HTTP', 'HTTPS'];
+
+export interface ContainerPlace {
+  readonly path: string;
+  /** The names of the Pod's volumes. */
+  readonly volumes: ReadonlySet<string>;
+  readonly isInit: boolean;
+}
+
+export function containerFaults(
+  container: Container,
+  { path, volumes, isInit }: ContainerPlace,
+): FieldError[] {
+  const { name, image = '', imagePullPolicy = '' } = container;
+  const errors: FieldError[] = [];
+  if (name === '') errors.push(required(`${path}.name`));
+  else errors.push(...invalidEach(`${path}.name`, name, dns1123Label(name)));
+  if (image === '') errors.push(required(`${path}.image`));
+  else if (image !== image.trim()) {
+    errors.push(invalidValue(`${path}.image`, image, 'must not have leading or trailing whitespace'));
+  }
+  if (imagePullPolicy !== '' && !PULL_POLICIES.includes(imagePullPolicy)) {
+    errors.push(notSupported(`${path}.imagePullPolicy`, imagePullPolicy, PULL_POLICIES));
+  }
+  errors.push(
+    ...portFaults(container, `${path}.ports`),
+    ...envFaults(container.env ?? [], `${path}.env`),
+    ...envFromFaults(container.envFrom ?? [], `${path}.envFrom`),
+    ...mountFaults(container, path, volumes),
+  );
+  const isSidecar = container.restartPolicy === 'Always';
+  for (const field of ['livenessProbe', 'readinessProbe', 'startupProbe'] as const) {
+    const probe = container[field];
+    if (probe === undefined) continue;
+    if (isInit && !isSidecar)
+      errors.push(
+        forbiddenField(`${path}.${field}`, 'may not be set for init containers without restartPolicy=Always'),
+      );
+    else errors.push(...probeFaults(probe, `${path}.${field}`, field === 'readinessProbe'));
+  }
+  for (const hook of ['postStart', 'preStop'] as const) {
+    const handler = container.lifecycle?.[hook];
+    if (handler !== undefined) errors.push(...handlerFaults(handler, `${path}.lifecycle.${hook}`));
+  }
+  return errors;
+}
+
+function portFaults({ ports = [] }: Container, path: string): FieldError[] {
+  const names = new Set<string>();
+  return ports.flatMap(({ name = '', containerPort, hostPort = 0, protocol = '' }, i) => {
+    const at = `${path}[${i}]`;
+    const errors = name === '' ? [] : invalidEach(`${at}.name`, name, portName(name));
+    if (name !== '' && names.size === names.add(name).size) errors.push(duplicate(`${at}.name`, name));
+    if (containerPort === 0) errors.push(required(`${at}.containerPort`));
+    else errors.push(...invalidEach(`${at}.containerPort`, containerPort, portNumber(containerPort)));
+    if (hostPort !== 0) errors.push(...invalidEach(`${at}.hostPort`, hostPort, portNumber(hostPort)));
+    if (protocol === '') errors.push(required(`${at}.protocol`));
+    else if (!PROTOCOLS.includes(protocol)) errors.push(notSupported(`${at}.protocol`, protocol, PROTOCOLS));
+    return errors;
+  });
+}
+
+/** Two containers cannot have one port of the node; a Pod in the node's network has no other ports. */
+export function hostPortFaults({ containers, hostNetwork }: PodSpec, path: string): FieldError[] {
+  const seen = new Set<string>();
+  return containers.flatMap(({ ports = [] }, i) =>
+    ports.flatMap(({ hostPort = 0, containerPort, protocol = '', hostIP = '' }, j) => {
+      const at = `${path}.containers[${i}].ports[${j}]`;
+      const errors: FieldError[] = [];
+      if (hostNetwork === true && hostPort !== containerPort) {
+        errors.push(
+          invalidValue(
+            `${at}.containerPort`,
+            containerPort,
+            'must match `hostPort` when `hostNetwork` is true',
+          ),
+        );
+      }
+      if (hostPort === 0) return errors;
+      const id = `${protocol}/${hostIP}/${hostPort}`;
+      if (seen.size === seen.add(id).size) errors.push(duplicate(`${at}.hostPort`, id));
+      return errors;
+    }),
+  );
+}
+
+function envFaults(env: readonly EnvVar[], path: string): FieldError[] {
+  return env.flatMap(({ name, value = '', valueFrom }, i) => {
+    const at = `${path}[${i}]`;
+    const errors = name === '' ? [required(`${at}.name`)] : invalidEach(`${at}.name`, name, envVarName(name));
+    if (valueFrom === undefined) return errors;
+    const from = `${at}.valueFrom`;
+    const sources = Object.entries(valueFrom).filter(([, source]) => source !== undefined);
+    if (sources.length === 0) {
+      errors.push(
+        invalidValue(
+          from,
+          '',
+          'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`',
+        ),
+      );
+    } else if (value !== '') {
+      errors.push(invalidValue(from, '', 'may not be specified when `value` is not empty'));
+    } else if (sources.length > 1) {
+      errors.push(invalidValue(from, '', 'may not have more than one field specified at a time'));
+    }
+    for (const field of ['configMapKeyRef', 'secretKeyRef'] as const) {
+      const ref = valueFrom[field];
+      if (ref !== undefined && !ref.name) errors.push(required(`${from}.${field}.name`));
+      if (ref?.key === '') errors.push(required(`${from}.${field}.key`));
+    }
+    if (valueFrom.fieldRef?.fieldPath === '') errors.push(required(`${from}.fieldRef.fieldPath`));
+    return errors;
+  });
+}
+
+function envFromFaults(sources: readonly EnvFromSource[], path: string): FieldError[] {
+  return sources.flatMap(({ prefix = '', configMapRef, secretRef }, i) => {
+    const at = `${path}[${i}]`;
+    const errors = prefix === '' ? [] : invalidEach(`${at}.prefix`, prefix, envVarName(prefix));
+    const n = Number(configMapRef !== undefined) + Number(secretRef !== undefined);
+    if (n === 0) errors.push(invalidValue(at, '', 'must specify one of: `configMapRef` or `secretRef`'));
+    if (n === 2) errors.push(invalidValue(at, '', 'may not have more than one field specified at a time'));
+    if (configMapRef !== undefined && !configMapRef.name) errors.push(required(`${at}.configMapRef.name`));
+    if (secretRef !== undefined && !secretRef.name) errors.push(required(`${at}.secretRef.name`));
+    return errors;
+  });
+}
+
+function mountFaults(
+  { volumeMounts = [] }: Container,
+  path: string,
+  volumes: ReadonlySet<string>,
+): FieldError[] {
+  const seen = new Set<string>();
+  return volumeMounts.flatMap(({ name, mountPath, subPath = '', subPathExpr = '' }, i) => {
+    const at = `${path}.volumeMounts[${i}]`;
+    const errors: FieldError[] = [];
+    if (name === '') errors.push(required(`${at}.name`));
+    if (!volumes.has(name)) errors.push(fieldNotFound(`${at}.name`, name));
+    if (mountPath === '') errors.push(required(`${at}.mountPath`));
+    if (seen.size === seen.add(mountPath).size)
+      errors.push(invalidValue(`${at}.mountPath`, mountPath, 'must be unique'));
+    if (subPath !== '') errors.push(...localPathFaults(`${at}.subPath`, subPath));
+    if (subPathExpr !== '' && subPath !== '') {
+      errors.push(
+        invalidValue(`${at}.subPathExpr`, subPathExpr, 'subPathExpr and subPath are mutually exclusive'),
+      );
+    }
+    return errors;
+  });
+}
+
+/** A path inside a volume. */
+export function localPathFaults(path: string, value: string): FieldError[] {
+  if (value.startsWith('/')) return [invalidValue(path, value, 'must be a relative path')];
+  return value.split('/').includes('..') ? [invalidValue(path, value, "must not contain '..'")] : [];
+}
+
+const PROBE_FIELDS = [
+  'initialDelaySeconds',
+  'timeoutSeconds',
+  'periodSeconds',
+  'successThreshold',
+  'failureThreshold',
+] as const;
+
+function probeFaults(probe: Probe, path: string, isReadiness: boolean): FieldError[] {
+  const errors = handlerFaults(probe, path);
+  errors.push(...nonNegativeFields(path, probe, PROBE_FIELDS));
+  const { successThreshold = 1, terminationGracePeriodSeconds: grace } = probe;
+  if (!isReadiness && successThreshold !== 1)
+    errors.push(invalidValue(`${path}.successThreshold`, successThreshold, 'must be 1'));
+  if (isReadiness && grace !== undefined) {
+    errors.push(
+      invalidValue(`${path}.terminationGracePeriodSeconds`, grace, 'must not be set for readinessProbes'),
+    );
+  } else if (grace !== undefined && grace <= 0) {
+    errors.push(invalidValue(`${path}.terminationGracePeriodSeconds`, grace, 'must be greater than 0'));
+  }
+  return errors;
+}
+
+function handlerFaults(handler: Probe & LifecycleHandler, path: string): FieldError[] {
+  const { exec, httpGet, tcpSocket, grpc, sleep } = handler;
+  const given = Object.entries({ exec, httpGet, tcpSocket, grpc, sleep }).filter(
+    ([, value]) => value !== undefined,
+  );
+  if (given.length === 0) return [required(path, 'must specify a handler type')];
+  const errors = given
+    .slice(1)
+    .map(([field]) => forbiddenField(`${path}.${field}`, 'may not specify more than 1 handler type'));
+  if (exec !== undefined && (exec.command ?? []).length === 0) errors.push(required(`${path}.exec.command`));
+  if (httpGet !== undefined) {
+    const { path: at = '', port, scheme = '' } = httpGet;
+    if (at === '') errors.push(required(`${path}.httpGet.path`));
+    errors.push(...portNumberOrNameFaults(`${path}.httpGet.port`, port));
+    if (!SCHEMES.includes(scheme)) errors.push(notSupported(`${path}.httpGet.scheme`, scheme, SCHEMES));
+  }
+  if (tcpSocket !== undefined)
+    errors.push(...portNumberOrNameFaults(`${path}.tcpSocket.port`, tcpSocket.port));
+  if (grpc !== undefined) errors.push(...invalidEach(`${path}.grpc.port`, grpc.port, portNumber(grpc.port)));
+  return errors;
+}

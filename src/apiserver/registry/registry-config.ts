@@ -1,0 +1,13 @@
+import type { Cidr } from '../../net/cidr.ts';
+import type { PortRange } from '../../net/port-range.ts';
+
+/** What the registry needs of the server's configuration. */
+export interface RegistryConfig {
+  /** One per IP family, the primary first. */
+  readonly serviceCidrs: readonly Cidr[];
+  readonly nodePortRange: PortRange;
+  /** What the Service `default/kubernetes` leads to. */
+  readonly advertise: { readonly address: string; readonly port: number };
+  /** Special addresses that endpoints may have nevertheless; a cluster without its own network has only loopback. */
+  readonly allowedEndpointCidrs?: readonly Cidr[];
+}

@@ -1,0 +1,106 @@
+import type { ReplicaSet } from '../../../api/apps/v1/replica-set.ts';
+import type { PodTemplateSpec } from '../../../api/core/v1/pod-template.ts';
+import {
+  forbiddenField,
+  invalidValue,
+  notSupported,
+  required,
+  type FieldError,
+} from '../../../api/errors/field-error.ts';
+import type { LabelSelector } from '../../../api/meta/v1/label-selector.ts';
+import { fromLabelSelector, matchesLabels } from '../../../api/selectors/label-selector.ts';
+import { labelValueRule, qualifiedName } from '../../../api/validation/names.ts';
+import { validateLabels } from '../../../api/validation/object-meta.ts';
+import { podTemplateFaults } from '../pods/validation.ts';
+import { immutableFaults, invalidEach, nonNegativeFaults, nonNegativeFields } from '../rules/fields.ts';
+
+export function replicaSetFaults({ spec }: ReplicaSet): FieldError[] {
+  return [
+    ...nonNegativeFaults('spec.replicas', spec.replicas),
+    ...nonNegativeFaults('spec.minReadySeconds', spec.minReadySeconds),
+    ...workloadFaults(spec.selector, spec.template),
+  ];
+}
+
+export const replicaSetChangeFaults = (next: ReplicaSet, prev: ReplicaSet): FieldError[] =>
+  immutableFaults('spec.selector', next.spec.selector, prev.spec.selector);
+
+const COUNTS = [
+  'replicas',
+  'fullyLabeledReplicas',
+  'readyReplicas',
+  'availableReplicas',
+  'observedGeneration',
+] as const;
+
+export function replicaSetStatusFaults({ status }: ReplicaSet): FieldError[] {
+  if (status === undefined) return [];
+  const { replicas, fullyLabeledReplicas = 0, readyReplicas = 0, availableReplicas = 0 } = status;
+  const errors = nonNegativeFields('status', status, COUNTS);
+  const atMost = (field: string, value: number): void => {
+    if (value > replicas)
+      errors.push(invalidValue(`status.${field}`, value, 'cannot be greater than status.replicas'));
+  };
+  atMost('fullyLabeledReplicas', fullyLabeledReplicas);
+  atMost('readyReplicas', readyReplicas);
+  atMost('availableReplicas', availableReplicas);
+  if (availableReplicas > readyReplicas) {
+    errors.push(
+      invalidValue('status.availableReplicas', availableReplicas, 'cannot be greater than readyReplicas'),
+    );
+  }
+  return errors;
+}
+
+/** Selector and template of a workload that keeps Pods running: they must fit, and the Pods must be meant to stay. */
+export function workloadFaults(selector: LabelSelector, template: PodTemplateSpec | undefined): FieldError[] {
+  const { matchLabels = {}, matchExpressions = [] } = selector;
+  const isEmpty = Object.keys(matchLabels).length + matchExpressions.length === 0;
+  const faults = selectorFaults(selector, 'spec.selector');
+  if (isEmpty)
+    faults.push(invalidValue('spec.selector', selector, 'empty selector is invalid for deployment'));
+  if (template === undefined) return [...faults, required('spec.template')];
+  const path = 'spec.template';
+  const labels = template.metadata?.labels ?? {};
+  if (faults.length === 0 && !matchesLabels(fromLabelSelector(selector), labels)) {
+    faults.push(
+      invalidValue(`${path}.metadata.labels`, labels, '`selector` does not match template `labels`'),
+    );
+  }
+  faults.push(...podTemplateFaults(template, path));
+  const { restartPolicy, activeDeadlineSeconds } = template.spec;
+  if (restartPolicy !== 'Always') {
+    faults.push(notSupported(`${path}.spec.restartPolicy`, restartPolicy ?? '', ['Always']));
+  }
+  if (activeDeadlineSeconds !== undefined) {
+    const detail = 'activeDeadlineSeconds in ReplicaSet is not Supported';
+    faults.push(forbiddenField(`${path}.spec.activeDeadlineSeconds`, detail));
+  }
+  return faults;
+}
+
+const OPERATORS = ['In', 'NotIn', 'Exists', 'DoesNotExist'];
+
+function selectorFaults(
+  { matchLabels = {}, matchExpressions = [] }: LabelSelector,
+  path: string,
+): FieldError[] {
+  const errors = validateLabels(matchLabels, `${path}.matchLabels`);
+  for (const [i, { key, operator, values = [] }] of matchExpressions.entries()) {
+    const at = `${path}.matchExpressions[${i}]`;
+    if (!OPERATORS.includes(operator))
+      errors.push(invalidValue(`${at}.operator`, operator, 'not a valid selector operator'));
+    else if (operator.endsWith('In') && values.length === 0) {
+      errors.push(required(`${at}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
+    } else if (!operator.endsWith('In') && values.length > 0) {
+      errors.push(
+        forbiddenField(`${at}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"),
+      );
+    }
+    errors.push(...invalidEach(`${at}.key`, key, qualifiedName(key)));
+    for (const [j, value] of values.entries()) {
+      errors.push(...invalidEach(`${at}.values[${j}]`, value, labelValueRule(value)));
+    }
+  }
+  return errors;
+}

@@ -1,0 +1,136 @@
+import type { Namespace } from '../../api/core/v1/namespace.ts';
+import type { KubeObject } from '../../api/kind.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { IpFamily } from '../../net/ip.ts';
+import type { Store } from '../../storage/store.ts';
+import { namespaceLifecycle } from '../admission/namespace-lifecycle.ts';
+import { createJsonTexts } from '../cache/json-text.ts';
+import { objectPrefix } from '../cache/stored-object.ts';
+import { createWatchCache } from '../cache/watch-cache.ts';
+import type { Resource } from '../rest/rest.ts';
+import { bootstrap, ensureKubernetesService, SYSTEM_NAMESPACES } from './bootstrap/bootstrap.ts';
+import { runHousekeeping } from './bootstrap/housekeeping.ts';
+import { configMapDefinition } from './configmaps/definition.ts';
+import { deploymentDefinition } from './deployments/definition.ts';
+import { endpointsDefinition } from './endpoints/definition.ts';
+import { endpointSliceDefinition } from './endpointslices/definition.ts';
+import { eventDefinition } from './events/definition.ts';
+import { createAcknowledged, currentObject, type RegistryContext } from './generic/context.ts';
+import { anyDefinition, type Definition } from './generic/definition.ts';
+import { createResource } from './generic/resource.ts';
+import { leaseDefinition } from './leases/definition.ts';
+import { namespaceDefinition } from './namespaces/definition.ts';
+import { nodeDefinition } from './nodes/definition.ts';
+import { podDefinition } from './pods/definition.ts';
+import type { RegistryConfig } from './registry-config.ts';
+import { replicaSetDefinition } from './replicasets/definition.ts';
+import { secretDefinition } from './secrets/definition.ts';
+import { serviceAccountDefinition } from './serviceaccounts/definition.ts';
+import type { AllocationContext } from './services/claims.ts';
+import { serviceDefinition } from './services/definition.ts';
+import { addressPool, type ListeningPool, nodePortPool } from './services/pools.ts';
+
+export interface RegistryDeps {
+  readonly store: Store;
+  readonly config: RegistryConfig;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export interface Registry {
+  /** Every resource that is served. */
+  readonly list: readonly Resource<KubeObject>[];
+  /** Follows the store, sets up what every cluster has, and keeps house until `signal` aborts. */
+  run(signal: AbortSignal): Promise<void>;
+  /** Whether requests can be answered: the store is in memory and the system's own objects exist. */
+  ready(): boolean;
+}
+
+/** Everything but `run` waits for nothing; requests before `ready` wait for the store to be loaded, for a while. */
+export async function createResources({ store, config, clock, logger }: RegistryDeps): Promise<Registry> {
+  const pools = createPools(config);
+  const namespaces = namespaceDefinition(SYSTEM_NAMESPACES);
+  const definitions = definitionsFor(config, { pools, namespaces });
+  const cache = createWatchCache({
+    store,
+    clock,
+    logger,
+    prefixes: definitions.map(({ kind }) => objectPrefix(kind)),
+    listeners: pools.listeners,
+  });
+  const findNamespace = (name: string): Promise<Namespace | undefined> =>
+    currentObject(context, namespaces, name);
+  const context: RegistryContext = {
+    store,
+    cache,
+    clock,
+    logger,
+    acknowledged: createAcknowledged(),
+    admissions: [namespaceLifecycle(findNamespace)],
+  };
+  const toJson = createJsonTexts();
+  const list = definitions.map((definition) => createResource(context, definition, toJson));
+  let isReady = false;
+  return {
+    list,
+    ready: () => isReady,
+    async run(signal) {
+      const following = cache.run(signal);
+      const parts = { context, config, resources: list };
+      try {
+        await cache.atLeast(0);
+        await bootstrap(parts, signal);
+        isReady = true;
+        await runHousekeeping({ context, mend: () => ensureKubernetesService(parts, signal) }, signal);
+      } finally {
+        await following;
+        isReady = false;
+      }
+    },
+  };
+}
+
+interface Pools extends AllocationContext {
+  readonly families: readonly IpFamily[];
+  readonly listeners: readonly ListeningPool<unknown>['listener'][];
+}
+
+function createPools({ serviceCidrs, nodePortRange }: RegistryConfig): Pools {
+  const addresses: Partial<Record<IpFamily, ListeningPool<string>>> = {};
+  for (const cidr of serviceCidrs) addresses[cidr.family] = addressPool(cidr);
+  const nodePorts = nodePortPool(nodePortRange);
+  return {
+    addresses,
+    nodePorts,
+    families: serviceCidrs.map(({ family }) => family),
+    listeners: [...Object.values(addresses), nodePorts].map(({ listener }) => listener),
+  };
+}
+
+interface Parts {
+  readonly pools: Pools;
+  readonly namespaces: Definition<Namespace>;
+}
+
+/** The list of resources. One line each. */
+function definitionsFor(
+  { allowedEndpointCidrs = [] }: RegistryConfig,
+  { pools, namespaces }: Parts,
+): readonly Definition[] {
+  return [
+    anyDefinition(configMapDefinition),
+    anyDefinition(endpointsDefinition(allowedEndpointCidrs)),
+    anyDefinition(eventDefinition),
+    anyDefinition(namespaces),
+    anyDefinition(nodeDefinition),
+    anyDefinition(podDefinition),
+    anyDefinition(secretDefinition),
+    anyDefinition(serviceAccountDefinition),
+    anyDefinition(serviceDefinition({ families: pools.families, allocation: pools })),
+    anyDefinition(deploymentDefinition),
+    anyDefinition(replicaSetDefinition),
+    anyDefinition(leaseDefinition),
+    anyDefinition(endpointSliceDefinition(allowedEndpointCidrs)),
+  ];
+}

@@ -1,0 +1,209 @@
+import type { Service } from '../../../api/core/v1/service.ts';
+import { invalidValue, type FieldError } from '../../../api/errors/field-error.ts';
+import { type IpFamily, parseIp } from '../../../net/ip.ts';
+import type { Change, Claim, ClaimPlan } from '../strategy.ts';
+import {
+  allocatesNodePorts,
+  clusterIPsOf,
+  isHeadless,
+  needsClusterIP,
+  needsHealthCheckNodePort,
+  needsNodePort,
+  portsOf,
+  withSpec,
+} from './service-type.ts';
+
+/**
+ * Addresses and node ports belong to the Service that holds their key in the store. The keys are written in the same
+ * commit as the Service and only where they are absent, so two servers can never hand out the same one, and nothing
+ * has to be rolled back.
+ */
+export const ADDRESS_PREFIX = '/claims/ips/';
+export const NODE_PORT_PREFIX = '/claims/nodeports/';
+const addressKey = (ip: string): string => ADDRESS_PREFIX + ip;
+const nodePortKey = (port: number): string => `${NODE_PORT_PREFIX}${port}`;
+
+/** What is free, as far as this server has heard. Being wrong costs a second try, never a double allocation. */
+export interface Pool<V> {
+  /** As upstream's messages show it: 10.96.0.0/12, 30000-32767. */
+  readonly range: string;
+  contains(value: V): boolean;
+  /**
+   * A free value outside of the part kept for explicit choices, or inside when all else is taken; from a random start
+   * upwards. `isTried` excludes more. Undefined when nothing is free.
+   */
+  findFree(isTried: (value: V) => boolean): V | undefined;
+}
+
+export interface AllocationContext {
+  readonly addresses: Readonly<Partial<Record<IpFamily, Pool<string>>>>;
+  readonly nodePorts: Pool<number>;
+}
+
+interface Planning extends AllocationContext {
+  readonly tried: ReadonlySet<string>;
+}
+
+/** The keys a stored Service holds. */
+export function claimKeysOf(service: Service): readonly string[] {
+  const keys = new Set<string>();
+  if (needsClusterIP(service)) {
+    for (const ip of clusterIPsOf(service)) if (ip !== 'None') keys.add(addressKey(canonical(ip)));
+  }
+  if (needsNodePort(service)) {
+    for (const { nodePort } of portsOf(service)) if (nodePort) keys.add(nodePortKey(nodePort));
+  }
+  const { healthCheckNodePort } = service.spec;
+  if (needsHealthCheckNodePort(service) && healthCheckNodePort) keys.add(nodePortKey(healthCheckNodePort));
+  return [...keys];
+}
+
+const canonical = (ip: string): string => parseIp(ip)?.text ?? ip;
+
+/** A plan under way: what is held already, what is taken now, what went wrong. */
+class Draft {
+  readonly take = new Map<string, Claim>();
+  readonly errors: FieldError[] = [];
+  exhausted: string | undefined;
+  private readonly held: ReadonlySet<string>;
+  private readonly planning: Planning;
+
+  constructor(prev: Service | undefined, planning: Planning) {
+    this.held = new Set(prev === undefined ? [] : claimKeysOf(prev));
+    this.planning = planning;
+  }
+
+  holds(key: string): boolean {
+    return this.held.has(key);
+  }
+
+  has(key: string): boolean {
+    return this.held.has(key) || this.take.has(key);
+  }
+
+  /** A choice the client made. */
+  choose(key: string, refusal: FieldError): void {
+    this.take.set(key, { key, refusal });
+  }
+
+  /** Any free value; undefined (and `exhausted` set) when there is none. */
+  pick<V>(pool: Pool<V>, keyOf: (value: V) => string, failure: string): V | undefined {
+    const value = pool.findFree((v) => this.planning.tried.has(keyOf(v)) || this.has(keyOf(v)));
+    if (value === undefined) this.exhausted ??= `${failure}: range is full`;
+    else this.take.set(keyOf(value), { key: keyOf(value) });
+    return value;
+  }
+}
+
+/** The keys the change needs and those it gives up, with chosen values filled in. Expects a valid Service. */
+export function planClaims({ next, prev }: Change<Service>, planning: Planning): ClaimPlan<Service> {
+  const draft = new Draft(prev, planning);
+  const withIPs = planClusterIPs(next, draft, planning);
+  const withPorts = !needsNodePort(withIPs)
+    ? withIPs
+    : prev === undefined
+      ? planNewNodePorts(withIPs, draft, planning)
+      : planChangedNodePorts(withIPs, draft, planning);
+  const object = planHealthCheckNodePort(withPorts, draft, planning);
+  if (draft.errors.length > 0) return { refused: draft.errors };
+  if (draft.exhausted !== undefined) return { exhausted: draft.exhausted };
+  const kept = new Set(claimKeysOf(object));
+  const release = prev === undefined ? [] : claimKeysOf(prev).filter((key) => !kept.has(key));
+  return { object, take: [...draft.take.values()], release };
+}
+
+function planClusterIPs(service: Service, draft: Draft, { addresses }: Planning): Service {
+  if (!needsClusterIP(service) || isHeadless(service)) return service;
+  const chosen = clusterIPsOf(service);
+  const refuse = (ip: string, why: string): FieldError =>
+    invalidValue('spec.clusterIPs', [...chosen], `failed to allocate IP ${ip}: ${why}`);
+  const clusterIPs = (service.spec.ipFamilies ?? []).flatMap((family, i) => {
+    const pool = family === 'IPv4' || family === 'IPv6' ? addresses[family] : undefined;
+    const ip = chosen[i] ?? '';
+    if (ip === '') {
+      const free = pool && draft.pick(pool, addressKey, 'failed to allocate a serviceIP');
+      return free === undefined ? [] : [free];
+    }
+    const key = addressKey(canonical(ip));
+    if (draft.holds(key)) return [ip];
+    if (pool === undefined || !pool.contains(canonical(ip))) {
+      const range = pool === undefined ? '' : ` The range of valid IPs is ${pool.range}`;
+      draft.errors.push(refuse(ip, `the provided IP (${ip}) is not in the valid range.${range}`));
+    } else draft.choose(key, refuse(ip, 'provided IP is already allocated'));
+    return [ip];
+  });
+  return clusterIPs.length === 0 ? service : withSpec(service, { clusterIP: clusterIPs[0], clusterIPs });
+}
+
+/** Takes a node port the client asked for, unless it cannot be had. */
+function chooseNodePort(
+  draft: Draft,
+  path: string,
+  [port, { nodePorts }]: readonly [number, Planning],
+): void {
+  const refuse = (why: string): FieldError => invalidValue(path, port, why);
+  if (!nodePorts.contains(port)) {
+    const why = `provided port is not in the valid range. The range of valid ports is ${nodePorts.range}`;
+    draft.errors.push(refuse(why));
+    return;
+  }
+  const taken = refuse('provided port is already allocated');
+  if (draft.has(nodePortKey(port))) draft.errors.push(taken);
+  else draft.choose(nodePortKey(port), taken);
+}
+
+/**
+ * A new Service: one port number under several protocols shares one node port; one node port under two port numbers
+ * is refused (upstream: initNodePorts).
+ */
+function planNewNodePorts(service: Service, draft: Draft, planning: Planning): Service {
+  const byPort = new Map<number, number>();
+  const requested = new Map<number, number>();
+  for (const { port, nodePort } of portsOf(service)) {
+    if (nodePort && !requested.has(port)) requested.set(port, nodePort);
+  }
+  const ports = portsOf(service).map((port, i) => {
+    const path = `spec.ports[${i}].nodePort`;
+    if (!port.nodePort && !allocatesNodePorts(service)) return port;
+    const shared = byPort.get(port.port);
+    if (shared !== undefined) {
+      if (port.nodePort && port.nodePort !== shared) chooseNodePort(draft, path, [port.nodePort, planning]);
+      return { ...port, nodePort: port.nodePort || shared };
+    }
+    const wanted = requested.get(port.port);
+    if (wanted !== undefined) chooseNodePort(draft, path, [wanted, planning]);
+    const nodePort = wanted ?? draft.pick(planning.nodePorts, nodePortKey, 'failed to allocate a nodePort');
+    if (nodePort === undefined) return port;
+    byPort.set(port.port, nodePort);
+    return { ...port, nodePort };
+  });
+  return withSpec(service, { ports });
+}
+
+/** A changed Service: each port without a node port gets its own (upstream: updateNodePorts). */
+function planChangedNodePorts(service: Service, draft: Draft, planning: Planning): Service {
+  const ports = portsOf(service).map((port, i) => {
+    if (port.nodePort) {
+      if (!draft.has(nodePortKey(port.nodePort))) {
+        chooseNodePort(draft, `spec.ports[${i}].nodePort`, [port.nodePort, planning]);
+      }
+      return port;
+    }
+    if (!allocatesNodePorts(service)) return port;
+    const nodePort = draft.pick(planning.nodePorts, nodePortKey, 'failed to allocate a nodePort');
+    return nodePort === undefined ? port : { ...port, nodePort };
+  });
+  return withSpec(service, { ports });
+}
+
+function planHealthCheckNodePort(service: Service, draft: Draft, planning: Planning): Service {
+  if (!needsHealthCheckNodePort(service)) return service;
+  const { healthCheckNodePort: chosen = 0 } = service.spec;
+  if (chosen !== 0) {
+    if (!draft.holds(nodePortKey(chosen)))
+      chooseNodePort(draft, 'spec.healthCheckNodePort', [chosen, planning]);
+    return service;
+  }
+  const port = draft.pick(planning.nodePorts, nodePortKey, 'failed to allocate a HealthCheck NodePort');
+  return port === undefined ? service : withSpec(service, { healthCheckNodePort: port });
+}

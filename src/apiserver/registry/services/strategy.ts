@@ -1,0 +1,43 @@
+import type { Service } from '../../../api/core/v1/service.ts';
+import type { IpFamily } from '../../../net/ip.ts';
+import { type Strategy, statusStrategy, withStatusOf } from '../strategy.ts';
+import { type AllocationContext, claimKeysOf, planClaims } from './claims.ts';
+import { initIPFamilies } from './families.ts';
+import { dropTypeDependentFields, keepAllocatedValues, normalizeClusterIPs } from './normalize.ts';
+import { serviceChangeFaults, serviceFaults, serviceStatusFaults } from './validation.ts';
+
+export interface ServiceStrategyOptions {
+  /** Configured families, the primary first. */
+  readonly families: readonly IpFamily[];
+  readonly allocation: AllocationContext;
+}
+
+/** Services through the main resource. */
+export function serviceStrategy({ families, allocation }: ServiceStrategyOptions): Strategy<Service> {
+  return {
+    prepare: ({ next, prev }) => {
+      const written = withStatusOf(next, prev);
+      const kept = prev === undefined ? written : keepAllocatedValues(written, prev);
+      const agreed = normalizeClusterIPs(kept, prev);
+      const { service } = initIPFamilies({ next: agreed, prev }, families);
+      const dropped = prev === undefined ? service : dropTypeDependentFields(service, prev);
+      return dropped.status?.loadBalancer === undefined
+        ? { ...dropped, status: { ...dropped.status, loadBalancer: {} } }
+        : dropped;
+    },
+    validate: ({ next, prev }) => {
+      const { errors } = initIPFamilies({ next, prev }, families);
+      if (errors.length > 0) return errors;
+      return prev === undefined
+        ? serviceFaults(next)
+        : [...serviceChangeFaults(next, prev), ...serviceFaults(next)];
+    },
+    claim: (change, tried) => planClaims(change, { ...allocation, tried }),
+    held: claimKeysOf,
+  };
+}
+
+/** `/status` takes any type's load balancer status, as upstream does. */
+export const serviceStatusStrategy: Strategy<Service> = statusStrategy(({ next }) =>
+  serviceStatusFaults(next),
+);
