@@ -1,6 +1,7 @@
-import { attributeText, eachAttribute, readAttributes } from '../netlink/reader.ts';
-import { decodeFields } from './data-types.ts';
 import { formatIp, parseIp } from '../../net/ip.ts';
+import { align4, attributeHeaderBytes, NLA_TYPE_MASK } from '../netlink/protocol.ts';
+import { attributeText, readAttributes } from '../netlink/reader.ts';
+import { decodeFields } from './data-types.ts';
 import type { NftElement, NftSet, Scalar, Verdict } from './model.ts';
 import * as nft from './protocol.ts';
 
@@ -14,41 +15,56 @@ const verdictKinds = new Map<number, Verdict['kind']>([
 
 function decodeVerdict(data: Buffer): Verdict | undefined {
   const attributes = readAttributes(data);
-  const kind = verdictKinds.get(attributes.get(nft.VERDICT_CODE)?.readInt32BE(0) ?? 0);
+  const code = attributes.get(nft.VERDICT_CODE);
+  const kind = code === undefined ? undefined : verdictKinds.get(code.readInt32BE(0));
   if (kind === undefined) return undefined;
   return kind === 'goto' || kind === 'jump'
     ? { kind, chain: attributeText(attributes.get(nft.VERDICT_CHAIN)) }
     : { kind };
 }
 
-function decodeData(types: NftSet['data'], data: Buffer): NftElement['data'] {
-  const attributes = readAttributes(data);
-  const verdict = attributes.get(nft.DATA_VERDICT);
-  if (verdict !== undefined) return decodeVerdict(verdict);
-  const value = attributes.get(nft.DATA_VALUE);
-  return value === undefined || types === undefined || types === 'verdict'
-    ? undefined
-    : decodeFields(types, value);
-}
-
 interface RawElement extends NftElement {
   readonly isEnd: boolean;
 }
 
-function decodeElement(set: NftSet, data: Buffer): RawElement | undefined {
-  const attributes = readAttributes(data);
-  const keyNest = attributes.get(nft.ELEM_KEY);
-  const value = keyNest === undefined ? undefined : readAttributes(keyNest).get(nft.DATA_VALUE);
-  if (value === undefined) return undefined;
-  const key = decodeFields(set.key, value);
-  const flags = attributes.get(nft.ELEM_FLAGS)?.readUInt32BE(0) ?? 0;
-  const isEnd = (flags & nft.ELEM_F_INTERVAL_END) !== 0;
-  const dataNest = attributes.get(nft.ELEM_DATA);
-  const decoded = dataNest === undefined ? undefined : decodeData(set.data, dataNest);
-  return decoded === undefined ? { key, isEnd } : { key, data: decoded, isEnd };
+/** Reads the value of the first attribute at `at` (a DATA_VALUE or DATA_VERDICT); no maps and no copies: this runs 100 000 times. */
+function decodeData(types: NftSet['data'], buffer: Buffer, at: number): NftElement['data'] {
+  const length = buffer.readUInt16LE(at);
+  const value = buffer.subarray(at + attributeHeaderBytes, at + length);
+  if ((buffer.readUInt16LE(at + 2) & NLA_TYPE_MASK) === nft.DATA_VERDICT) return decodeVerdict(value);
+  return types === undefined || types === 'verdict' ? undefined : decodeFields(types, value);
 }
 
-/** Puts the first addresses and end marks of an interval set together again as prefixes; what is no prefix is `first-after`. */
+function decodeElement(
+  set: NftSet,
+  buffer: Buffer,
+  range: { start: number; end: number },
+): RawElement | undefined {
+  let key: Scalar[] | undefined;
+  let data: NftElement['data'];
+  let flags = 0;
+  for (let at = range.start; at + attributeHeaderBytes <= range.end;) {
+    const length = buffer.readUInt16LE(at);
+    if (length < attributeHeaderBytes) break;
+    const value = at + attributeHeaderBytes;
+    switch (buffer.readUInt16LE(at + 2) & NLA_TYPE_MASK) {
+      case nft.ELEM_KEY:
+        key = decodeFields(set.key, buffer.subarray(value + attributeHeaderBytes, at + length));
+        break;
+      case nft.ELEM_DATA:
+        data = decodeData(set.data, buffer, value);
+        break;
+      case nft.ELEM_FLAGS:
+        flags = buffer.readUInt32BE(value);
+    }
+    at += align4(length);
+  }
+  if (key === undefined) return undefined;
+  const isEnd = (flags & nft.ELEM_F_INTERVAL_END) !== 0;
+  return data === undefined ? { key, isEnd } : { key, data, isEnd };
+}
+
+/** Puts the first addresses and end marks of an interval set together again as prefixes; what is no prefix is `first-last`. */
 function toPrefixes(elements: readonly RawElement[]): NftElement[] {
   const points = elements
     .flatMap(({ key: [text], isEnd }) => {
@@ -75,15 +91,18 @@ export function elementCollector(set: NftSet): { add(payload: Buffer): void; fin
   const add = (payload: Buffer): void => {
     const list = readAttributes(payload, 4).get(nft.ELEMENTS_LIST);
     if (list === undefined) return;
-    eachAttribute(list, 0, (_, data) => {
-      const element = decodeElement(set, data);
+    for (let at = 0; at + attributeHeaderBytes <= list.length;) {
+      const length = list.readUInt16LE(at);
+      if (length < attributeHeaderBytes) return;
+      const element = decodeElement(set, list, { start: at + attributeHeaderBytes, end: at + length });
       if (element !== undefined) raw.push(element);
-    });
+      at += align4(length);
+    }
   };
-  const finish = (): NftElement[] => {
-    if (set.isInterval) return toPrefixes(raw);
-    return raw.map(({ key, data }) => (data === undefined ? { key } : { key, data }));
-  };
+  const finish = (): NftElement[] =>
+    set.isInterval
+      ? toPrefixes(raw)
+      : raw.map(({ key, data }) => (data === undefined ? { key } : { key, data }));
   return { add, finish };
 }
 

@@ -1,0 +1,239 @@
+import { cidrContains, parseCidr } from '../../net/cidr.ts';
+import { parseIp } from '../../net/ip.ts';
+import { elementKey } from './model.ts';
+import type { NftElement, NftFamily, NftHook, Scalar, Verdict } from './model.ts';
+import { renderRule } from './render.ts';
+import type { Selector, Statement } from './rule.ts';
+import { isAlive } from './ruleset.ts';
+import type { ChainState, Ruleset, SetState, TableState } from './ruleset.ts';
+
+/** The first packet of a connection. Addresses in canonical text. */
+export interface Packet {
+  readonly saddr: string;
+  readonly daddr: string;
+  readonly l4proto: 'tcp' | 'udp' | 'sctp';
+  readonly sport: number;
+  readonly dport: number;
+}
+
+export interface TraceOptions {
+  readonly family: NftFamily;
+  /** Sent by a process of this machine, or came in over the network. */
+  readonly origin: 'local' | 'remote';
+  readonly isLocalAddress: (ip: string) => boolean;
+  /** What `numgen random mod n` yields. */
+  readonly random: (modulus: number) => number;
+  readonly nowMs: number;
+}
+
+export interface TraceResult {
+  readonly verdict: 'accept' | 'drop' | 'reject';
+  readonly rejectWith?: 'tcp-reset' | 'port-unreachable';
+  /** Where the destination was rewritten to. */
+  readonly dnat?: { readonly ip: string; readonly port: number };
+  readonly isMasqueraded: boolean;
+  /** Rules that matched wholly, in order: `chain: rule`. */
+  readonly path: readonly string[];
+}
+
+/** What ends a base chain; undefined = its end was reached. */
+type End = 'accept' | 'drop' | 'reject' | undefined;
+/** What a rule says; `next` = go on with the next rule. */
+type Step = End | 'next' | 'return' | { readonly to: string; readonly isGoto: boolean };
+
+const fullMatch = 'next';
+const noMatch = undefined;
+
+class Tracer {
+  readonly #options: TraceOptions;
+  readonly #original: Packet;
+  packet: Packet;
+  isDnat = false;
+  isMasqueraded = false;
+  rejectWith: TraceResult['rejectWith'];
+  readonly path: string[] = [];
+
+  constructor(packet: Packet, options: TraceOptions) {
+    this.#options = options;
+    this.#original = packet;
+    this.packet = packet;
+  }
+
+  /** Runs all base chains of a hook in order of priority. */
+  hook(ruleset: Ruleset, hook: NftHook): End {
+    const bases = [...ruleset.values()]
+      .filter(({ ref }) => ref.family === this.#options.family)
+      .flatMap((table) => [...table.chains.values()].map((state) => ({ table, state })))
+      .filter(({ state }) => state.chain.base?.hook === hook)
+      .sort((a, b) => (a.state.chain.base?.priority ?? 0) - (b.state.chain.base?.priority ?? 0));
+    for (const { table, state } of bases) {
+      /** A connection's destination, and its source, are translated once. */
+      const isDone = hook === 'postrouting' ? this.isMasqueraded : this.isDnat;
+      if (state.chain.base?.type === 'nat' && isDone) continue;
+      const end = this.#chain(table, state);
+      if (end === 'drop' || end === 'reject') return end;
+    }
+    return undefined;
+  }
+
+  #chain(table: TableState, { chain, rules }: ChainState): End {
+    for (const rule of rules) {
+      const step = this.#rule(table, rule.statements);
+      if (step === noMatch) continue;
+      this.path.push(`${chain.name}: ${renderRule(rule, this.#options.family)}`);
+      if (step === 'next') continue;
+      if (step === 'return') return undefined;
+      if (typeof step === 'string') return step;
+      const target = table.chains.get(step.to);
+      const end = target === undefined ? undefined : this.#chain(table, target);
+      if (end !== undefined || step.isGoto) return end;
+    }
+    return undefined;
+  }
+
+  #rule(table: TableState, statements: readonly Statement[]): Step {
+    let step: Step = fullMatch;
+    for (const statement of statements) {
+      step = this.#statement(table, statement);
+      if (step !== 'next') return step;
+    }
+    return step;
+  }
+
+  #statement(table: TableState, statement: Statement): Step {
+    const set = (name: string): SetState | undefined => table.sets.get(name);
+    switch (statement.kind) {
+      case 'match':
+        return this.#equals(statement.left, statement.value) !== (statement.isNegated ?? false)
+          ? fullMatch
+          : noMatch;
+      case 'one-of':
+        return statement.values.some((value) => this.#equals(statement.left, value)) ? fullMatch : noMatch;
+      case 'ct':
+        return statement.is.key === 'state' || this.isDnat ? fullMatch : noMatch;
+      case 'daddr-is-local':
+        return this.#options.isLocalAddress(this.packet.daddr) ? fullMatch : noMatch;
+      case 'in-set': {
+        const found = this.#lookup(set(statement.set), statement.key) !== undefined;
+        return found !== (statement.isNegated ?? false) ? fullMatch : noMatch;
+      }
+      case 'vmap': {
+        const data = this.#lookup(set(statement.map), statement.key)?.data;
+        return data !== undefined && 'kind' in data ? verdictStep(data) : noMatch;
+      }
+      case 'dnat':
+      case 'redirect':
+        return this.#translate(statement, set(statement.map));
+      case 'masquerade':
+        this.isMasqueraded = true;
+        return 'accept';
+      case 'reject':
+        this.rejectWith = statement.with;
+        return 'reject';
+      case 'update':
+        this.#update(statement, set(statement.map));
+        return fullMatch;
+      case 'counter':
+        return fullMatch;
+      case 'verdict':
+        return verdictStep(statement.verdict);
+    }
+  }
+
+  #translate(statement: Extract<Statement, { kind: 'dnat' | 'redirect' }>, map: SetState | undefined): Step {
+    const data = this.#lookup(map, statement.key)?.data;
+    if (data === undefined || 'kind' in data) return noMatch;
+    const loopback = this.#options.family === 'ip' ? '127.0.0.1' : '::1';
+    const [ip, port] = statement.kind === 'dnat' ? data : [loopback, data[0]];
+    this.packet = { ...this.packet, daddr: String(ip), dport: Number(port) };
+    this.isDnat = true;
+    return 'accept';
+  }
+
+  #update(statement: Extract<Statement, { kind: 'update' }>, state: SetState | undefined): void {
+    if (state === undefined) return;
+    const key = this.#values(statement.key);
+    const { timeoutSeconds = 0, size = 0 } = state.set.dynamic ?? {};
+    const expiresAtMs = this.#options.nowMs + timeoutSeconds * 1000;
+    const found = this.#lookup(state, statement.key);
+    const data = found?.data ?? this.#values(statement.data);
+    if (found !== undefined || state.elements.size < size)
+      state.elements.set(elementKey(key), { key, data, expiresAtMs });
+  }
+
+  #lookup(state: SetState | undefined, key: readonly Selector[]): NftElement | undefined {
+    if (state === undefined) return undefined;
+    const values = this.#values(key);
+    if (state.set.isInterval) {
+      return [...state.elements.values()].find((element) => isInBlock(element.key[0], values[0]));
+    }
+    const element = state.elements.get(elementKey(values));
+    return element !== undefined && isAlive(element, this.#options.nowMs) ? element : undefined;
+  }
+
+  #equals(left: Selector, value: Scalar): boolean {
+    const actual = this.#value(left);
+    return typeof value === 'string' && value.includes('/') ? isInBlock(value, actual) : actual === value;
+  }
+
+  #values(key: readonly Selector[]): Scalar[] {
+    return key.map((part) => this.#value(part));
+  }
+
+  #value(selector: Selector): Scalar {
+    switch (selector.kind) {
+      case 'ct-original':
+        return this.#original[selector.field];
+      case 'numgen-random':
+        return this.#options.random(selector.modulus);
+      case 'constant':
+        return selector.value;
+      default:
+        return this.packet[selector.kind];
+    }
+  }
+}
+
+function verdictStep(verdict: Verdict): Step {
+  return verdict.kind === 'goto' || verdict.kind === 'jump'
+    ? { to: verdict.chain, isGoto: verdict.kind === 'goto' }
+    : verdict.kind;
+}
+
+function isInBlock(block: Scalar | undefined, address: Scalar | undefined): boolean {
+  const cidr = parseCidr(String(block));
+  const ip = parseIp(String(address));
+  return cidr !== undefined && ip !== undefined && cidrContains(cidr, ip);
+}
+
+/**
+ * What the ruleset does with the first packet of a new connection. Elements that rules add are added to `ruleset`, as the kernel does, so
+ * that a second trace sees what the first left behind. A packet from a local process to a local endpoint passes output,
+ * postrouting, prerouting and input; its connection is translated once.
+ */
+export function trace(ruleset: Ruleset, packet: Packet, options: TraceOptions): TraceResult {
+  const tracer = new Tracer(packet, options);
+  const isLocal = (): boolean => options.isLocalAddress(tracer.packet.daddr);
+  const hooks: (() => NftHook[])[] =
+    options.origin === 'remote'
+      ? [() => ['prerouting'], () => (isLocal() ? ['input'] : ['forward', 'postrouting'])]
+      : [() => ['output', 'postrouting'], () => (isLocal() ? ['prerouting', 'input'] : [])];
+  for (const stage of hooks) {
+    for (const hook of stage()) {
+      const end = tracer.hook(ruleset, hook);
+      if (end !== undefined) return result(tracer, end);
+    }
+  }
+  return result(tracer, 'accept');
+}
+
+function result(tracer: Tracer, verdict: TraceResult['verdict']): TraceResult {
+  const { packet, isDnat, isMasqueraded, rejectWith, path } = tracer;
+  return {
+    verdict,
+    isMasqueraded,
+    path,
+    ...(isDnat ? { dnat: { ip: packet.daddr, port: packet.dport } } : {}),
+    ...(rejectWith === undefined ? {} : { rejectWith }),
+  };
+}
