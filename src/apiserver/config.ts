@@ -35,6 +35,8 @@ export interface ApiServerConfig {
   readonly nodePortRange: PortRange;
   /** What the Service `default/kubernetes` leads to. */
   readonly advertise: { readonly address: string; readonly port: number };
+  /** Special addresses that endpoints may have nevertheless; a cluster without its own network has only loopback. */
+  readonly allowedEndpointCidrs: readonly Cidr[];
 }
 
 /** As a command has it: ranges as text, with upstream's defaults for what is left out. */
@@ -49,6 +51,8 @@ export interface ApiServerOptions {
   /** Default 30000-32767. */
   readonly nodePortRange?: string;
   readonly advertise: { readonly address: string; readonly port: number };
+  /** Default: none. */
+  readonly allowedEndpointCidrs?: readonly Cidr[];
 }
 
 /** Checks and completes the options. Throws an Error that names the wrong option as the flag it comes from. */
@@ -69,6 +73,7 @@ export function apiServerConfig(options: ApiServerOptions): ApiServerConfig {
     tokens: options.tokens ?? [],
     serviceCidrs: parseServiceCidrs(serviceCidrs),
     nodePortRange: ports,
+    allowedEndpointCidrs: options.allowedEndpointCidrs ?? [],
   };
 }
 

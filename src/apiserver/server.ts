@@ -13,10 +13,13 @@ import type { Authorizer } from './authorization/authorize.ts';
 import type { ApiServerConfig } from './config.ts';
 import { createHandler } from './http/handler.ts';
 import { listenAll } from './http/listeners.ts';
+import type { Listening } from './http/listeners.ts';
 import type { HttpRequest, HttpResponse } from './http/message.ts';
 import { createStreams } from './http/streams.ts';
+import type { Streams } from './http/streams.ts';
 import { createPodLogs } from './logs/pod-logs.ts';
 import { createResources } from './registry/resources.ts';
+import type { Registry } from './registry/resources.ts';
 import type { Connect, Resource } from './rest/rest.ts';
 
 export interface ApiServerDeps {
@@ -42,9 +45,6 @@ export interface ApiServer {
   run(signal: AbortSignal): Promise<void>;
 }
 
-/** What the registry makes of the store. */
-export type Resources = Awaited<ReturnType<typeof createResources>>;
-
 /** One API server. It does nothing until `run`. */
 export function createApiServer(config: ApiServerConfig, deps: ApiServerDeps): ApiServer {
   const { store, clock, logger, authorizer = alwaysAllow } = deps;
@@ -52,33 +52,28 @@ export function createApiServer(config: ApiServerConfig, deps: ApiServerDeps): A
   const authenticate = createAuthenticator(config.tokens);
   const handler = Promise.withResolvers<(request: HttpRequest) => Promise<HttpResponse>>();
   const addresses = Promise.withResolvers<readonly AddressInfo[]>();
+  // Nobody needs to ask for either; `run` itself reports the failure.
   for (const { promise } of [handler, addresses]) promise.catch(() => undefined);
   const handle = async (request: HttpRequest): Promise<HttpResponse> => (await handler.promise)(request);
+  const start = async (): Promise<Parts> => {
+    const [registry, listening] = await Promise.all([
+      createResources({ store, config, clock, logger }),
+      listenAll({ config, clock, logger, handle }),
+    ]);
+    const resources = withPodLogs(registry.list, config);
+    const ready = [{ name: 'registry', isHealthy: () => registry.ready() }];
+    handler.resolve(
+      createHandler({ config, resources, ready, authenticate, authorizer, streams, clock, logger }),
+    );
+    addresses.resolve(listening.addresses);
+    return { registry, listening, streams };
+  };
   return {
     handle,
     addresses: () => addresses.promise,
     run: async (signal) => {
       try {
-        const [resources, listening] = await Promise.all([
-          createResources({ store, config, clock, logger }),
-          listenAll({ config, clock, logger, handle }),
-        ]);
-        handler.resolve(
-          createHandler({
-            config,
-            resources: withPodLogs(resources.list, config),
-            ready: [{ name: 'informer-sync', isHealthy: () => resources.ready() }],
-            authenticate,
-            authorizer,
-            streams,
-            clock,
-            logger,
-          }),
-        );
-        addresses.resolve(listening.addresses);
-        await serve(resources, signal);
-        streams.close();
-        await listening.stop();
+        await serveUntil(await start(), signal);
       } catch (error) {
         handler.reject(error);
         addresses.reject(error);
@@ -88,12 +83,27 @@ export function createApiServer(config: ApiServerConfig, deps: ApiServerDeps): A
   };
 }
 
-/** Runs the registry until `signal` aborts. Rejects when the registry fails by itself. */
-async function serve(resources: Resources, signal: AbortSignal): Promise<void> {
-  await resources.run(signal);
-  if (!signal.aborted) {
-    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+interface Parts {
+  readonly registry: Registry;
+  readonly listening: Listening;
+  readonly streams: Streams;
+}
+
+/** The registry outlives the last request. Rejects when it fails by itself, after everything has stopped. */
+async function serveUntil({ registry, listening, streams }: Parts, signal: AbortSignal): Promise<void> {
+  const registryStop = new AbortController();
+  const stopAsked = Promise.withResolvers<void>();
+  if (signal.aborted) stopAsked.resolve();
+  signal.addEventListener('abort', () => stopAsked.resolve(), { once: true });
+  const running = registry.run(registryStop.signal);
+  try {
+    await Promise.race([stopAsked.promise, running]);
+  } finally {
+    streams.close();
+    await listening.stop();
+    registryStop.abort();
   }
+  await running;
 }
 
 /** Logs come from the agents of the nodes, so they are no matter of the registry. */
