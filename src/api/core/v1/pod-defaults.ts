@@ -8,15 +8,14 @@ function withRequests(container: JsonObject): JsonObject {
   const { resources } = container;
   if (!isJsonObject(resources) || !isJsonObject(resources.limits)) return container;
   const requests = isJsonObject(resources.requests) ? resources.requests : {};
-  return {
-    ...container,
-    resources: { ...resources, requests: { ...resources.limits, ...requests } },
-  };
+  if (Object.keys(resources.limits).every((name) => requests[name] !== undefined)) return container;
+  return { ...container, resources: { ...resources, requests: { ...resources.limits, ...requests } } };
 }
 
 /** In the node's own network a container port is the node's port. */
 function withHostPorts(container: JsonObject): JsonObject {
   if (!Array.isArray(container.ports)) return container;
+  if (container.ports.every((port) => isJsonObject(port) && port.hostPort !== undefined)) return container;
   const ports = container.ports.map((port): JsonValue =>
     isJsonObject(port) && port.hostPort === undefined ? { ...port, hostPort: port.containerPort } : port,
   );
