@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, rmSync, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { mount, MS_BIND, unmount } from '../libc/mounts.ts';
 import {
@@ -76,6 +76,18 @@ export function createNamedIpc(path: string): void {
   deleteNamedNamespace(path);
   claimOwnNamespaces();
   inNewNamespace({ name: 'ipc', flag: CLONE_NEWIPC }, () => bindOn(path, 'ipc'));
+}
+
+/** NSFS_MAGIC of Linux include/uapi/linux/magic.h. */
+const nsfs = 0x6e736673;
+
+/** Whether a namespace is bound on the file `path`; false when there is none, or only the empty file a reboot left. */
+export function isNamespaceBound(path: string): boolean {
+  try {
+    return statfsSync(path).type === nsfs;
+  } catch {
+    return false;
+  }
 }
 
 /** Unbinds and removes the file; the namespace ends with its last process and descriptor. False when nothing was bound there. */

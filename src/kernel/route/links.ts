@@ -92,7 +92,9 @@ function createLink(socket: NetlinkSocket, spec: LinkSpec, netnsFd: number | und
   const info = writer.openNest(IFLA_LINKINFO);
   writer.attrString(IFLA_INFO_KIND, spec.create?.type ?? '');
   if (spec.create?.type === 'veth') writePeer(writer, spec.create, netnsFd);
-  socket.request(writer.closeNest(info).finish(), `create ${spec.create?.type} ${spec.name}`);
+  const message = writer.closeNest(info).finish();
+  // Somebody else may have made the same link since we looked.
+  optional(() => socket.request(message, `create ${spec.create?.type} ${spec.name}`), 'EEXIST');
 }
 
 function writePeer(writer: NetlinkWriter, { peer }: VethSpec, netnsFd: number | undefined): void {

@@ -44,6 +44,8 @@ export interface RouteSpec {
   readonly link?: string;
   /** The gateway counts as reachable on `link` without a route to it. */
   readonly isOnLink?: boolean;
+  /** Packets to it are refused (ICMP host unreachable) instead of sent anywhere. */
+  readonly isUnreachable?: boolean;
   /** Preferred source address. */
   readonly source?: string;
 }

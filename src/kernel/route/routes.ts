@@ -22,6 +22,7 @@ const RT_SCOPE_UNIVERSE = 0;
 const RT_SCOPE_LINK = 253;
 const RT_SCOPE_NOWHERE = 255;
 const RTN_UNICAST = 1;
+const RTN_UNREACHABLE = 7;
 const RTNH_F_ONLINK = 4;
 
 function address(text: string): Uint8Array {
@@ -41,7 +42,9 @@ function rtmsg(
   const base = cidrBase(spec.to);
   writer.u8(familyOf(base)).u8(to.prefix).u8(0).u8(0).u8(RT_TABLE_MAIN);
   writer.u8(scope === RT_SCOPE_NOWHERE ? 0 : RTPROT_STATIC).u8(scope);
-  writer.u8(scope === RT_SCOPE_NOWHERE ? 0 : RTN_UNICAST).u32(spec.isOnLink === true ? RTNH_F_ONLINK : 0);
+  writer
+    .u8(scope === RT_SCOPE_NOWHERE ? 0 : spec.isUnreachable === true ? RTN_UNREACHABLE : RTN_UNICAST)
+    .u32(spec.isOnLink === true ? RTNH_F_ONLINK : 0);
   if (to.prefix > 0) writer.attrBytes(RTA_DST, ipToBytes(base));
   if (spec.via !== undefined) writer.attrBytes(RTA_GATEWAY, address(spec.via));
   if (spec.link !== undefined) writer.attrU32(RTA_OIF, linkIndex(socket, spec.link));
@@ -57,6 +60,7 @@ function cidrBase(text: string): NonNullable<ReturnType<typeof parseIp>> {
 
 /** IPv6 has no scopes of routes; IPv4 wants `link` for what has no gateway. */
 function scopeOf(spec: RouteSpec): number {
+  if (spec.isUnreachable === true) return RT_SCOPE_UNIVERSE;
   return spec.via === undefined && !spec.to.includes(':') ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
 }
 
@@ -107,6 +111,7 @@ export function listRoutes(socket: NetlinkSocket): RouteSpec[] {
       to: to.text,
       ...(via !== undefined && { via: ipFromBytes(via).text }),
       ...(link !== undefined && { link }),
+      ...(payload.readUInt8(7) === RTN_UNREACHABLE && { isUnreachable: true }),
     });
   });
   return found;

@@ -1,0 +1,69 @@
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  createNamedIpc,
+  createNamedNetns,
+  createNamedUts,
+  deleteNamedNamespace,
+  isNamespaceBound,
+} from '../../kernel/netns/named-netns.ts';
+import type { PodNamespaces } from '../runtime/model.ts';
+import { applyPlan, withStack } from './node-network.ts';
+import { podLinkName, podNetworkPlan } from './plan.ts';
+
+export interface PodNetworkSpec {
+  readonly uid: string;
+  readonly hostname: string;
+  readonly ip: string;
+  /** The Pod uses the node's own network and name. */
+  readonly isHostNetwork: boolean;
+}
+
+/** What all containers of a Pod share. */
+export interface PodNetwork {
+  /** Makes or keeps the Pod's namespaces and devices; the second run changes nothing. `isNew` when they were not there before. */
+  setUp(pod: PodNetworkSpec): { readonly namespaces: PodNamespaces; readonly isNew: boolean };
+  /** Removes whatever is there of a Pod; harmless when nothing is. */
+  tearDown(uid: string, ip: string): void;
+  /** Pods that have something here. */
+  list(): readonly string[];
+}
+
+/** Pods with namespaces, routed by the namespace this thread is in. `directory` holds a folder of bound namespaces per Pod. */
+export function createNamespacedPodNetwork(directory: string, nodeIP: string): PodNetwork {
+  const pathOf = (uid: string, kind: string): string => join(directory, uid, kind);
+  return {
+    setUp: ({ uid, hostname, ip, isHostNetwork }) => {
+      const ipc = pathOf(uid, 'ipc');
+      const isNew = !isNamespaceBound(ipc);
+      mkdirSync(join(directory, uid), { recursive: true });
+      if (isNew) createNamedIpc(ipc);
+      if (isHostNetwork) return { namespaces: { ipc }, isNew };
+      const [net, uts] = [pathOf(uid, 'net'), pathOf(uid, 'uts')];
+      if (!isNamespaceBound(uts)) createNamedUts(uts, hostname);
+      withStack(undefined, (node) => {
+        if (!isNamespaceBound(net)) {
+          node.remove({ kind: 'link', name: podLinkName(ip) });
+          createNamedNetns(net);
+        }
+        const plan = podNetworkPlan({ podIP: ip, nodeIP, netnsPath: net });
+        applyPlan(node, plan.node);
+        withStack(net, (pod) => applyPlan(pod, plan.pod));
+      });
+      return { namespaces: { ipc, uts, net }, isNew };
+    },
+    tearDown: (uid, ip) => {
+      if (ip !== '') withStack(undefined, (node) => node.remove({ kind: 'link', name: podLinkName(ip) }));
+      for (const kind of ['net', 'uts', 'ipc']) deleteNamedNamespace(pathOf(uid, kind));
+      rmSync(join(directory, uid), { recursive: true, force: true });
+    },
+    list: () => (existsSync(directory) ? readdirSync(directory) : []),
+  };
+}
+
+/** Pods without namespaces: an address of the machine's loopback each, nothing to make. */
+export const plainPodNetwork: PodNetwork = {
+  setUp: () => ({ namespaces: {}, isNew: false }),
+  tearDown: () => undefined,
+  list: () => [],
+};
