@@ -1,0 +1,273 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { elementData, elementKey } from './model.ts';
+import type { Command, NftElement, NftSet, TableRef } from './model.ts';
+import { NftError } from './nft-kernel.ts';
+import type { NftKernel } from './nft-kernel.ts';
+import { field, goto, jump } from './rule.ts';
+import type { Statement } from './rule.ts';
+
+export const contractSets = {
+  addresses: { name: 'addresses', key: ['ipv4_addr'] },
+  blocks: { name: 'blocks', key: ['ipv4_addr'], isInterval: true },
+  verdicts: { name: 'verdicts', key: ['ipv4_addr', 'inet_proto', 'inet_service'], data: 'verdict' },
+  slots: {
+    name: 'slots',
+    key: ['ipv4_addr', 'inet_proto', 'inet_service', 'integer'],
+    data: ['ipv4_addr', 'inet_service'],
+  },
+  ports: { name: 'ports', key: ['inet_proto', 'inet_service'], data: ['inet_service'] },
+  clients: {
+    name: 'clients',
+    key: ['ipv4_addr'],
+    data: ['ipv4_addr', 'inet_service'],
+    dynamic: { timeoutSeconds: 60, size: 100 },
+  },
+} as const satisfies Record<string, NftSet>;
+
+/** One rule for each kind of statement the model has. */
+export const everyStatement: readonly (readonly Statement[])[] = [
+  [{ kind: 'match', left: field.l4proto, value: 'tcp' }, { kind: 'counter' }, jump('target')],
+  [{ kind: 'match', left: field.daddr, isNegated: true, value: '127.0.0.0/8' }, goto('target')],
+  [
+    { kind: 'match', left: field.sport, value: 53 },
+    { kind: 'verdict', verdict: { kind: 'accept' } },
+  ],
+  [
+    { kind: 'ct', is: { key: 'state', flag: 'new' } },
+    { kind: 'in-set', key: [field.saddr], set: 'addresses' },
+  ],
+  [{ kind: 'daddr-is-local' }, { kind: 'in-set', key: [field.saddr], isNegated: true, set: 'blocks' }],
+  [{ kind: 'vmap', key: [field.daddr, field.l4proto, field.dport], map: 'verdicts' }],
+  [
+    {
+      kind: 'dnat',
+      key: [field.daddr, field.l4proto, field.dport, { kind: 'numgen-random', modulus: 2 }],
+      map: 'slots',
+    },
+  ],
+  [
+    { kind: 'match', left: field.l4proto, value: 'tcp' },
+    { kind: 'redirect', key: [field.l4proto, field.dport], map: 'ports' },
+  ],
+  [
+    {
+      kind: 'dnat',
+      key: [
+        { kind: 'constant', field: 'daddr', value: '10.0.0.1' },
+        field.l4proto,
+        { kind: 'constant', field: 'dport', value: 80 },
+        { kind: 'numgen-random', modulus: 1 },
+      ],
+      map: 'slots',
+    },
+  ],
+  [
+    { kind: 'ct', is: { key: 'status', flag: 'dnat' } },
+    { kind: 'verdict', verdict: { kind: 'return' } },
+  ],
+  [
+    { kind: 'one-of', left: field.l4proto, values: ['tcp', 'udp', 'sctp'] },
+    {
+      kind: 'vmap',
+      key: [field.originalDaddr, field.l4proto, field.originalDport],
+      map: 'verdicts',
+    },
+  ],
+];
+
+const refusals: readonly (readonly Statement[])[] = [
+  [
+    { kind: 'match', left: field.l4proto, value: 'tcp' },
+    { kind: 'reject', with: 'tcp-reset' },
+  ],
+  [{ kind: 'reject', with: 'port-unreachable' }],
+];
+
+/** A table with every kind of set and rule, as a transaction's commands. */
+export function everythingCommands(): Command[] {
+  const addRules = (chain: string, rules: readonly (readonly Statement[])[]): Command[] =>
+    rules.map((statements): Command => ({ op: 'add-rule', chain, rule: { statements, comment: 'why' } }));
+  return [
+    { op: 'add-table', comment: 'a table of the tests' },
+    ...Object.values(contractSets).map((set): Command => ({ op: 'add-set', set })),
+    { op: 'add-chain', chain: { name: 'target' } },
+    {
+      op: 'add-chain',
+      chain: { name: 'into', base: { type: 'nat', hook: 'prerouting', priority: -100 } },
+    },
+    ...addRules('into', everyStatement),
+    {
+      op: 'add-chain',
+      chain: { name: 'out', base: { type: 'nat', hook: 'postrouting', priority: 100 } },
+    },
+    ...addRules('out', [[{ kind: 'masquerade' }]]),
+    {
+      op: 'add-chain',
+      chain: { name: 'pass', base: { type: 'filter', hook: 'forward', priority: 0 } },
+    },
+    ...addRules('pass', [
+      ...refusals,
+      [{ kind: 'update', map: 'clients', key: [field.saddr], data: [field.daddr, field.dport] }],
+    ]),
+  ];
+}
+
+const refused =
+  (code: string, what: RegExp) =>
+  (error: unknown): boolean => {
+    assert.ok(error instanceof NftError, String(error));
+    assert.equal(error.code, code);
+    assert.match(error.message, what);
+    return true;
+  };
+
+const pairs = (elements: readonly NftElement[]): string[] =>
+  elements.map(({ key, data }) => `${elementKey(key)} : ${elementData(data)}`).sort();
+
+type Case = (nft: NftKernel) => Promise<void>;
+
+const table: TableRef = { family: 'ip', name: 'contract' };
+const { addresses, blocks, verdicts, slots } = contractSets;
+const slotElements: readonly NftElement[] = [0, 1].map((slot) => ({
+  key: ['10.96.0.1', 'tcp', 80, slot],
+  data: [`10.244.0.${slot}`, 8080 + slot],
+}));
+
+/** Runs a test with the table of `everythingCommands`, and removes it. */
+const withTable =
+  (test: (nft: NftKernel, run: (...commands: Command[]) => Promise<void>) => Promise<void>): Case =>
+  async (nft) => {
+    const run = (...commands: Command[]): Promise<void> => nft.apply({ table, commands });
+    await run({ op: 'add-table' }, { op: 'delete-table' }, ...everythingCommands());
+    try {
+      await test(nft, run);
+    } finally {
+      await run({ op: 'delete-table' });
+    }
+  };
+
+const cases: Readonly<Record<string, Case>> = {
+  'knows of no table that is not there': async (nft) => {
+    assert.equal(await nft.table(table), undefined);
+  },
+  'says what a table consists of': withTable(async (nft) => {
+    const shape = await nft.table(table);
+    assert.equal(shape?.comment, 'a table of the tests');
+    assert.deepEqual([...(shape?.nRules ?? [])].sort(), [
+      ['into', everyStatement.length],
+      ['out', 1],
+      ['pass', 3],
+    ]);
+    const names = Object.values(contractSets).map((set) => set.name);
+    assert.deepEqual([...(shape?.sets ?? [])].sort(), names.sort());
+  }),
+  'gives back the elements of sets, maps and verdict maps': withTable(async (nft, run) => {
+    const verdictElements: NftElement[] = [
+      { key: ['10.96.0.1', 'udp', 53], data: { kind: 'jump', chain: 'target' } },
+      { key: ['10.96.0.2', 'sctp', 5060], data: { kind: 'goto', chain: 'target' } },
+      { key: ['10.96.0.3', 'tcp', 65535], data: { kind: 'drop' } },
+    ];
+    await run(
+      { op: 'add-elements', set: slots, elements: slotElements },
+      { op: 'add-elements', set: verdicts, elements: verdictElements },
+      { op: 'add-elements', set: addresses, elements: [{ key: ['255.0.0.1'] }] },
+    );
+    assert.deepEqual(pairs(await nft.elements(table, slots)), pairs(slotElements));
+    assert.deepEqual(pairs(await nft.elements(table, verdicts)), pairs(verdictElements));
+    assert.deepEqual(pairs(await nft.elements(table, addresses)), ['255.0.0.1 : ']);
+    assert.deepEqual(await nft.elements(table, contractSets.clients), []);
+  }),
+  'gives back blocks as they were put in, adjacent ones and the whole address space too': withTable(
+    async (nft, run) => {
+      const elements = ['10.244.0.0/24', '10.244.1.0/24', '192.168.4.0/22', '203.0.113.7/32'].map((key) => ({
+        key: [key],
+      }));
+      await run({ op: 'add-elements', set: blocks, elements });
+      assert.deepEqual(pairs(await nft.elements(table, blocks)), pairs(elements));
+      const all = [{ key: ['0.0.0.0/0'] }];
+      await run(
+        { op: 'delete-elements', set: blocks, elements },
+        { op: 'add-elements', set: blocks, elements: all },
+      );
+      assert.deepEqual(pairs(await nft.elements(table, blocks)), pairs(all));
+    },
+  ),
+  'refuses a whole transaction for one bad command, and names it': withTable(async (nft, run) => {
+    const add = (...keys: string[]): Command => ({
+      op: 'add-elements',
+      set: addresses,
+      elements: keys.map((key) => ({ key: [key] })),
+    });
+    const remove = (key: string): Command => ({
+      op: 'delete-elements',
+      set: addresses,
+      elements: [{ key: [key] }],
+    });
+    await run(add('10.0.0.1'));
+    await assert.rejects(
+      run(add('10.0.0.2'), { op: 'add-chain', chain: { name: 'more' } }, add('10.0.0.3', '10.0.0.1')),
+      refused('EEXIST', /add element addresses \{ 10\.0\.0\.3, … \}/),
+    );
+    await assert.rejects(
+      run(add('10.0.0.4'), remove('10.9.9.9')),
+      refused('ENOENT', /delete element addresses \{ 10\.9\.9\.9 \}/),
+    );
+    await assert.rejects(
+      run(add('10.0.0.5'), { op: 'delete-chain', name: 'target' }),
+      refused('EBUSY', /delete chain target/),
+    );
+    await assert.rejects(
+      run(add('10.0.0.6'), { op: 'add-rule', chain: 'target', rule: { statements: [goto('nowhere')] } }),
+      refused('ENOENT', /add rule target/),
+    );
+    await assert.rejects(
+      run(add('10.0.0.7'), { op: 'delete-set', name: 'slots' }),
+      refused('EBUSY', /delete set slots/),
+    );
+    assert.deepEqual(pairs(await nft.elements(table, addresses)), ['10.0.0.1 : ']);
+  }),
+  'replaces an element, a chain’s rules and a whole table in one transaction': withTable(async (nft, run) => {
+    await run({ op: 'add-elements', set: slots, elements: slotElements });
+    const [first] = slotElements;
+    assert.ok(first);
+    const other: NftElement = { ...first, data: ['10.244.9.9', 1] };
+    await run(
+      { op: 'delete-elements', set: slots, elements: [first] },
+      { op: 'add-elements', set: slots, elements: [other] },
+      { op: 'flush-chain', name: 'pass' },
+    );
+    assert.ok(pairs(await nft.elements(table, slots)).includes('10.96.0.1 . tcp . 80 . 0 : 10.244.9.9 . 1'));
+    assert.equal((await nft.table(table))?.nRules.has('pass'), false);
+    await run({ op: 'delete-table' }, { op: 'add-table', comment: 'new' });
+    assert.deepEqual(await nft.table(table), { comment: 'new', nRules: new Map(), sets: new Set() });
+  }),
+  'deletes a chain together with the element that led to it': withTable(async (nft, run) => {
+    const elements: NftElement[] = [{ key: ['10.0.0.1', 'tcp', 1], data: { kind: 'goto', chain: 'extra' } }];
+    await run({ op: 'add-chain', chain: { name: 'extra' } }, { op: 'add-elements', set: verdicts, elements });
+    await run({ op: 'delete-elements', set: verdicts, elements }, { op: 'delete-chain', name: 'extra' });
+    assert.deepEqual(await nft.elements(table, verdicts), []);
+  }),
+  'has no elements of a set that is not there': async (nft) => {
+    await assert.rejects(
+      nft.elements({ family: 'ip', name: 'nowhere' }, addresses),
+      refused('ENOENT', /addresses/),
+    );
+  },
+};
+
+/** What every NftKernel must do. `open` gives one without a table `ip contract`. */
+export function describeNftKernel(name: string, open: () => NftKernel): void {
+  void describe(`${name}: nf_tables`, () => {
+    for (const [sentence, run] of Object.entries(cases)) {
+      void it(sentence, async () => {
+        const nft = open();
+        try {
+          await run(nft);
+        } finally {
+          nft.close();
+        }
+      });
+    }
+  });
+}
