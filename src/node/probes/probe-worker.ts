@@ -3,6 +3,7 @@ import type { Clock } from '../../base/clock.ts';
 import {
   initialProbeState,
   nextProbeState,
+  thresholdOf,
   type ProbeKind,
   type ProbeResult,
   type ProbeState,
@@ -48,6 +49,7 @@ export async function runProbeWorker(options: ProbeWorkerOptions, signal: AbortS
     state = next;
     if (isNews) options.onChange(state, result);
     if (kind === 'startup' && settledNow) return;
+    if (kind === 'liveness' && !state.isPassing) return;
     await clock.sleep(Math.max(0, beganAt + periodMs - clock.now()), signal);
   }
 }

@@ -12,12 +12,7 @@ import { createProber, resolvePort } from './prober.ts';
 type Case = readonly [ProbeKind, string, Probe, readonly string[], boolean?];
 
 /** Runs a worker over a line of results (`+` success, `-` failure), one per second, and tells when what was settled. */
-async function settledBy(
-  kind: ProbeKind,
-  results: string,
-  probe: Probe,
-  isPassing?: boolean,
-): Promise<string[]> {
+async function settledBy([kind, results, probe, , isPassing]: Case): Promise<string[]> {
   const clock = fakeClock();
   const ending = new AbortController();
   const events: string[] = [];
