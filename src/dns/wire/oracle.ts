@@ -23,6 +23,7 @@ export interface OracleMessage {
   readonly additionals?: readonly (OracleRecord & {
     readonly udpPayloadSize?: number;
     readonly flags?: number;
+    readonly options?: readonly unknown[];
   })[];
 }
 
