@@ -1,0 +1,80 @@
+import type { IpFamily } from '../../../net/ip.ts';
+import { addresses } from '../../../testing/addresses.ts';
+import type { FrontendDecision, ProxyEndpoint, ProxyState, ServicePort } from '../../state/model.ts';
+
+/** The test plan's addresses in both families. */
+export const plan = {
+  IPv4: {
+    pod: (n: number): string => addresses.pod(1, n),
+    cluster: (n: number): string => `10.96.1.${n}`,
+    external: (n: number): string => `192.0.2.${n}`,
+    node: addresses.node(1),
+    outside: addresses.outside,
+    podCIDRs: [addresses.clusterCIDR],
+    nodeCIDR: '172.18.0.0/16',
+    elsewhereCIDR: '198.51.100.0/24',
+  },
+  IPv6: {
+    pod: (n: number): string => `fd00:10:244::${n.toString(16)}`,
+    cluster: (n: number): string => `fd00:10:96::${n.toString(16)}`,
+    external: (n: number): string => `2001:db8::${n.toString(16)}`,
+    node: 'fd00:172:18::2',
+    outside: '2001:db8:ffff::7',
+    podCIDRs: ['fd00:10:244::/64'],
+    nodeCIDR: 'fd00:172:18::/64',
+    elsewhereCIDR: '2001:db8:1::/64',
+  },
+} as const;
+
+export function endpoints(family: IpFamily, ...hosts: readonly number[]): ProxyEndpoint[] {
+  return hosts.map((n) => ({ ip: plan[family].pod(n), port: 9376, isLocal: n % 2 === 1 }));
+}
+
+export function clusterIp(
+  at: readonly [ip: string, port: number],
+  to: readonly ProxyEndpoint[],
+  more: Partial<FrontendDecision> = {},
+): FrontendDecision {
+  const [ip, port] = at;
+  const frontend = { kind: 'clusterIP', ip, port } as const;
+  return { frontend, endpoints: to, whenEmpty: 'reject', masquerade: 'off-cluster', ...more };
+}
+
+export function nodePort(
+  port: number,
+  to: readonly ProxyEndpoint[],
+  more: Partial<FrontendDecision> = {},
+): FrontendDecision {
+  const frontend = { kind: 'nodePort', port } as const;
+  return { frontend, endpoints: to, whenEmpty: 'reject', masquerade: 'always', ...more };
+}
+
+export function servicePort(
+  name: string,
+  frontends: readonly FrontendDecision[],
+  more: Partial<ServicePort> = {},
+): ServicePort {
+  const protocol = more.protocol ?? 'TCP';
+  return {
+    id: `default/${name}:/${protocol}`,
+    namespace: 'default',
+    name,
+    portName: '',
+    protocol,
+    affinitySeconds: 0,
+    frontends,
+    ...more,
+  };
+}
+
+export function proxyState(
+  family: IpFamily,
+  ports: readonly ServicePort[],
+  node: Partial<ProxyState['node']> = {},
+): ProxyState {
+  return {
+    family,
+    node: { name: 'node-1', podCIDRs: plan[family].podCIDRs, nodePortAddresses: [], ...node },
+    services: new Map(ports.map((port) => [port.id, port])),
+  };
+}
