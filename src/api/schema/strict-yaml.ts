@@ -24,20 +24,28 @@ function toValue(document: Document.Parsed): StrictJson {
   return { value: (document.toJS() ?? null) as JsonValue, duplicates };
 }
 
-/** YAML 1.1 without dates and base-60 numbers: kubectl's parser keeps 2001-01-01 and 22:22 as text. */
-const withoutTimes = (tags: Tags): Tags =>
-  tags.filter(
-    (tag) =>
-      typeof tag === 'string' || (!('format' in tag && tag.format === 'TIME') && tag.tag !== timestampTag),
-  );
+const boolTag = 'tag:yaml.org,2002:bool';
 const timestampTag = 'tag:yaml.org,2002:timestamp';
+
+/**
+ * YAML 1.1 as Kubernetes' parser reads it: yes and on are booleans and 0644 is octal, but dates, base-60 numbers and
+ * the single letters y and n stay text.
+ */
+const kubernetesTags = (tags: Tags): Tags =>
+  tags.flatMap((tag): Tags => {
+    if (typeof tag === 'string') return [tag];
+    if (tag.tag === timestampTag || ('format' in tag && tag.format === 'TIME')) return [];
+    const { test } = tag;
+    if (tag.tag !== boolTag || test === undefined) return [tag];
+    return [{ ...tag, test: new RegExp(`(?!^[yYnN]$)(?:${test.source})`) }];
+  });
 
 /**
  * Parses YAML text of one or more documents, empty ones left out, and reports fields that occur twice.
  * Import this module only where YAML arrives: the parser takes a while to load. Throws ApiError BadRequest.
  */
 export const strictYamlParseAll = (text: string): StrictJson[] =>
-  [...parseAllDocuments(text, { uniqueKeys: false, version: '1.1', customTags: withoutTimes })]
+  [...parseAllDocuments(text, { uniqueKeys: false, version: '1.1', customTags: kubernetesTags })]
     .map((document) => toValue(document as Document.Parsed))
     .filter(({ value }) => value !== null);
 
