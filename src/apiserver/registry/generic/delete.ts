@@ -72,10 +72,13 @@ function markDeleted<T extends KubeObject>(
   { options, nowMs }: { readonly options: DeleteOptions; readonly nowMs: number },
 ): T {
   const { metadata } = prev;
-  const finalizers = finalizersFor(metadata.finalizers ?? [], options.propagationPolicy);
+  const standing = metadata.finalizers ?? [];
+  const finalizers = finalizersFor(standing, options.propagationPolicy);
   const grace = definition.deletion?.graceSeconds?.(prev, options.gracePeriodSeconds) ?? 0;
   const base =
-    finalizers === metadata.finalizers ? prev : { ...prev, metadata: withFinalizers(metadata, finalizers) };
+    finalizers.join() === standing.join()
+      ? prev
+      : { ...prev, metadata: withFinalizers(metadata, finalizers) };
   const { deletionTimestamp, deletionGracePeriodSeconds: left = 0, generation } = metadata;
   if (deletionTimestamp !== undefined) {
     if (options.gracePeriodSeconds === undefined || grace >= left) return base;

@@ -87,7 +87,7 @@ async function writeOnce<T extends KubeObject>(target: Target<T>, prev: T, body:
   const name = prev.metadata.name;
   checkUid(definition, body, prev);
   const prepared = strategy.prepare({ next: withMetaOf(body, prev), prev });
-  const next = subresource === 'status' ? prepared : withGeneration(definition, prepared, prev);
+  const next = subresource !== undefined ? prepared : withGeneration(definition, prepared, prev);
   const errors = [
     ...validateObjectMetaUpdate(
       { next: next.metadata, prev: prev.metadata },

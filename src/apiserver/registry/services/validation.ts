@@ -19,7 +19,6 @@ import {
   isExternalName,
   isHeadless,
   isLoadBalancer,
-  needsClusterIP,
   needsHealthCheckNodePort,
   needsNodePort,
   portsOf,
@@ -298,7 +297,8 @@ function internalTrafficFaults(service: Service): FieldError[] {
   const { internalTrafficPolicy: policy, trafficDistribution: distribution } = service.spec;
   const errors: FieldError[] = [];
   if (policy === undefined) {
-    if (needsClusterIP(service)) errors.push(required('spec.internalTrafficPolicy', ''));
+    if (needsNodePort(service) || service.spec.type === 'ClusterIP')
+      errors.push(required('spec.internalTrafficPolicy'));
   } else if (!POLICIES.includes(policy))
     errors.push(notSupported('spec.internalTrafficPolicy', policy, POLICIES));
   if (distribution !== undefined && !DISTRIBUTIONS.includes(distribution)) {
