@@ -91,8 +91,8 @@ export const podCertificateProjection = message(
   'io.k8s.api.core.v1.PodCertificateProjection',
   'A private key and a certificate made for this Pod, renewed before it ends.',
   {
-    signerName: optional([1, string], 'Who signs the certificate.'),
-    keyType: optional([2, string], 'The kind of key, such as ED25519 or RSA4096.'),
+    signerName: required([1, string], 'Who signs the certificate.'),
+    keyType: required([2, string], 'The kind of key, such as ED25519 or RSA4096.'),
     maxExpirationSeconds: pointer([3, int32], 'The longest life of the certificate.'),
     credentialBundlePath: optional([4, string], 'File for key and certificates together.'),
     keyPath: optional([5, string], 'File for the key alone.'),
