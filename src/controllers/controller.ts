@@ -46,3 +46,16 @@ export function createController(deps: ControllerDeps, plan: ControllerPlan): Co
     },
   };
 }
+
+/** The controller together with what works beside it, such as its event recorder. */
+export function alongside(
+  controller: Controller,
+  ...others: readonly { run(signal: AbortSignal): Promise<void> }[]
+): Controller {
+  return {
+    name: controller.name,
+    run: async (signal) => {
+      await Promise.all([controller, ...others].map((part) => part.run(signal)));
+    },
+  };
+}

@@ -19,7 +19,7 @@ const patienceMs = 10_000;
 
 interface Expected {
   readonly at: number;
-  /** Undefined: gone. */
+  /** Undefined: gone, or on its way (a Pod in its grace period). */
   readonly version: string | undefined;
 }
 
@@ -49,7 +49,8 @@ export function createOwnWrites(clock: Clock): OwnWrites {
 }
 
 function isMet({ version }: Expected, shown: KubeObject | undefined): boolean {
-  if (version === undefined || shown === undefined) return version === shown;
+  if (version === undefined) return shown === undefined || shown.metadata.deletionTimestamp !== undefined;
+  if (shown === undefined) return false;
   const order = compareResourceVersions(shown.metadata.resourceVersion, version);
   return order === undefined || order >= 0;
 }

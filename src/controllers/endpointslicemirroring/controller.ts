@@ -5,7 +5,7 @@ import { endpointSlices } from '../../api/discovery/v1/endpoint-slice.ts';
 import type { EndpointSlice } from '../../api/discovery/v1/endpoint-slice.ts';
 import { deepEqual } from '../../base/deep-equal.ts';
 import { createEventRecorder } from '../../client/event-recorder.ts';
-import { createController } from '../controller.ts';
+import { alongside, createController } from '../controller.ts';
 import type { Controller, ControllerDeps } from '../controller.ts';
 import { createManagedSlices } from '../endpointslice/apply.ts';
 import { managedByLabel, serviceNameLabel } from '../endpointslice/plan.ts';
@@ -72,10 +72,5 @@ export function createEndpointSliceMirroringController(deps: ControllerDeps): Co
       }),
     ],
   });
-  return {
-    name: controller.name,
-    run: async (signal) => {
-      await Promise.all([controller.run(signal), recorder.run(signal)]);
-    },
-  };
+  return alongside(controller, recorder);
 }

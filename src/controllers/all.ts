@@ -1,0 +1,36 @@
+import type { Controller, ControllerDeps } from './controller.ts';
+import { createDeploymentController } from './deployment/controller.ts';
+import { createEndpointsController } from './endpoints/controller.ts';
+import { createEndpointSliceController } from './endpointslice/controller.ts';
+import { createEndpointSliceMirroringController } from './endpointslicemirroring/controller.ts';
+import { createGarbageController } from './garbage/controller.ts';
+import { createNamespaceController } from './namespace/controller.ts';
+import { createNodeLifecycleController } from './nodelifecycle/controller.ts';
+import { createPodGcController } from './podgc/controller.ts';
+import { createReplicaSetController } from './replicaset/controller.ts';
+import { createScheduler } from './scheduler/controller.ts';
+import { createServiceAccountController } from './serviceaccount/controller.ts';
+import { createServicePods } from './service-pods.ts';
+
+export type { Controller, ControllerDeps } from './controller.ts';
+
+/**
+ * Every controller, sharing one informer per kind. The caller runs the informers and each controller:
+ * `await Promise.all([informers.run(signal), ...createControllers(deps).map((c) => c.run(signal))])`.
+ */
+export function createControllers(deps: ControllerDeps): readonly Controller[] {
+  const servicePods = createServicePods(deps.informers);
+  return [
+    createEndpointSliceController(deps, servicePods),
+    createEndpointsController(deps, servicePods),
+    createEndpointSliceMirroringController(deps),
+    createReplicaSetController(deps),
+    createDeploymentController(deps),
+    createScheduler(deps),
+    createNamespaceController(deps),
+    createServiceAccountController(deps),
+    createGarbageController(deps),
+    createNodeLifecycleController(deps),
+    createPodGcController(deps),
+  ];
+}

@@ -1,0 +1,84 @@
+import { events } from '../../api/core/v1/event.ts';
+import { namespaces as namespaceKind } from '../../api/core/v1/namespace.ts';
+import type { Namespace } from '../../api/core/v1/namespace.ts';
+import { pods as podKind } from '../../api/core/v1/pod.ts';
+import { isMethodNotSupported, isNotFound } from '../../api/errors/api-error.ts';
+import type { Kind } from '../../api/kind.ts';
+import { allKinds } from '../../api/kinds.ts';
+import { call } from '../../client/call.ts';
+import { resourcePath } from '../../client/resource-path.ts';
+import { createController } from '../controller.ts';
+import type { Controller, ControllerDeps } from '../controller.ts';
+
+/** The finalizer of `spec.finalizers` that this controller answers for. */
+const ownFinalizer = 'kubernetes';
+/** Pods take their grace period to go; their end is seen at once, that of other things soon. */
+const emptyCheckMs = 500;
+
+/** Events last: the others make some while they go. */
+const namespacedKinds: readonly Kind[] = [
+  ...allKinds.filter((kind) => kind.isNamespaced && kind.plural !== events.plural),
+  events,
+];
+
+/** Empties a namespace that is being deleted, and then lets it go. */
+export function createNamespaceController(deps: ControllerDeps): Controller {
+  const { client, informers } = deps;
+  const namespaces = informers.for(namespaceKind);
+  const pods = informers.for(podKind);
+
+  const empty = async (namespace: string, kind: Kind): Promise<void> => {
+    try {
+      await call(client.transport, { method: 'DELETE', path: resourcePath(kind, { namespace }) });
+    } catch (error) {
+      if (isNotFound(error)) return;
+      if (!isMethodNotSupported(error)) throw error;
+      const { items } = await client.list(kind, { namespace });
+      for (const { metadata } of items) await client.delete(kind, { namespace, name: metadata.name });
+    }
+  };
+
+  /** Whether objects of the kind are left; a kind that the server does not have has none. */
+  const hasAny = async (namespace: string, kind: Kind): Promise<boolean> => {
+    try {
+      return (await client.list(kind, { namespace, limit: 1 })).items.length > 0;
+    } catch (error) {
+      if (isNotFound(error)) return false;
+      throw error;
+    }
+  };
+
+  const finalize = async (namespace: Namespace): Promise<void> => {
+    const finalizers = (namespace.spec?.finalizers ?? []).filter((name) => name !== ownFinalizer);
+    const spec = { ...namespace.spec, finalizers };
+    try {
+      await client.update(namespaceKind, { ...namespace, spec }, { subresource: 'finalize' });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  };
+
+  const reconcile = async (name: string): Promise<number | void> => {
+    const namespace = namespaces.get(name);
+    if (namespace?.metadata.deletionTimestamp === undefined) return;
+    if (!(namespace.spec?.finalizers ?? []).includes(ownFinalizer)) return;
+    for (const kind of namespacedKinds) await empty(name, kind);
+    const left = await Promise.all(namespacedKinds.map((kind) => hasAny(name, kind)));
+    if (left.includes(true)) return emptyCheckMs;
+    await finalize(namespace);
+  };
+
+  return createController(deps, {
+    name: 'namespace',
+    reads: [namespaces, pods],
+    reconcile,
+    connect: (queue) => [
+      namespaces.onChange(({ key }) => queue.add(key)),
+      pods.onChange(({ prev, next }) => {
+        const home = next === undefined ? prev?.metadata.namespace : undefined;
+        if (home !== undefined && namespaces.get(home)?.metadata.deletionTimestamp !== undefined)
+          queue.add(home);
+      }),
+    ],
+  });
+}

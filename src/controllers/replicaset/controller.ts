@@ -1,0 +1,110 @@
+import { replicaSets as replicaSetKind } from '../../api/apps/v1/replica-set.ts';
+import type { ReplicaSet, ReplicaSetStatus } from '../../api/apps/v1/replica-set.ts';
+import { pods as podKind } from '../../api/core/v1/pod.ts';
+import type { Pod } from '../../api/core/v1/pod.ts';
+import { objectKey } from '../../api/kind.ts';
+import { fromLabelSelector, matchesLabels } from '../../api/selectors/label-selector.ts';
+import { createEventRecorder } from '../../client/event-recorder.ts';
+import type { Informer } from '../../client/informer.ts';
+import { createIndex } from '../../client/object-index.ts';
+import { settleClaims } from '../adoption.ts';
+import { claim } from '../claims.ts';
+import { isSameStatus, timeText, withCondition, withoutCondition } from '../conditions.ts';
+import { alongside, createController } from '../controller.ts';
+import type { Controller, ControllerDeps } from '../controller.ts';
+import { createOwnWrites } from '../own-writes.ts';
+import { controllerOf } from '../ownership.ts';
+import { isPodActive } from '../pod-state.ts';
+import { planReplicas } from './plan.ts';
+import { createPodWriter } from './pod-writer.ts';
+import type { Failure } from './pod-writer.ts';
+
+/** Keeps as many Pods of each ReplicaSet as it asks for. */
+export function createReplicaSetController(deps: ControllerDeps): Controller {
+  const { client, informers, clock, logger } = deps;
+  const replicaSets = informers.for(replicaSetKind);
+  const pods = informers.for(podKind);
+  const ownWrites = createOwnWrites(clock);
+  const recorder = createEventRecorder({ client, component: 'replicaset-controller', clock, logger });
+  const managePods = createPodWriter({ client, recorder, ownWrites });
+  const orphans = createIndex((pod: Pod) =>
+    controllerOf(pod) === undefined ? [pod.metadata.namespace ?? ''] : [],
+  );
+
+  const orphansIn = (namespace = ''): readonly Pod[] =>
+    [...orphans.keys(namespace)].flatMap((key) => pods.get(key) ?? []);
+
+  const related = (replicaSet: ReplicaSet): readonly Pod[] => {
+    const owner = controllerOf(replicaSet)?.uid;
+    const siblings = owner === undefined ? [replicaSet] : replicaSets.by('owner', owner);
+    return siblings.flatMap(({ metadata }) => pods.by('owner', metadata.uid ?? '').filter(isPodActive));
+  };
+
+  const reconcile = async (key: string): Promise<number | void> => {
+    const replicaSet = replicaSets.get(key);
+    if (replicaSet === undefined) return ownWrites.forget(key);
+    const { uid = '', namespace, deletionTimestamp } = replicaSet.metadata;
+    const known = pods.by('owner', uid);
+    const selector = fromLabelSelector(replicaSet.spec.selector);
+    const claims = claim(replicaSet, selector, [...known, ...orphansIn(namespace).filter(isPodActive)]);
+    const owned = await settleClaims({
+      client,
+      ownerKind: replicaSetKind,
+      owner: replicaSet,
+      kind: podKind,
+      claims,
+    });
+    const plan = planReplicas({ replicaSet, pods: owned, related: related(replicaSet), now: clock.now() });
+    const mayManage = deletionTimestamp === undefined && !ownWrites.isBehind(key, known);
+    const failure = mayManage ? await managePods(replicaSet, plan) : undefined;
+    const status = withFailure(plan.status, failure, clock.now());
+    if (!isSameStatus(replicaSet.status ?? {}, status)) {
+      await client.update(replicaSetKind, { ...replicaSet, status }, { subresource: 'status' });
+    }
+    if (failure !== undefined) {
+      const message = `Error: ${String(failure.error)}`;
+      recorder.record(replicaSetKind, replicaSet, { type: 'Warning', reason: failure.reason, message });
+      throw failure.error;
+    }
+    return plan.againMs;
+  };
+
+  const controller = createController(deps, {
+    name: 'replicaset',
+    reads: [replicaSets, pods],
+    reconcile,
+    connect: (queue) => [
+      replicaSets.onChange(({ key }) => queue.add(key)),
+      pods.onChange(({ key, prev, next }) => {
+        orphans.move(key, prev, next);
+        for (const pod of [prev, next])
+          if (pod !== undefined) for (const owner of ownersOf(replicaSets, pod)) queue.add(owner);
+      }),
+    ],
+  });
+  return alongside(controller, recorder);
+}
+
+function withFailure(status: ReplicaSetStatus, failure: Failure | undefined, now: number): ReplicaSetStatus {
+  const conditions = status.conditions ?? [];
+  if (failure === undefined) return { ...status, conditions: withoutCondition(conditions, 'ReplicaFailure') };
+  const condition = {
+    type: 'ReplicaFailure',
+    status: 'True',
+    reason: failure.reason,
+    message: failure.error instanceof Error ? failure.error.message : String(failure.error),
+    lastTransitionTime: timeText(now),
+  };
+  return { ...status, conditions: withCondition(conditions, condition) };
+}
+
+/** The ReplicaSets that a Pod concerns: its owner, or, when it has none, those that might adopt it. */
+function ownersOf(replicaSets: Informer<ReplicaSet>, pod: Pod): readonly string[] {
+  const { namespace = '', labels } = pod.metadata;
+  const owner = controllerOf(pod);
+  if (owner !== undefined) return owner.kind === replicaSetKind.kind ? [`${namespace}/${owner.name}`] : [];
+  return replicaSets
+    .by('namespace', namespace)
+    .filter(({ spec }) => matchesLabels(fromLabelSelector(spec.selector), labels))
+    .map(objectKey);
+}
