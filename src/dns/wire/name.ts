@@ -12,47 +12,70 @@ export interface NameAt {
   readonly end: number;
 }
 
+/** Where the text of a name is put together: one string per name instead of one per label. */
+const scratch = Buffer.alloc(MAX_NAME_BYTES);
+
 /**
  * Reads the name at `start`. Pointers may only lead backwards, so no message can make a loop, and the name's length is
  * counted over all of them. Throws WireError.
  */
 export function readName(bytes: Buffer, start: number): NameAt {
-  let name = '';
-  let nBytes = 1;
+  let length = 0;
+  let isPlainName = true;
+  let escaped = '';
   let at = start;
   let limit = start;
   let end = -1;
   for (;;) {
-    const length = bytes[at];
-    if (length === undefined) throw new WireError('a name goes past the end of the message');
-    if (length === 0) return { name: name === '' ? '.' : name, end: end < 0 ? at + 1 : end };
-    if (length >= 0xc0) {
-      const low = bytes[at + 1];
-      if (low === undefined) throw new WireError('a pointer goes past the end of the message');
-      const target = ((length & 0x3f) << 8) | low;
+    const size = bytes[at];
+    if (size === undefined) throw new WireError('a name goes past the end of the message');
+    if (size === 0) {
+      if (end < 0) end = at + 1;
+      if (length === 0) return { name: '.', end };
+      return { name: isPlainName ? scratch.toString('latin1', 0, length) : escaped, end };
+    }
+    if (size >= 0xc0) {
+      const target = pointerAt(bytes, at);
       if (target >= limit) throw new WireError('a pointer does not lead backwards');
       if (end < 0) end = at + 2;
       limit = target;
       at = target;
       continue;
     }
-    if (length > MAX_LABEL_BYTES) throw new WireError('a label of an unknown kind');
-    nBytes += length + 1;
-    if (nBytes > MAX_NAME_BYTES) throw new WireError('a name of more than 255 bytes');
-    const next = at + 1 + length;
+    const next = at + 1 + size;
+    if (size > MAX_LABEL_BYTES) throw new WireError('a label of an unknown kind');
+    if (length + size + 2 > MAX_NAME_BYTES) throw new WireError('a name of more than 255 bytes');
     if (next > bytes.length) throw new WireError('a label goes past the end of the message');
-    name += `${labelText(bytes, at + 1, next)}.`;
+    if (isPlainName && !copyPlain(bytes, { start: at + 1, end: next, to: length })) {
+      isPlainName = false;
+      escaped = scratch.toString('latin1', 0, length);
+    }
+    if (!isPlainName) escaped += `${escapedLabel(bytes, at + 1, next)}.`;
+    length += size + 1;
     at = next;
   }
+}
+
+function pointerAt(bytes: Buffer, at: number): number {
+  const low = bytes[at + 1];
+  if (low === undefined) throw new WireError('a pointer goes past the end of the message');
+  return (((bytes[at] ?? 0) & 0x3f) << 8) | low;
 }
 
 function isPlain(byte: number): boolean {
   return byte > 32 && byte < 127 && byte !== DOT && byte !== BACKSLASH;
 }
 
-function labelText(bytes: Buffer, start: number, end: number): string {
-  for (let i = start; i < end; i++) if (!isPlain(bytes[i] ?? 0)) return escapedLabel(bytes, start, end);
-  return bytes.toString('latin1', start, end);
+/** Copies a label and a dot; false when one of its bytes has to be escaped. */
+function copyPlain(bytes: Buffer, label: { start: number; end: number; to: number }): boolean {
+  let to = label.to;
+  for (let i = label.start; i < label.end; i++) {
+    const byte = bytes[i] ?? 0;
+    if (!isPlain(byte)) return false;
+    scratch[to++] = byte;
+  }
+  scratch[to] = DOT;
+  return true;
 }
 
 function escapedLabel(bytes: Buffer, start: number, end: number): string {

@@ -28,28 +28,31 @@ export interface EndpointSet {
 
 /**
  * Endpoints count when `ready` is true or absent; serving and terminating play no part, so a Pod that ends leaves at once.
- * An address in several slices is one, under the name it has first.
+ * An address in several slices is one; it is found under each of the names it has there.
  */
 export function endpointSetOf(slices: readonly EndpointSlice[]): EndpointSet {
   const byAddress = new Map<string, EndpointAddress>();
+  const named = new Map<string, EndpointAddress>();
   const ports = new Map<string, EndpointPortName>();
   for (const slice of slices) {
     const ready = (slice.endpoints ?? []).filter((endpoint) => endpoint.conditions?.ready !== false);
     const entries = ready.flatMap(addressesOf);
-    for (const entry of entries) if (!byAddress.has(entry.address)) byAddress.set(entry.address, entry);
+    for (const entry of entries) {
+      if (!byAddress.has(entry.address)) byAddress.set(entry.address, entry);
+      named.set(`${entry.hostname}|${entry.address}`, entry);
+    }
     for (const { name = '', protocol = 'TCP', port } of slice.ports ?? []) {
       if (port === undefined) continue;
       for (const { hostname } of entries) {
-        const named = { hostname, name, protocol: protocol.toLowerCase(), port };
-        ports.set(`${hostname}|${name}|${named.protocol}|${port}`, named);
+        const portName = { hostname, name, protocol: protocol.toLowerCase(), port };
+        ports.set(`${hostname}|${name}|${portName.protocol}|${port}`, portName);
       }
     }
   }
-  const addresses = [...byAddress.values()];
   return {
-    addresses,
+    addresses: [...byAddress.values()],
+    byHostname: Map.groupBy(named.values(), ({ hostname }) => hostname),
     byAddress,
-    byHostname: Map.groupBy(addresses, ({ hostname }) => hostname),
     ports: [...ports.values()],
   };
 }

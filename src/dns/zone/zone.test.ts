@@ -109,6 +109,8 @@ const tables: Record<string, Record<string, string>> = {
     'SRV _http._tcp.hl.my-ns.svc': `0 50 9376 web-0.hl.my-ns.svc.${C} | 0 50 9376 web-1.hl.my-ns.svc.${C} | + | web-0.hl.my-ns.svc.${C} 10.244.0.2 | web-1.hl.my-ns.svc.${C} 10.244.1.3`,
     'A _http._tcp.hl.my-ns.svc': '10.244.0.2 | 10.244.1.3',
     'SRV _http._udp.hl.my-ns.svc': 'NXDOMAIN',
+    'A 10-244-0-2.hl.my-ns.svc': '10.244.0.2',
+    'SRV _metrics._tcp.hl.my-ns.svc': `0 50 9100 10-244-0-2.hl.my-ns.svc.${C} | 0 50 9100 10-244-2-4.hl.my-ns.svc.${C} | + | 10-244-0-2.hl.my-ns.svc.${C} 10.244.0.2 | 10-244-2-4.hl.my-ns.svc.${C} 10.244.2.4`,
     'SRV web-0.hl.my-ns.svc': `0 100 9376 web-0.hl.my-ns.svc.${C} | + | web-0.hl.my-ns.svc.${C} 10.244.0.2`,
     'MX hl.my-ns.svc': 'NODATA',
     'MX empty.my-ns.svc': 'NXDOMAIN',

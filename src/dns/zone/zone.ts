@@ -64,11 +64,13 @@ export function createZone(options: ZoneOptions): DnsZone {
       const asked: Asked = { name, type, zone: zone ?? '', ttl: context.ttlSeconds };
       if (zone === undefined) {
         const reverse = reverseAnswer(context, asked);
-        return reverse && finish(context, reverse.finding, soa(reverse.zone, context.negativeTtlSeconds));
+        return (
+          reverse && finish(context, reverse.finding, () => soa(reverse.zone, context.negativeTtlSeconds))
+        );
       }
       const isSoaQuestion = type === rrType.SOA && name.length === zone.length;
       const finding = isSoaQuestion ? found([soa(zone, asked.ttl)]) : answer(context, asked, []);
-      return finish(context, finding, soa(zone, context.negativeTtlSeconds));
+      return finish(context, finding, () => soa(zone, context.negativeTtlSeconds));
     },
   };
 }
@@ -101,15 +103,15 @@ function escapedZone(name: DomainName, zone: DomainName): DomainName | undefined
   return end.toLowerCase() === zone ? end : undefined;
 }
 
-function finish(context: ZoneContext, finding: Finding, soa: ResourceRecord): ZoneAnswer {
+function finish(context: ZoneContext, finding: Finding, soa: () => ResourceRecord): ZoneAnswer {
   if (finding.outcome === 'nxdomain') {
-    return { rcode: rcode.NXDOMAIN, answers: [], authorities: [soa], additionals: [] };
+    return { rcode: rcode.NXDOMAIN, answers: [], authorities: [soa()], additionals: [] };
   }
   const { answers, additionals = [], outside } = finding;
   return {
     rcode: rcode.NOERROR,
     answers: shuffled(answers, context.random),
-    authorities: answers.length === 0 ? [soa] : [],
+    authorities: answers.length === 0 ? [soa()] : [],
     additionals: shuffled(additionals, context.random),
     ...(outside !== undefined && { outside }),
   };
