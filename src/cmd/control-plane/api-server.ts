@@ -26,7 +26,12 @@ export function openStore(config: ControlPlaneConfig): Promise<Store> {
 /** Puts the API server together from the files of the data directory. It serves once it is run. */
 export function assembleApi(
   config: ControlPlaneConfig,
-  deps: { readonly store: Store; readonly clock: Clock; readonly logger: Logger; readonly isSupervised: boolean },
+  deps: {
+    readonly store: Store;
+    readonly clock: Clock;
+    readonly logger: Logger;
+    readonly isSupervised: boolean;
+  },
 ): ApiServer {
   const files = pkiFiles(config.pkiDir);
   const inherited: readonly ListenEndpoint[] = deps.isSupervised ? [{ fd: INHERITED_FD }] : [];

@@ -35,7 +35,11 @@ function dnsSlice({ dns }: ControlPlaneConfig): EndpointSlice {
     metadata: {
       name: NAME,
       namespace: NAMESPACE,
-      labels: { ...LABELS, 'kubernetes.io/service-name': NAME, 'endpointslice.kubernetes.io/managed-by': 'portico' },
+      labels: {
+        ...LABELS,
+        'kubernetes.io/service-name': NAME,
+        'endpointslice.kubernetes.io/managed-by': 'portico',
+      },
     },
     addressType: 'IPv4',
     endpoints: [{ addresses: [dns.host], conditions: { ready: true, serving: true, terminating: false } }],

@@ -1,5 +1,6 @@
 import { createClient } from '../../client/client.ts';
 import { createInformers } from '../../client/informers.ts';
+import type { Transport } from '../../client/transport.ts';
 import { createControllers } from '../../controllers/all.ts';
 import { inProcessTransport } from '../../apiserver/in-process-transport.ts';
 import { realClock } from '../../base/clock.ts';
@@ -15,9 +16,18 @@ import { runNames } from './names.ts';
 const SELF = { name: 'system:kube-controller-manager', groups: ['system:masters'] };
 
 async function prepareNetwork(config: ControlPlaneConfig): Promise<void> {
-  if (config.network !== 'sandbox') return;
-  const { ensureFabric } = await import('../../node/network/fabric.ts');
-  await ensureFabric();
+  if (config.fabricAddress === undefined) return;
+  const { ensureFabric } = await import('../../node/network/node-network.ts');
+  ensureFabric({ fabricAddress: config.fabricAddress });
+}
+
+/** Serving is not enough: the first request of a user must find the namespaces that every cluster has. */
+async function untilReady(transport: Transport, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    const { status } = await transport.request({ method: 'GET', path: '/readyz' });
+    if (status === 200) return;
+    await realClock.sleep(1, signal);
+  }
 }
 
 async function controlPlane(config: ControlPlaneConfig, channel: SupervisorChannel): Promise<void> {
@@ -32,10 +42,11 @@ async function controlPlane(config: ControlPlaneConfig, channel: SupervisorChann
   const server = assembleApi(config, { store, clock, logger, isSupervised: process.send !== undefined });
   const stop = new AbortController();
   const serving = server.run(stop.signal);
-  await Promise.race([server.addresses(), serving]);
+  const transport = inProcessTransport(server, SELF);
+  await Promise.race([untilReady(transport, channel.stopped), serving]);
   channel.send({ type: 'ready', what: 'api' });
 
-  const client = createClient(inProcessTransport(server, SELF));
+  const client = createClient(transport);
   const informers = createInformers({ client, clock, logger });
   const deps = { client, informers, clock, logger };
   const running = [

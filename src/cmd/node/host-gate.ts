@@ -1,8 +1,6 @@
-import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram';
-import { connect, type Server, type Socket } from 'node:net';
-import { Server as NetServer } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
 import type { ProxyMode, ProxyState, ServicePort } from '../../proxy/state/model.ts';
+import { relay } from '../component/relay.ts';
 import type { HostSocket, SupervisorChannel } from '../component/supervisor-channel.ts';
 
 /** A node port of the cluster that the host's loopback carries: `TCP 30007`. */
@@ -12,8 +10,6 @@ interface Carried {
 }
 
 const idOf = ({ protocol, port }: Carried): string => `${protocol} ${port}`;
-/** A client of a UDP node port is forgotten after so long without a packet. */
-const UDP_IDLE_MS = 30_000;
 
 function nodePortsOf(service: ServicePort): Carried[] {
   const { protocol } = service;
@@ -22,15 +18,6 @@ function nodePortsOf(service: ServicePort): Carried[] {
     .map(({ frontend }) => frontend)
     .filter((frontend) => frontend.kind === 'nodePort')
     .map(({ port }) => ({ protocol, port }));
-}
-
-/** Joins two sockets; each direction ends on its own, and an error on either ends both. */
-function join(a: Socket, b: Socket): void {
-  for (const socket of [a, b]) socket.once('error', () => [a, b].forEach((s) => s.destroy()));
-  a.once('close', () => b.destroy());
-  b.once('close', () => a.destroy());
-  a.pipe(b);
-  b.pipe(a);
 }
 
 /**
@@ -42,7 +29,11 @@ export class HostGate {
   readonly #ports = new Map<string, readonly Carried[]>();
   readonly #options: { readonly channel: SupervisorChannel; readonly nodeIP: string; readonly clock: Clock };
 
-  constructor(options: { readonly channel: SupervisorChannel; readonly nodeIP: string; readonly clock: Clock }) {
+  constructor(options: {
+    readonly channel: SupervisorChannel;
+    readonly nodeIP: string;
+    readonly clock: Clock;
+  }) {
     this.#options = options;
     options.channel.onHostSocket((id, socket) => this.#serve(id, socket));
   }
@@ -74,43 +65,8 @@ export class HostGate {
   #serve(id: string, socket: HostSocket): void {
     if (!this.#open.has(id)) return void socket.close();
     this.#open.set(id, socket);
-    const port = Number(id.split(' ')[1]);
-    if (socket instanceof NetServer) this.#serveTcp(socket, port);
-    else this.#serveUdp(socket, port);
-  }
-
-  #serveTcp(server: Server, port: number): void {
-    server.on('connection', (client: Socket) => {
-      client.pause();
-      join(client, connect({ host: this.#options.nodeIP, port, allowHalfOpen: true }));
-    });
-  }
-
-  #serveUdp(socket: UdpSocket, port: number): void {
-    const { nodeIP, clock } = this.#options;
-    const flows = new Map<string, { readonly out: UdpSocket; lastMs: number }>();
-    const open = (from: RemoteInfo): { readonly out: UdpSocket; lastMs: number } => {
-      const flow = { out: createSocket('udp4'), lastMs: clock.now() };
-      const key = `${from.address} ${from.port}`;
-      flow.out.on('message', (answer) => socket.send(answer, from.port, from.address));
-      flow.out.on('error', () => flow.out.close());
-      flow.out.once('close', () => flows.delete(key));
-      const check = (): void => {
-        if (clock.now() - flow.lastMs >= UDP_IDLE_MS) flow.out.close();
-        else clock.after(UDP_IDLE_MS, check);
-      };
-      clock.after(UDP_IDLE_MS, check);
-      flows.set(key, flow);
-      return flow;
-    };
-    socket.on('message', (packet, from) => {
-      const flow = flows.get(`${from.address} ${from.port}`) ?? open(from);
-      flow.lastMs = clock.now();
-      flow.out.send(packet, port, nodeIP);
-    });
-    socket.once('close', () => {
-      for (const { out } of flows.values()) out.close();
-    });
+    const { nodeIP: host, clock } = this.#options;
+    relay(socket, { host, port: Number(id.split(' ')[1]) }, clock);
   }
 }
 

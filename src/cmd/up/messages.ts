@@ -32,8 +32,8 @@ export interface ControlPlaneConfig {
   readonly network: NetworkMode;
   readonly dataDir: string;
   readonly pkiDir: string;
-  /** Path of the network namespaces' folder; only in the sandbox. */
-  readonly netnsDir: string;
+  /** The sandbox's own address on the network between its nodes, with prefix length; only there. */
+  readonly fabricAddress?: string;
   /** Where the API server listens besides the inherited socket (descriptor 4). */
   readonly listen: readonly { readonly host: string; readonly port: number }[];
   readonly advertise: { readonly host: string; readonly port: number };
@@ -58,7 +58,9 @@ export interface NodeProcessConfig {
   readonly clusterCIDR: string;
   readonly serviceCIDR: string;
   readonly stateDir: string;
+  /** Folder of the named network namespaces. */
   readonly netnsDir: string;
+  readonly fabricAddress?: string;
   readonly pkiDir: string;
   readonly apiServer: string;
   readonly clusterDNS: string;

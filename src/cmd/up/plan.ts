@@ -74,7 +74,7 @@ export function planCluster(input: PlanInput): ClusterPlan {
   const shared = {
     network: options.network,
     pkiDir: pki,
-    netnsDir: `${run}/netns`,
+    ...(options.network === 'sandbox' ? { fabricAddress: `${FABRIC_HOST}/16` } : {}),
     serviceCIDR: a.serviceCIDR,
     clusterCIDR: a.clusterCIDR,
     clusterDomain: 'cluster.local',
@@ -88,6 +88,7 @@ export function planCluster(input: PlanInput): ClusterPlan {
       name,
       index: i + 1,
       stateDir: `${root}/nodes/${name}`,
+      netnsDir: `${run}/netns`,
       apiServer: `https://${a.advertise.host}:${a.advertise.port}`,
       clusterDNS: a.clusterDNS,
       proxyMode: options.proxyMode,

@@ -1,0 +1,2 @@
+setTimeout(() => {}, 1e9);
+process.send?.({ type: 'ready', what: 'node' });
