@@ -18,7 +18,8 @@ import * as nft from './protocol.ts';
 
 /** How often a dump disturbed by another writer, or a batch the kernel asks to repeat, is tried again. */
 const maxTries = 8;
-const transient = new Set(['EINTR', 'EAGAIN', 'ERESTART']);
+/** E85 is ERESTART, which user space usually never sees and Node has no name for. */
+const transient = new Set(['EINTR', 'EAGAIN', 'E85']);
 
 function nftError(what: string, error: unknown): NftError {
   const code = error instanceof NetlinkError ? errnoName(error.errno) : 'failed';

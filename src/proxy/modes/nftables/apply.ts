@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { elementKey } from '../../../kernel/nft/model.ts';
-import type { NftElement, NftFamily, NftSet } from '../../../kernel/nft/model.ts';
+import type { NftElement, NftFamily, NftSet, Scalar } from '../../../kernel/nft/model.ts';
 import { NftError } from '../../../kernel/nft/nft-kernel.ts';
 import type { NftKernel } from '../../../kernel/nft/nft-kernel.ts';
 import type { ProxyNode, ServicePort } from '../../state/model.ts';
@@ -84,11 +84,23 @@ async function readContents({ nft, layout }: Target): Promise<Contents | 'absent
   return contents;
 }
 
+interface Adopted {
+  readonly memory: Memory;
+  readonly goneFrontends: readonly Scalar[][];
+}
+
+/** Keys of the frontends that endpoints were found for and not wanted: `ip, protocol, port`, or `protocol, port`. */
+function goneFrontends(contents: Contents): Scalar[][] {
+  return [...contents.elements]
+    .filter(([name]) => parseDemand(name)?.kind.endsWith('endpoints'))
+    .flatMap(([, left]) => [...left.values()].map(({ key }) => key.slice(0, -1)));
+}
+
 async function adopt(
   target: Target,
   wanted: Wanted,
   start: { writer: SliceWriter; contents: Contents },
-): Promise<Memory> {
+): Promise<Adopted> {
   const { layout } = target;
   const { writer, contents } = start;
   const memory = emptyMemory();
@@ -98,14 +110,15 @@ async function adopt(
     await writer.push(planAdoption(memory, contents, { ports, layout }));
     if (i > 0) await setImmediate();
   }
+  const gone = goneFrontends(contents);
   await writer.push(planLeftovers(memory, contents, layout));
   await writer.finish();
-  return memory;
+  return { memory, goneFrontends: gone };
 }
 
 const emptyContents = (): Contents => ({ elements: new Map(), chains: new Set(), sets: new Set() });
 
-async function replace(target: Target, wanted: Wanted, isWhole: boolean): Promise<Memory> {
+async function replace(target: Target, wanted: Wanted, isWhole: boolean): Promise<Adopted> {
   const { nft, layout } = target;
   const writer = new SliceWriter({ nft, table: layout.table, isWhole, before: layoutCommands(layout) });
   return adopt(target, wanted, { writer, contents: emptyContents() });
@@ -114,8 +127,7 @@ async function replace(target: Target, wanted: Wanted, isWhole: boolean): Promis
 const isDrift = (error: unknown): boolean =>
   error instanceof NftError && ['EEXIST', 'ENOENT', 'EBUSY'].includes(error.code);
 
-export interface Outcome {
-  readonly memory: Memory;
+export interface Outcome extends Adopted {
   /** What was found: our table, none, or one that had to be replaced. */
   readonly found: 'adopted' | 'absent' | 'foreign';
 }
@@ -130,17 +142,17 @@ export async function applyAll(target: Target, wanted: Wanted): Promise<Outcome>
   if (contents !== 'absent' && contents !== 'foreign') {
     try {
       const writer = new SliceWriter({ nft, table: layout.table });
-      return { memory: await adopt(target, wanted, { writer, contents }), found: 'adopted' };
+      return { ...(await adopt(target, wanted, { writer, contents })), found: 'adopted' };
     } catch (error) {
       if (!isDrift(error)) throw error;
     }
   }
-  if (contents === 'absent') return { memory: await replace(target, wanted, false), found: 'absent' };
+  if (contents === 'absent') return { ...(await replace(target, wanted, false)), found: 'absent' };
   try {
-    return { memory: await replace(target, wanted, true), found: 'foreign' };
+    return { ...(await replace(target, wanted, true)), found: 'foreign' };
   } catch (error) {
     if (!(error instanceof NftError) || error.code !== 'EMSGSIZE') throw error;
-    return { memory: await replace(target, wanted, false), found: 'foreign' };
+    return { ...(await replace(target, wanted, false)), found: 'foreign' };
   }
 }
 

@@ -8,10 +8,10 @@ import type { ProxyMode, ProxyNode, ProxyState, ServicePort } from '../../state/
 import { addAffinityTargets, forgetClients, hasLostTargets } from './affinity.ts';
 import type { AffinityTargets } from './affinity.ts';
 import { affinityMaps, applyAll, applyChange } from './apply.ts';
-import type { Target } from './apply.ts';
+import type { Target, Wanted } from './apply.ts';
 import { layoutOf } from './layout.ts';
 import type { Memory } from './plan.ts';
-import { addUdpTargets, changedUdpTargets, endStaleUdp } from './stale-udp.ts';
+import { addGoneUdp, addUdpTargets, changedUdpTargets, endStaleUdp } from './stale-udp.ts';
 import type { UdpTargets } from './stale-udp.ts';
 
 export interface NftablesModeOptions {
@@ -22,6 +22,8 @@ export interface NftablesModeOptions {
   /** Where cluster IPs come from: packets to an address there that no Service has are dropped. Default: none are. */
   readonly serviceCIDRs?: readonly string[];
 }
+
+type PortChanges = ReadonlyMap<string, ServicePort | undefined>;
 
 interface Known {
   readonly memory: Memory;
@@ -49,8 +51,9 @@ class NftablesMode implements ProxyMode {
     return this.#inTurn(async () => {
       const known = this.#known;
       const isChange = all === undefined && known !== undefined && deepEqual(known.node, node);
-      if (isChange && (await this.#change(known.memory, next))) return;
-      await this.#all(node, all ?? [...state.services.values()]);
+      const udp: UdpTargets = known === undefined ? new Map() : changedUdp(known.memory, next);
+      if (isChange && (await this.#change(known.memory, { next, udp }))) return;
+      await this.#all({ node, ports: all ?? [...state.services.values()] }, udp);
     });
   }
 
@@ -69,14 +72,12 @@ class NftablesMode implements ProxyMode {
   }
 
   /** False: the table was not as remembered, and must be looked at as a whole. */
-  async #change(memory: Memory, next: ReadonlyMap<string, ServicePort | undefined>): Promise<boolean> {
+  async #change(memory: Memory, { next, udp }: { next: PortChanges; udp: UdpTargets }): Promise<boolean> {
     const known = this.#known;
-    const udp: UdpTargets = new Map();
     const lost: AffinityTargets = new Map();
     const held: AffinityTargets = new Map();
     for (const [id, port] of next) {
       const previous = memory.ports.get(id);
-      for (const [key, targets] of changedUdpTargets(previous, port)) udp.set(key, targets);
       if (previous !== undefined) addAffinityTargets(lost, previous);
       if (port !== undefined) addAffinityTargets(held, port);
     }
@@ -102,20 +103,22 @@ class NftablesMode implements ProxyMode {
     return true;
   }
 
-  async #all(node: ProxyNode, ports: readonly ServicePort[]): Promise<void> {
+  /** `udp` are frontends whose flows a change that failed would have ended. */
+  async #all({ node, ports }: Wanted, udp: UdpTargets): Promise<void> {
     this.#known = undefined;
-    const { memory, found } = await applyAll(this.#target, { node, ports });
+    const { memory, found, goneFrontends } = await applyAll(this.#target, { node, ports });
     const { table } = this.#target.layout;
     this.#options.logger.info('nftables table is in place', { ...table, found, ports: ports.length });
     const targets: AffinityTargets = new Map();
-    const udp: UdpTargets = new Map();
+    const udpNow: UdpTargets = new Map([...udp.keys()].map((key) => [key, new Set()]));
+    for (const key of goneFrontends) addGoneUdp(udpNow, key);
     for (const port of ports) {
       addAffinityTargets(targets, port);
-      addUdpTargets(udp, port);
+      addUdpTargets(udpNow, port);
     }
     if (found === 'adopted') await this.#forget(memory.sets.keys(), { targets, isComplete: true });
     this.#known = { memory, node };
-    await this.#endStaleUdp(udp);
+    await this.#endStaleUdp(udpNow);
   }
 
   #forget(
@@ -136,6 +139,14 @@ class NftablesMode implements ProxyMode {
       logger.warn('stale UDP flows could not be ended', { family, err: error });
     }
   }
+}
+
+function changedUdp(memory: Memory, next: PortChanges): UdpTargets {
+  const udp: UdpTargets = new Map();
+  for (const [id, port] of next) {
+    for (const [key, targets] of changedUdpTargets(memory.ports.get(id), port)) udp.set(key, targets);
+  }
+  return udp;
 }
 
 /** The proxy mode that programs one nf_tables table of one address family; see README.md. Does nothing before the first `sync`. */

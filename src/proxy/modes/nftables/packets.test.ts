@@ -9,7 +9,7 @@ import { createPacketLab, labAddresses, podPort } from '../../../testing/packet-
 import type { PacketLab } from '../../../testing/packet-lab.ts';
 import { inSandbox } from '../../../testing/sandbox.ts';
 import type { FrontendDecision, ProxyEndpoint, ProxyMode, ServicePort } from '../../state/model.ts';
-import { clusterIp, nodePort, proxyState, servicePort } from './fixtures.ts';
+import { clusterIp, nodePort, proxyState, servicePort } from '../../../testing/proxy-fixtures.ts';
 import { createNftablesMode, probeNftables } from './index.ts';
 
 inSandbox(import.meta.filename);

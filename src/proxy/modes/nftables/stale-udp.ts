@@ -1,4 +1,5 @@
 import type { Conntrack, Flow } from '../../../kernel/conntrack/model.ts';
+import type { Scalar } from '../../../kernel/nft/model.ts';
 import type { IpFamily } from '../../../net/ip.ts';
 import type { Frontend, FrontendDecision, ServicePort } from '../../state/model.ts';
 
@@ -15,6 +16,12 @@ const targetsOf = ({ endpoints }: FrontendDecision): Set<string> =>
 export function addUdpTargets(targets: UdpTargets, port: ServicePort): void {
   if (port.protocol !== 'UDP') return;
   for (const decision of port.frontends) targets.set(frontendKey(decision.frontend), targetsOf(decision));
+}
+
+/** Notes that a frontend is gone, given its key in the table: `ip, protocol, port`, or `protocol, port` of a node port. */
+export function addGoneUdp(targets: UdpTargets, key: readonly Scalar[]): void {
+  const [port, protocol, ip] = key.toReversed();
+  if (protocol === 'udp') targets.set(ip === undefined ? `${port}` : `${ip} ${port}`, new Set());
 }
 
 /**

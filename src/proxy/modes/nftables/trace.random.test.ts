@@ -10,7 +10,7 @@ import { trace } from '../../../kernel/nft/trace.ts';
 import type { Packet, TraceResult } from '../../../kernel/nft/trace.ts';
 import type { IpFamily } from '../../../net/ip.ts';
 import type { FrontendDecision, ProxyState, ServicePort } from '../../state/model.ts';
-import { endpoints, plan, proxyState } from './fixtures.ts';
+import { endpoints, plan, proxyState } from '../../../testing/proxy-fixtures.ts';
 import { createNftablesMode } from './nftables-mode.ts';
 
 const families = ['IPv4', 'IPv6'] as const;

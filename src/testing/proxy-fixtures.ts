@@ -1,6 +1,6 @@
-import type { IpFamily } from '../../../net/ip.ts';
-import { addresses } from '../../../testing/addresses.ts';
-import type { FrontendDecision, ProxyEndpoint, ProxyState, ServicePort } from '../../state/model.ts';
+import type { IpFamily } from '../net/ip.ts';
+import { addresses } from './addresses.ts';
+import type { FrontendDecision, ProxyEndpoint, ProxyState, ServicePort } from '../proxy/state/model.ts';
 
 /** The test plan's addresses in both families. */
 export const plan = {
