@@ -9,8 +9,6 @@ export interface ObjectTable<T extends KubeObject = KubeObject> {
   delete(key: string): void;
   /** The objects whose keys begin with `prefix` and come after `after` ('' = from the first). */
   range(prefix: string, after: string): T[];
-  /** How many objects `range` would return. */
-  count(prefix: string, after: string): number;
 }
 
 export function createObjectTable<T extends KubeObject>(): ObjectTable<T> {
@@ -36,10 +34,6 @@ export function createObjectTable<T extends KubeObject>(): ObjectTable<T> {
     range(prefix, after) {
       const [start, end] = bounds(prefix, after);
       return keys.slice(start, end).flatMap((key) => objects.get(key) ?? []);
-    },
-    count(prefix, after) {
-      const [start, end] = bounds(prefix, after);
-      return Math.max(0, end - start);
     },
   };
 }

@@ -1,15 +1,17 @@
 import { groupResourceOf, type Kind, type KubeObject } from '../../api/kind.ts';
 
+const ROOT = '/registry/';
+
 /**
  * How an object lies in the store: its JSON without resourceVersion, since that is the revision of the commit which
  * wrote it. Keys are `/registry/plural[.group]/[namespace/]name`.
  */
 export const objectPrefix = (kind: Pick<Kind, 'group' | 'plural'>): string =>
-  `/registry/${groupResourceOf(kind)}/`;
+  `${ROOT}${groupResourceOf(kind)}/`;
 
 /** The prefix of the resource a key belongs to; the key itself when it is no object's. */
 export function prefixOf(key: string): string {
-  const end = key.indexOf('/', '/registry/'.length);
+  const end = key.startsWith(ROOT) ? key.indexOf('/', ROOT.length) : -1;
   return end < 0 ? key : key.slice(0, end + 1);
 }
 

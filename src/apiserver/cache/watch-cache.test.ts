@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { configMaps } from '../../api/core/v1/config-map.ts';
+import { fakeClock } from '../../base/clock.ts';
+import { memoryLogger } from '../../base/logger.ts';
+import { createMemoryStore } from '../../storage/memory/memory-store.ts';
+import { CompactedError, type Store, type WatchBatch } from '../../storage/store.ts';
+import { changeOf, createEventLog } from './event-log.ts';
+import { createJsonTexts } from './json-text.ts';
+import { createObjectTable } from './object-table.ts';
+import { decodeStored, encodeObject, objectPrefix, prefixOf } from './stored-object.ts';
+import { createWatchCache, type KeyListener } from './watch-cache.ts';
+
+const prefix = objectPrefix(configMaps);
+const object = (name: string, labels: Record<string, string> = {}) => ({ metadata: { name, labels } });
+const settle = async (): Promise<void> => {
+  for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
+};
+
+function listen(): KeyListener & { readonly keys: Set<string> } {
+  const keys = new Set<string>();
+  return {
+    prefix: '/claims/',
+    keys,
+    reset: () => keys.clear(),
+    set: (key) => void keys.add(key),
+    delete: (key) => void keys.delete(key),
+  };
+}
+
+/** A store whose watch can be broken from outside. */
+function fragile(store: Store): Store & { break(error: Error): void } {
+  let fail: ((error: Error) => void) | undefined;
+  return {
+    ...store,
+    break: (error) => fail?.(error),
+    async *watch(from, revision, signal): AsyncIterable<WatchBatch> {
+      const broken = new Promise<never>((_, reject) => (fail = reject));
+      broken.catch(() => undefined);
+      const inner = store.watch(from, revision, signal)[Symbol.asyncIterator]();
+      for (;;) {
+        const next = await Promise.race([inner.next(), broken]);
+        if (next.done === true) return;
+        yield next.value;
+      }
+    },
+  };
+}
+
+function start(store: Store) {
+  const listener = listen();
+  const clock = fakeClock();
+  const logger = memoryLogger();
+  const cache = createWatchCache({ store, prefixes: [prefix], listeners: [listener], clock, logger });
+  const stopping = new AbortController();
+  const running = cache.run(stopping.signal);
+  const stop = async (): Promise<void> => {
+    stopping.abort();
+    await running;
+  };
+  return { cache, clock, logger, listener, stop };
+}
+
+const put = (store: Store, name: string, labels?: Record<string, string>) =>
+  store.commit([{ key: prefix + name, value: encodeObject(object(name, labels)) }]);
+
+describe('the watch cache', () => {
+  it('has what the store had and hears what it gets, claims included', async () => {
+    const store = createMemoryStore();
+    await put(store, 'ns/a');
+    await store.commit([{ key: '/claims/x', value: new Uint8Array() }]);
+    const { cache, listener, stop } = start(store);
+    await cache.atLeast(2);
+    assert.equal(cache.resource(prefix).objects.get('ns/a')?.metadata.resourceVersion, '1');
+    assert.deepEqual([...listener.keys], ['/claims/x']);
+    await store.commit([
+      { key: prefix + 'ns/a', value: null },
+      { key: '/claims/x', value: null },
+      { key: '/claims/y', value: new Uint8Array() },
+      { key: '/elsewhere', value: new Uint8Array() },
+    ]);
+    await cache.atLeast(3);
+    assert.equal(cache.resource(prefix).objects.size, 0);
+    assert.deepEqual([...listener.keys], ['/claims/y']);
+    await stop();
+  });
+
+  it('loads everything anew when its watch breaks, and says why', async () => {
+    const inner = createMemoryStore();
+    const store = fragile(inner);
+    await put(store, 'a');
+    const { cache, clock, logger, stop } = start(store);
+    await cache.atLeast(1);
+    let nWakes = 0;
+    cache.subscribe(prefix, () => nWakes++);
+    store.break(new Error('disk on fire'));
+    await settle();
+    await put(store, 'b');
+    await clock.advance(1000);
+    await cache.atLeast(2);
+    assert.equal(cache.resource(prefix).objects.size, 2);
+    assert.ok(nWakes > 0);
+    assert.deepEqual(
+      logger.lines.map(({ message }) => message),
+      ['the watch of the store broke off'],
+    );
+    // Losing the place in the history is nothing to report: it happens to slow readers.
+    store.break(new CompactedError(1, 2));
+    await settle();
+    await clock.advance(1000);
+    assert.equal(logger.lines.length, 1);
+    await stop();
+  });
+
+  it('knows only the resources it was made with', async () => {
+    const { cache, stop } = start(createMemoryStore());
+    await cache.atLeast(0);
+    assert.throws(() => cache.resource('/registry/other/'), /nothing is cached under/);
+    await stop();
+  });
+});
+
+describe('the event log', () => {
+  const change = (revision: number) =>
+    changeOf({ revision, key: 'a', next: object('a'), prev: revision === 1 ? undefined : object('a') });
+
+  it('keeps the latest changes and knows where they begin', () => {
+    const log = createEventLog(0, 10);
+    for (let revision = 1; revision <= 25; revision++) log.append(change(revision));
+    assert.equal(log.floor, 10);
+    assert.equal(log.after(9), undefined);
+    assert.deepEqual(
+      log.after(10)?.map(({ revision }) => revision),
+      Array.from({ length: 15 }, (_, i) => i + 11),
+    );
+    assert.deepEqual(log.after(25), []);
+  });
+
+  it('never drops a part of one revision', () => {
+    const log = createEventLog(0, 2);
+    for (const revision of [1, 2, 2, 2]) log.append(change(revision));
+    assert.equal(log.floor, 2);
+    assert.deepEqual(log.after(2), []);
+  });
+
+  it('tells what is gone as it was, with the revision of its end', () => {
+    const gone = changeOf({ revision: 7, key: 'a', next: undefined, prev: object('a', { x: 'y' }) });
+    assert.deepEqual(gone.gone().metadata, { name: 'a', labels: { x: 'y' }, resourceVersion: '7' });
+    assert.equal(gone.gone(), gone.gone());
+    assert.throws(() => change(1).gone(), /did not exist/);
+  });
+});
+
+describe('the table of objects', () => {
+  it('is in the order of its keys', () => {
+    const table = createObjectTable();
+    for (const key of ['b/2', 'a/1', 'b/1', 'a-b/1']) table.set(key, object(key));
+    const names = (from: string, after: string): string[] =>
+      table.range(from, after).map(({ metadata }) => metadata.name);
+    assert.deepEqual(names('', ''), ['a-b/1', 'a/1', 'b/1', 'b/2']);
+    assert.deepEqual(names('b/', ''), ['b/1', 'b/2']);
+    assert.deepEqual(names('b/', 'b/1'), ['b/2']);
+    table.delete('b/1');
+    table.delete('b/1');
+    assert.deepEqual([names('', 'a/1'), table.size], [['b/2'], 3]);
+  });
+});
+
+describe('an object in the store', () => {
+  it('is found under its group and carries its revision only when read', () => {
+    assert.equal(objectPrefix({ group: 'apps', plural: 'deployments' }), '/registry/deployments.apps/');
+    assert.equal(prefixOf('/registry/deployments.apps/default/web'), '/registry/deployments.apps/');
+    assert.equal(prefixOf('/claims/ips/10.96.0.1'), '/claims/ips/10.96.0.1');
+    const bytes = encodeObject({ metadata: { name: 'a', resourceVersion: '5' } });
+    assert.equal(Buffer.from(bytes).toString(), '{"metadata":{"name":"a"}}');
+    assert.equal(decodeStored(bytes, 9).metadata.resourceVersion, '9');
+  });
+
+  it('is serialised once, until there is too much of it', () => {
+    let n = 0;
+    const counted = { toJSON: () => ++n };
+    const text = createJsonTexts(10);
+    assert.deepEqual([text(counted), text(counted)], ['1', '1']);
+    text({ long: 'x'.repeat(20) });
+    assert.equal(text(counted), '2');
+  });
+});
