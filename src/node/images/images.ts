@@ -5,6 +5,8 @@ import type { Container } from '../../api/core/v1/container.ts';
 export interface Image {
   readonly name: string;
   readonly description: string;
+  /** A program of this package, run by Node. */
+  readonly isBuiltIn: boolean;
   /** The program and its arguments for a container, or undefined when the container must say it and does not. */
   argv(container: Container): readonly string[] | undefined;
 }
@@ -21,6 +23,7 @@ const own = (container: Container): readonly string[] | undefined =>
 const builtIn = (name: string, description: string, file: string): Image => ({
   name,
   description,
+  isBuiltIn: true,
   argv: (container) =>
     own(container) ?? [
       process.execPath,
@@ -32,7 +35,12 @@ const builtIn = (name: string, description: string, file: string): Image => ({
 
 /** Every image there is. A further built-in image is a folder and a line here. */
 export const images: readonly Image[] = [
-  { name: 'host', description: "the machine's own file system; the container names its command", argv: own },
+  {
+    name: 'host',
+    description: "the machine's own file system; the container names its command",
+    isBuiltIn: false,
+    argv: own,
+  },
   builtIn('portico/echo', 'answers HTTP, TCP and UDP with who answered and who asked', 'echo/echo.ts'),
 ];
 

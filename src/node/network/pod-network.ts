@@ -7,27 +7,9 @@ import {
   deleteNamedNamespace,
   isNamespaceBound,
 } from '../../kernel/netns/named-netns.ts';
-import type { PodNamespaces } from '../runtime/model.ts';
 import { applyPlan, withStack } from './node-network.ts';
+import type { PodNetwork } from './plain-pod-network.ts';
 import { podLinkName, podNetworkPlan } from './plan.ts';
-
-export interface PodNetworkSpec {
-  readonly uid: string;
-  readonly hostname: string;
-  readonly ip: string;
-  /** The Pod uses the node's own network and name. */
-  readonly isHostNetwork: boolean;
-}
-
-/** What all containers of a Pod share. */
-export interface PodNetwork {
-  /** Makes or keeps the Pod's namespaces and devices; the second run changes nothing. `isNew` when they were not there before. */
-  setUp(pod: PodNetworkSpec): { readonly namespaces: PodNamespaces; readonly isNew: boolean };
-  /** Removes whatever is there of a Pod; harmless when nothing is. */
-  tearDown(uid: string, ip: string): void;
-  /** Pods that have something here. */
-  list(): readonly string[];
-}
 
 /** Pods with namespaces, routed by the namespace this thread is in. `directory` holds a folder of bound namespaces per Pod. */
 export function createNamespacedPodNetwork(directory: string, nodeIP: string): PodNetwork {
@@ -60,10 +42,3 @@ export function createNamespacedPodNetwork(directory: string, nodeIP: string): P
     list: () => (existsSync(directory) ? readdirSync(directory) : []),
   };
 }
-
-/** Pods without namespaces: an address of the machine's loopback each, nothing to make. */
-export const plainPodNetwork: PodNetwork = {
-  setUp: () => ({ namespaces: {}, isNew: false }),
-  tearDown: () => undefined,
-  list: () => [],
-};
