@@ -27,7 +27,9 @@ async function userspace(config: NodeProcessConfig, deps: ModeDeps): Promise<Pro
   }
   const { createNetfilterCapture } = await import('../../proxy/modes/userspace/netfilter-capture.ts');
   const { openNft } = await import('../../kernel/nft/open-nft.ts');
-  const capture = createNetfilterCapture({ family: 'IPv4', nft: openNft(), address: config.nodeIP });
+  const { openConntrack } = await import('../../kernel/conntrack/open-conntrack.ts');
+  const kernel = { nft: openNft(), conntrack: openConntrack() };
+  const capture = createNetfilterCapture({ family: 'IPv4', ...kernel, address: config.nodeIP });
   return createUserspaceMode({ ...deps, capture });
 }
 
