@@ -60,13 +60,19 @@ function writeTuple(writer: NetlinkWriter, protocol: FlowProtocol, tuple: Partia
   writer.closeNest(proto).closeNest(nest);
 }
 
-/** A request for a dump. Kernels before 5.8 ignore the filter: what comes must be filtered again. */
-export function listRequest(filter: FlowFilter): Buffer {
-  const writer = start(CT_GET, filter.family);
-  writeTuple(writer, filter.protocol, filter);
-  let flags = FILTER_PROTO_NUM;
-  if (filter.destination !== undefined) flags |= FILTER_IP_DST;
-  if (filter.destinationPort !== undefined) flags |= FILTER_PROTO_DST_PORT;
+/**
+ * A request for a dump. What comes must be filtered again: kernels before 5.8 ignore the filter, and IPv6 addresses are not in it because
+ * ctnetlink_filter_match_tuple of Linux 6.18 leaves out the flows that have them instead of the others.
+ */
+export function listRequest({ family, protocol, destination, destinationPort }: FlowFilter): Buffer {
+  const writer = start(CT_GET, family);
+  const isByAddress = destination !== undefined && family === 'IPv4';
+  const isByPort = destinationPort !== undefined;
+  writeTuple(writer, protocol, {
+    ...(isByAddress ? { destination } : {}),
+    ...(isByPort ? { destinationPort } : {}),
+  });
+  const flags = FILTER_PROTO_NUM | (isByAddress ? FILTER_IP_DST : 0) | (isByPort ? FILTER_PROTO_DST_PORT : 0);
   const nest = writer.openNest(CTA_FILTER);
   writer.attrU32(CTA_FILTER_ORIG_FLAGS, flags).attrU32(CTA_FILTER_REPLY_FLAGS, 0);
   return writer.closeNest(nest).finish();

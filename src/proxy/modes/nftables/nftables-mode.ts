@@ -51,7 +51,8 @@ class NftablesMode implements ProxyMode {
     return this.#inTurn(async () => {
       const known = this.#known;
       const isChange = all === undefined && known !== undefined && deepEqual(known.node, node);
-      const udp: UdpTargets = known === undefined ? new Map() : changedUdp(known.memory, next);
+      const udp: UdpTargets =
+        known === undefined ? new Map<string, Set<string>>() : changedUdp(known.memory, next);
       if (isChange && (await this.#change(known.memory, { next, udp }))) return;
       await this.#all({ node, ports: all ?? [...state.services.values()] }, udp);
     });
