@@ -5,6 +5,9 @@ import type { Resource, WatchEvent } from '../rest/rest.ts';
 import { statusOf } from './refusals.ts';
 import type { Presentation } from './respond.ts';
 
+/** A large batch, such as the state a watch begins with, is written in chunks of about so many characters. */
+const PIECE_LENGTH = 64 * 1024;
+
 export interface WatchRequest<T extends KubeObject> {
   readonly resource: Resource<T>;
   readonly events: AsyncIterable<readonly WatchEvent<T>[]>;
@@ -14,14 +17,21 @@ export interface WatchRequest<T extends KubeObject> {
 }
 
 /**
- * A watch as text: one JSON object per line, one chunk per batch. What goes wrong becomes an ERROR event, since the
+ * A watch as text: one JSON object per line, one chunk per batch or, of a large one, several. What goes wrong becomes an ERROR event, since the
  * status line has long been sent. It asks for the next batch only when the last one has been taken.
  */
 export async function* watchText<T extends KubeObject>(request: WatchRequest<T>): AsyncGenerator<string> {
   const frame = createFramer(request);
   try {
     for await (const batch of request.events) {
-      yield batch.length === 1 && batch[0] !== undefined ? frame(batch[0]) : batch.map(frame).join('');
+      let piece = '';
+      for (const event of batch) {
+        piece += frame(event);
+        if (piece.length < PIECE_LENGTH) continue;
+        yield piece;
+        piece = '';
+      }
+      if (piece !== '') yield piece;
     }
   } catch (error) {
     yield frame({ type: 'ERROR', status: statusOf(error) });
