@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join, resolve } from 'node:path';
 import { readCluster, temporaryDataDir, type ClusterFile } from '../up/data-dir.ts';
 import { enterSandbox, type Argv } from '../up/sandbox.ts';
@@ -20,7 +21,7 @@ exec "$@"' "$resolv" "$@"`;
 
 // Inside the sandbox: into every namespace of a Pod's process; its root and environment come along.
 const IN_POD = `pid=$1; shift
-exec nsenter --target "$pid" --mount --uts --ipc --net --pid --wd -- "$@"`;
+exec nsenter --target "$pid" --mount --uts --ipc --net --pid --wd=/ -- "$@"`;
 
 /** The cluster that runs in the folder; a UserError when there is none with a sandbox. */
 function runningCluster(dataDir: string | undefined): {
@@ -50,44 +51,37 @@ function nodeOf(cluster: ClusterFile, name: string | undefined): string {
   return found;
 }
 
-/** The command line that runs `command` where the flags say. */
-async function shellArgv(command: Argv, flags: ShellFlags): Promise<Argv> {
+interface Entry {
+  readonly argv: Argv;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** The command line and environment that run `command` where the flags say. */
+function entryOf(command: Argv, flags: ShellFlags): Entry {
   const { root, cluster } = runningCluster(flags.dataDir);
   const { pid, hasUserNamespace } = cluster.sandbox ?? { pid: 0, hasUserNamespace: false };
+  const inside = (script: string, args: readonly string[]): Argv =>
+    enterSandbox(pid, hasUserNamespace, ['sh', '-c', script, 'portico-shell', ...args, ...command]);
   if (flags.pod !== undefined) {
-    const podPid = await findPodProcess(cluster, { root, pod: flags.pod });
-    return enterSandbox(pid, hasUserNamespace, [
-      'sh',
-      '-c',
-      IN_POD,
-      'portico-shell',
-      String(podPid),
-      ...command,
-    ]);
+    const found = findPodProcess(cluster, root, flags.pod);
+    return { argv: inside(IN_POD, [String(found.pid)]), env: { TERM: process.env['TERM'], ...found.env } };
   }
   const netns = join(cluster.runDir, 'netns', nodeOf(cluster, flags.node));
-  const resolv = join(root, 'resolv.conf');
-  return enterSandbox(pid, hasUserNamespace, [
-    'sh',
-    '-c',
-    ON_NODE,
-    'portico-shell',
-    netns,
-    resolv,
-    ...command,
-  ]);
+  const env = { ...process.env, KUBECONFIG: `${cluster.kubeconfig}.sandbox` };
+  return { argv: inside(ON_NODE, [netns, join(root, 'resolv.conf')]), env };
 }
 
 /** `portico shell`: runs the command inside and ends with its exit code. */
 export async function shell(command: readonly string[], flags: ShellFlags): Promise<void> {
   const [program = process.env['SHELL'] ?? '/bin/sh', ...args] = command;
-  const { cluster } = runningCluster(flags.dataDir);
-  const [file, ...argv] = await shellArgv([program, ...args], flags);
-  const env = { ...process.env, KUBECONFIG: `${cluster.kubeconfig}.sandbox` };
-  const child = spawn(file, argv, { stdio: 'inherit', env });
+  const { argv, env } = entryOf([program, ...args], flags);
+  const [file, ...rest] = argv;
+  const child = spawn(file, rest, { stdio: 'inherit', env });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
   process.exitCode = await new Promise<number>((done, fail) => {
     child.once('error', fail);
-    child.once('exit', (code, signal) => done(code ?? (signal === null ? 1 : 128 + 15)));
+    child.once('exit', (code, signal) =>
+      done(code ?? 128 + (signal === null ? 1 : constants.signals[signal])),
+    );
   });
 }

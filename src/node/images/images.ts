@@ -42,6 +42,7 @@ export const images: readonly Image[] = [
     argv: own,
   },
   builtIn('portico/echo', 'answers HTTP, TCP and UDP with who answered and who asked', 'echo/echo.ts'),
+  builtIn('portico/client', 'calls URLs until so many different answers came', 'client/main.ts'),
 ];
 
 /** The image of that name; tags, digests and the implied registry `docker.io` are ignored. */
