@@ -1,7 +1,7 @@
-import { isConflict } from '../api/errors/api-error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { WorkQueue } from '../base/work-queue.ts';
+import { isNamespaceTerminating, isOvertaken } from './expected-errors.ts';
 
 export interface ControllerOptions {
   readonly name: string;
@@ -31,9 +31,13 @@ export async function runController(options: ControllerOptions, signal: AbortSig
       logger.debug('reconciled', { key, ms: clock.now() - from });
     } catch (err) {
       if (signal.aborted) return;
+      if (isNamespaceTerminating(err)) {
+        queue.forget(key);
+        logger.debug('not done, since the namespace is going', { key });
+        return;
+      }
       const attempt = queue.retry(key);
-      // Someone else wrote first: the informer is about to bring it, and the next attempt sees it.
-      logger[isConflict(err) ? 'debug' : 'warn']('reconciling failed, trying again', { key, attempt, err });
+      logger[isOvertaken(err) ? 'debug' : 'warn']('reconciling failed, trying again', { key, attempt, err });
     }
   };
 

@@ -2,9 +2,10 @@ import { replicaSets as replicaSetKind } from '../../api/apps/v1/replica-set.ts'
 import type { ReplicaSet } from '../../api/apps/v1/replica-set.ts';
 import { pods as podKind } from '../../api/core/v1/pod.ts';
 import type { Pod } from '../../api/core/v1/pod.ts';
-import { ApiError, isNotFound } from '../../api/errors/api-error.ts';
+import { isNotFound } from '../../api/errors/api-error.ts';
 import { objectKey } from '../../api/kind.ts';
 import type { Client } from '../../client/client.ts';
+import { isNamespaceTerminating } from '../../client/expected-errors.ts';
 import type { EventRecorder } from '../../client/event-recorder.ts';
 import type { OwnWrites } from '../own-writes.ts';
 import { podFromTemplate } from './plan.ts';
@@ -59,8 +60,3 @@ export function createPodWriter({
     return failed === undefined ? undefined : { reason: 'FailedDelete', error: failed.reason };
   };
 }
-
-/** Nothing can be made in a namespace that is going, and nothing needs to be. */
-const isNamespaceTerminating = (error: unknown): boolean =>
-  error instanceof ApiError &&
-  (error.status.details?.causes?.some(({ reason }) => reason === 'NamespaceTerminating') ?? false);
