@@ -8,6 +8,8 @@ export interface RevisionGate {
   advance(to: number): void;
   /** Resolves at once when `revision` has been reached; rejects with 504 when it is not in time. */
   atLeast(revision: number): Promise<void>;
+  /** Resolves when `revision` has been reached, or `signal` aborts. */
+  reached(revision: number, signal: AbortSignal): Promise<void>;
 }
 
 /** How long a reader waits for a revision; as upstream's watch cache. */
@@ -16,15 +18,16 @@ const WAIT_MS = 3000;
 export function createRevisionGate(clock: Clock): RevisionGate {
   const waiters = new Set<{ readonly revision: number; readonly resolve: () => void }>();
   let revision = -1;
-  const waitFor = (wanted: number): Promise<void> =>
+  /** Resolves when the revision is reached or `giveUp` calls. */
+  const waitFor = (wanted: number, giveUp: (call: () => void) => () => void): Promise<void> =>
     new Promise((resolve) => {
       const done = (): void => {
-        cancel();
+        dispose();
         waiters.delete(waiter);
         resolve();
       };
       const waiter = { revision: wanted, resolve: done };
-      const cancel = clock.after(WAIT_MS, done);
+      const dispose = giveUp(done);
       waiters.add(waiter);
     });
   return {
@@ -38,8 +41,15 @@ export function createRevisionGate(clock: Clock): RevisionGate {
     async atLeast(wanted) {
       const target = Math.max(wanted, 0);
       if (revision >= target) return;
-      await waitFor(target);
+      await waitFor(target, (call) => clock.after(WAIT_MS, call));
       if (revision < target) throw tooLargeRevision(target, revision);
+    },
+    async reached(wanted, signal) {
+      if (revision >= wanted || signal.aborted) return;
+      await waitFor(wanted, (call) => {
+        signal.addEventListener('abort', call);
+        return () => signal.removeEventListener('abort', call);
+      });
     },
   };
 }

@@ -58,7 +58,7 @@ function start(store: Store) {
     stopping.abort();
     await running;
   };
-  return { cache, clock, logger, listener, stop };
+  return { cache, clock, logger, listener, running, stop };
 }
 
 const put = (store: Store, name: string, labels?: Record<string, string>) =>
@@ -109,6 +109,22 @@ describe('the watch cache', () => {
     await settle();
     await clock.advance(1000);
     assert.equal(logger.lines.length, 1);
+    await stop();
+  });
+
+  it('fails when it cannot load anything, and waits for a slow store as long as it takes', async () => {
+    const broken: Store = { ...createMemoryStore(), list: () => Promise.reject(new Error('no such medium')) };
+    await assert.rejects(start(broken).running, /no such medium/);
+    const inner = createMemoryStore();
+    const opening = Promise.withResolvers<undefined>();
+    const slow: Store = { ...inner, list: (...args) => opening.promise.then(() => inner.list(...args)) };
+    const { cache, clock, stop } = start(slow);
+    const loading = cache.loaded(new AbortController().signal);
+    await clock.advance(60_000);
+    assert.equal(cache.revision, -1);
+    opening.resolve(undefined);
+    await loading;
+    assert.equal(cache.revision, 0);
     await stop();
   });
 

@@ -38,8 +38,10 @@ export interface WatchCacheOptions {
  * resource at once.
  */
 export interface WatchCache {
-  /** Follows the store until `signal` aborts. */
+  /** Follows the store until `signal` aborts. Rejects when the first load fails; later failures are logged and mended. */
   run(signal: AbortSignal): Promise<void>;
+  /** Resolves when the store is in memory, however long that takes, or `signal` aborts. */
+  loaded(signal: AbortSignal): Promise<void>;
   /** Everything up to this revision is in memory; -1 before the first load. */
   readonly revision: number;
   /** Resolves at once when `revision` is in memory already; rejects with 504 when it does not come in time. */
@@ -86,6 +88,7 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
       void tick(signal);
       while (!signal.aborted) {
         await follow(signal).catch((error: unknown) => {
+          if (gate.revision < 0 && !signal.aborted) throw error;
           // A slow reader of a busy store; loading everything again is the cure.
           if (error instanceof CompactedError) return;
           logger.error('the watch of the store broke off', { err: error });
@@ -93,6 +96,7 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
         await clock.sleep(RETRY_MS, signal);
       }
     },
+    loaded: (signal) => gate.reached(0, signal),
     get revision() {
       return gate.revision;
     },

@@ -41,7 +41,10 @@ export interface RegistryDeps {
 export interface Registry {
   /** Every resource that is served. */
   readonly list: readonly Resource<KubeObject>[];
-  /** Follows the store, sets up what every cluster has, and keeps house until `signal` aborts. */
+  /**
+   * Follows the store, sets up what every cluster has, and keeps house until `signal` aborts. Rejects when the store
+   * cannot be read in the beginning; what fails later is logged and tried again.
+   */
   run(signal: AbortSignal): Promise<void>;
   /** Whether requests can be answered: the store is in memory and the system's own objects exist. */
   ready(): boolean;
@@ -71,21 +74,28 @@ export async function createResources({ store, config, clock, logger }: Registry
   };
   const toJson = createJsonTexts();
   const list = definitions.map((definition) => createResource(context, definition, toJson));
+  const parts = { context, config, resources: list };
   let isReady = false;
   return {
     list,
     ready: () => isReady,
     async run(signal) {
-      const following = cache.run(signal);
-      const parts = { context, config, resources: list };
-      try {
-        await cache.atLeast(0);
-        await bootstrap(parts, signal);
+      const own = new AbortController();
+      const stopping = AbortSignal.any([signal, own.signal]);
+      const following = cache.run(stopping);
+      const serve = async (): Promise<void> => {
+        await cache.loaded(stopping);
+        if (stopping.aborted) return;
+        await bootstrap(parts, stopping);
         isReady = true;
-        await runHousekeeping({ context, mend: () => ensureKubernetesService(parts, signal) }, signal);
+        await runHousekeeping({ context, mend: () => ensureKubernetesService(parts, stopping) }, stopping);
+      };
+      try {
+        await Promise.race([following, serve()]);
       } finally {
-        await following;
         isReady = false;
+        own.abort();
+        await Promise.allSettled([following]);
       }
     },
   };

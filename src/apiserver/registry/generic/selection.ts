@@ -1,7 +1,7 @@
 import { badRequest } from '../../../api/errors/api-error.ts';
 import type { KubeObject } from '../../../api/kind.ts';
-import { formatFieldSelector, matchesFields } from '../../../api/selectors/field-selector.ts';
-import { formatLabelSelector, matchesLabels } from '../../../api/selectors/label-selector.ts';
+import { matchesFields } from '../../../api/selectors/field-selector.ts';
+import { matchesLabels } from '../../../api/selectors/label-selector.ts';
 import type { ListQuery } from '../../rest/rest.ts';
 import type { Definition } from './definition.ts';
 
@@ -30,9 +30,7 @@ export function selectionOf<T extends KubeObject>(
   const wanted = fieldSelector.map(({ field }) => {
     const read = readers.get(field);
     if (read !== undefined) return [field, read] as const;
-    const which = `label selector "${formatLabelSelector(labelSelector)}", field selector "${formatFieldSelector(fieldSelector)}"`;
-    const resource = `${kind.group}/${kind.version}, Resource=${kind.plural}`;
-    throw badRequest(`Unable to find "${resource}" that match ${which}: field label not supported: ${field}`);
+    throw badRequest(`field label not supported: ${field}`);
   });
   const isEverything = labelSelector.length === 0 && wanted.length === 0;
   return {
