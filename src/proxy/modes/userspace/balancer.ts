@@ -27,13 +27,17 @@ interface Affinity {
   readonly lastUsedMs: number;
 }
 
-export function createBalancer(clock: Pick<Clock, 'now'>): Balancer {
+/** Which endpoint each client address was given last, in the order of last use: what has expired stands at the front. */
+export type ClientMemory = Map<string, Affinity>;
+
+export const createClientMemory = (): ClientMemory => new Map();
+
+/** Balancers that share `clients` send a client to the same endpoint, as far as they all have it. */
+export function createBalancer(clock: Pick<Clock, 'now'>, clients = createClientMemory()): Balancer {
   let backends: readonly Backend[] = [];
   let byKey = new Map<string, Backend>();
   let affinityMs = 0;
   let next = 0;
-  /** In the order of last use, so what has expired stands at the front. */
-  const clients = new Map<string, Affinity>();
 
   const forgetExpired = (now: number): void => {
     for (const [client, { lastUsedMs }] of clients) {
@@ -59,7 +63,6 @@ export function createBalancer(clock: Pick<Clock, 'now'>): Balancer {
       byKey = new Map(backends.map((backend) => [backend.key, backend]));
       affinityMs = affinitySeconds * 1000;
       if (affinityMs === 0) clients.clear();
-      else for (const [client, { key }] of clients) if (!byKey.has(key)) clients.delete(client);
     },
     pick: (client, tried) => {
       if (affinityMs === 0) return roundRobin(tried);

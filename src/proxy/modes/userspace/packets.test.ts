@@ -113,7 +113,7 @@ for (const family of families) {
       assert.deepEqual(names(await call('pod2', { n: 4 })), ['pod1', 'pod1', 'pod1', 'pod1']);
     });
 
-    it('a client keeps its endpoint', async () => {
+    it('a client keeps its endpoint, by whichever address it comes', async () => {
       await set(servicePort('TCP', [1, 2, 3], 60));
       for (const place of ['pod1', 'outside'])
         assert.equal(new Set(names(await call(place, { n: 6 }))).size, 1);

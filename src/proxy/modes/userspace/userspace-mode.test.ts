@@ -73,6 +73,16 @@ describe('TCP through the userspace proxy', () => {
     assert.equal(await ask(ip, 8080), 'a');
   });
 
+  it('keeps a client on one endpoint by whichever address it comes', async () => {
+    const { set, ip } = setup();
+    const ports = [await named('a'), await named('b'), await named('c')];
+    const nodePort = await deadPort();
+    await set([servicePort(ip, ports, { affinitySeconds: 60, nodePort })]);
+    const answers: string[] = [];
+    for (let i = 0; i < 3; i++) answers.push(await ask(ip, 8080), await ask('127.0.0.1', nodePort));
+    assert.deepEqual(answers, ['a', 'a', 'a', 'a', 'a', 'a']);
+  });
+
   it('passes the end of each direction on by itself', async () => {
     const { set, ip } = setup();
     const port = await backend((socket) => {

@@ -2,7 +2,8 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../../../base/clock.ts';
 import type { Logger } from '../../../base/logger.ts';
 import type { ProxyMode, ProxyState, ServicePort } from '../../state/model.ts';
-import { createBalancer } from './balancer.ts';
+import { createBalancer, createClientMemory } from './balancer.ts';
+import type { ClientMemory } from './balancer.ts';
 import type { Capture, LocalAddress, OpenPortal } from './capture.ts';
 import { createPortal } from './portal.ts';
 import type { Portal, PortalTarget } from './portal.ts';
@@ -34,10 +35,18 @@ interface Mode extends UserspaceModeOptions {
   readonly portals: Map<string, Portal>;
   readonly open: Map<string, OpenPortal>;
   readonly sockets: Set<Socket>;
+  /** By Service port: a client that comes by cluster IP and by node port meets the same endpoint. */
+  readonly memories: Map<string, ClientMemory>;
 }
 
 export function createUserspaceMode(options: UserspaceModeOptions): UserspaceMode {
-  const mode: Mode = { ...options, portals: new Map(), open: new Map(), sockets: new Set() };
+  const mode: Mode = {
+    ...options,
+    portals: new Map(),
+    open: new Map(),
+    sockets: new Set(),
+    memories: new Map(),
+  };
   const closePortals = (): void => {
     for (const portal of mode.portals.values()) portal.close();
     mode.portals.clear();
@@ -68,7 +77,9 @@ async function sync(mode: Mode, state: ProxyState, changed: ReadonlySet<string> 
   const touched = new Set<string>();
   const updates: Promise<void>[] = [];
   for (const id of ids) {
-    const targets = targetsOf(mode, state.services.get(id));
+    const service = state.services.get(id);
+    if (service === undefined) mode.memories.delete(id);
+    const targets = targetsOf(mode, service);
     for (const portalId of SCOPES.map((scope) => `${id} ${scope}`)) {
       const target = targets.get(portalId);
       if (target !== undefined) updates.push(update(mode, target));
@@ -89,7 +100,7 @@ async function update(mode: Mode, target: PortalTarget): Promise<void> {
   const { capture, clock, logger, sockets, udpIdleMs } = mode;
   let portal = mode.portals.get(target.id);
   if (portal === undefined) {
-    const balancer = createBalancer(clock);
+    const balancer = createBalancer(clock, memoryOf(mode, serviceOf(target.id)));
     const open = (address: LocalAddress): Promise<Listener> =>
       target.protocol === 'UDP'
         ? openUdpListener(address, { balancer, clock, idleMs: udpIdleMs ?? UDP_IDLE_MS })
@@ -98,6 +109,12 @@ async function update(mode: Mode, target: PortalTarget): Promise<void> {
     mode.portals.set(target.id, portal);
   }
   mode.open.set(target.id, await portal.update(target));
+}
+
+function memoryOf(mode: Mode, id: string): ClientMemory {
+  const known = mode.memories.get(id) ?? createClientMemory();
+  mode.memories.set(id, known);
+  return known;
 }
 
 function close(mode: Mode, portalId: string): boolean {
