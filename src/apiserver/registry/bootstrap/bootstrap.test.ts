@@ -63,6 +63,28 @@ describe('a new cluster', () => {
     await registry.stop();
   });
 
+  it('starts all the same when something of its own has lost its place', async () => {
+    const store = createMemoryStore();
+    const first = await startRegistry({ store });
+    const { write } = first.resource('services');
+    await write.delete(scopeOf(), { name: 'kubernetes', options: {} });
+    await write.create(scopeOf(), {
+      metadata: { name: 'usurper' },
+      spec: { clusterIP: '10.96.0.1', ports: [{ port: 80 }] },
+    });
+    await first.stop();
+    const second = await startRegistry({ store });
+    assert.match(
+      await refusalOf(second.resource('services').read.get(scopeOf(), 'kubernetes')),
+      /^404 NotFound/,
+    );
+    await second.resource('services').write.delete(scopeOf(), { name: 'usurper', options: {} });
+    await second.clock.advance(10_000);
+    await settle(20);
+    assert.equal(((await kubernetes(second, 'services')).spec as JsonObject).clusterIP, '10.96.0.1');
+    await second.stop();
+  });
+
   it('finds them again after a restart, at a new address if need be', async () => {
     const store = createMemoryStore();
     const first = await startRegistry({ store });

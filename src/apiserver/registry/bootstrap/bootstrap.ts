@@ -20,58 +20,68 @@ export interface Bootstrap {
 
 /** Makes what every cluster has: the system namespaces, and `default/kubernetes`, which leads to this server. */
 export async function bootstrap(parts: Bootstrap, signal: AbortSignal): Promise<void> {
-  for (const name of SYSTEM_NAMESPACES) await ensureExists(parts, 'namespaces', { name: { name }, signal });
+  // Together, since a durable store writes them together.
+  const named = SYSTEM_NAMESPACES.map((name) => ({ plural: 'namespaces', name: { name }, signal }));
+  await Promise.all(named.map((wanted) => ensureExists(parts, wanted)));
   await ensureKubernetesService(parts, signal);
 }
 
-/** Also mends what was changed. */
+/** Also mends what was changed. What cannot be done now (its address may be taken) is logged, and tried again later. */
 export async function ensureKubernetesService(parts: Bootstrap, signal: AbortSignal): Promise<void> {
-  const name = { name: 'kubernetes', namespace: 'default' };
-  const { address, port } = parts.config.advertise;
-  const [cidr] = parts.config.serviceCidrs;
-  if (cidr === undefined) return;
-  const labels = { component: 'apiserver', provider: 'kubernetes' };
+  const { logger } = parts.context;
+  await Promise.all(
+    kubernetesObjects(parts.config).map((wanted) =>
+      ensureExists(parts, { ...wanted, name: { name: 'kubernetes', namespace: 'default' }, signal }).catch(
+        (error: unknown) =>
+          logger.warn(`could not set up ${wanted.plural} default/kubernetes`, { err: error }),
+      ),
+    ),
+  );
+}
+
+function kubernetesObjects({
+  serviceCidrs,
+  advertise,
+}: RegistryConfig): readonly Omit<Wanted, 'name' | 'signal'>[] {
+  const { address, port } = advertise;
   const servicePort = { name: 'https', protocol: 'TCP', port: 443, targetPort: port };
-  await ensureExists(parts, 'services', {
-    name,
-    signal,
-    body: {
-      metadata: { labels },
-      spec: {
-        clusterIP: nthAddress(cidr, 1).text,
-        ipFamilies: [cidr.family],
-        ipFamilyPolicy: 'SingleStack',
-        sessionAffinity: 'None',
-        ports: [servicePort],
+  const endpointPort = { name: 'https', port, protocol: 'TCP' };
+  const subsets = [{ addresses: [{ ip: address }], ports: [endpointPort] }];
+  const slice = { endpoints: [{ addresses: [address], conditions: { ready: true } }], ports: [endpointPort] };
+  const addressType = address.includes(':') ? 'IPv6' : 'IPv4';
+  return [
+    ...serviceCidrs.slice(0, 1).map((cidr) => ({
+      plural: 'services',
+      body: {
+        metadata: { labels: { component: 'apiserver', provider: 'kubernetes' } },
+        spec: {
+          clusterIP: nthAddress(cidr, 1).text,
+          ipFamilies: [cidr.family],
+          ipFamilyPolicy: 'SingleStack',
+          ports: [servicePort],
+        },
       },
+      mend: (object: JsonObject) => ({
+        ...object,
+        spec: { ...(object.spec as JsonObject), ports: [servicePort] },
+      }),
+    })),
+    {
+      plural: 'endpoints',
+      // Its slice is made here and needs no mirror.
+      body: { metadata: { labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } }, subsets },
+      mend: (object) => ({ ...object, subsets }),
     },
-    mend: (object) => ({ ...object, spec: { ...(object.spec as JsonObject), ports: [servicePort] } }),
-  });
-  const subsets = [{ addresses: [{ ip: address }], ports: [{ name: 'https', port, protocol: 'TCP' }] }];
-  await ensureExists(parts, 'endpoints', {
-    name,
-    signal,
-    // Its slice is made here and needs no mirror.
-    body: { metadata: { labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } }, subsets },
-    mend: (object) => ({ ...object, subsets }),
-  });
-  const slice = {
-    endpoints: [{ addresses: [address], conditions: { ready: true } }],
-    ports: [{ name: 'https', port, protocol: 'TCP' }],
-  };
-  await ensureExists(parts, 'endpointslices', {
-    name,
-    signal,
-    body: {
-      metadata: { labels: { 'kubernetes.io/service-name': 'kubernetes' } },
-      addressType: address.includes(':') ? 'IPv6' : 'IPv4',
-      ...slice,
+    {
+      plural: 'endpointslices',
+      body: { metadata: { labels: { 'kubernetes.io/service-name': 'kubernetes' } }, addressType, ...slice },
+      mend: (object) => ({ ...object, ...slice }),
     },
-    mend: (object) => ({ ...object, ...slice }),
-  });
+  ];
 }
 
 interface Wanted {
+  readonly plural: string;
   readonly name: { readonly name: string; readonly namespace?: string };
   readonly body?: JsonObject;
   /** The object with what must hold put right. */
@@ -79,7 +89,8 @@ interface Wanted {
   readonly signal: AbortSignal;
 }
 
-async function ensureExists(parts: Bootstrap, plural: string, wanted: Wanted): Promise<void> {
+async function ensureExists(parts: Bootstrap, wanted: Wanted): Promise<void> {
+  const { plural } = wanted;
   const resource = parts.resources.find(({ kind }) => kind.plural === plural);
   if (resource === undefined) throw new Error(`there is no resource ${plural}`);
   const scope = systemScope(wanted.name.namespace ?? '', wanted.signal);
