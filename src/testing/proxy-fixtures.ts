@@ -78,3 +78,29 @@ export function proxyState(
     services: new Map(ports.map((port) => [port.id, port])),
   };
 }
+
+/** A Service port for each kind of frontend and decision. */
+export function everyFrontend(family: IpFamily): ServicePort[] {
+  const { cluster, external } = plan[family];
+  const two = endpoints(family, 1, 2);
+  const outside = (kind: 'externalIP' | 'loadBalancerIP', n: number): FrontendDecision => ({
+    frontend: { kind, ip: external(n), port: 80 },
+    endpoints: endpoints(family, 1),
+    whenEmpty: 'drop',
+    masquerade: 'never',
+  });
+  const frontends = [clusterIp([cluster(1), 80], two), nodePort(30007, two), outside('externalIP', 1)];
+  return [
+    servicePort('web', frontends),
+    servicePort(
+      'sticky',
+      [clusterIp([cluster(2), 80], two), nodePort(30008, two), outside('loadBalancerIP', 2)],
+      {
+        affinitySeconds: 10_800,
+      },
+    ),
+    servicePort('empty', [clusterIp([cluster(3), 53], []), nodePort(30053, [], { whenEmpty: 'drop' })], {
+      protocol: 'UDP',
+    }),
+  ];
+}

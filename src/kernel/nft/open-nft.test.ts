@@ -10,6 +10,10 @@ import { renderTransaction } from './render.ts';
 
 inSandbox(import.meta.filename);
 
+/** The judge is a foreign program; where tests must not skip (CI) its absence is a failure. */
+const hasNft = spawnSync('nft', ['--version']).error === undefined;
+const skip = hasNft || process.env.CI !== undefined ? false : 'nft is not installed (package nftables)';
+
 describeNftKernel('kernel', () => openNft());
 
 function nft(args: readonly string[], input = ''): string {
@@ -60,7 +64,7 @@ function commandsFor(family: NftFamily): Command[] {
   ];
 }
 
-describe('nft, the foreign judge', () => {
+describe('nft, the foreign judge', { skip }, () => {
   for (const family of ['ip', 'ip6'] as const) {
     it(`takes our text, and lists what we sent over netlink as what it loaded from that text (${family})`, async () => {
       const table = { family, name: 'judged' };
@@ -112,25 +116,7 @@ describe('the kernel', () => {
     kernel.close();
   });
 
-  it('says EMSGSIZE for a transaction above the socket’s buffer, and applies nothing of it', async () => {
-    const kernel = openNft();
-    const elements = many(60_000).map((element, i) => ({ ...element, key: [...element.key.slice(0, 3), i] }));
-    await assert.rejects(
-      kernel.apply({
-        table,
-        commands: [
-          { op: 'add-table' },
-          { op: 'add-set', set: slots },
-          ...Array.from({ length: 20 }, (): Command => ({ op: 'add-elements', set: slots, elements })),
-        ],
-      }),
-      (error: NftError) => error.code === 'EMSGSIZE',
-    );
-    assert.equal(await kernel.table(table), undefined);
-    kernel.close();
-  });
-
-  it('leaves a table of another name as it is', async () => {
+  it('leaves a table of another name as it is', { skip }, async () => {
     nft(['-f', '-'], 'table ip theirs { chain c { type filter hook input priority 0; tcp dport 1 drop; }; }');
     const before = nft(['list', 'table', 'ip', 'theirs']);
     const kernel = openNft();

@@ -7,11 +7,11 @@ import { createFakeConntrack } from '../../../kernel/conntrack/fake-conntrack.ts
 import { createFakeNft } from '../../../kernel/nft/fake-nft.ts';
 import { renderTransaction } from '../../../kernel/nft/render.ts';
 import type { IpFamily } from '../../../net/ip.ts';
-import type { FrontendDecision, ServicePort } from '../../state/model.ts';
+import type { ServicePort } from '../../state/model.ts';
 import {
   clusterIp,
   endpoints,
-  nodePort,
+  everyFrontend,
   plan,
   proxyState,
   servicePort,
@@ -45,31 +45,6 @@ async function transactions(
     texts.push(nft.applied.splice(0).map(renderTransaction).join('# next transaction\n'));
   }
   return texts;
-}
-
-function everyFrontend(family: IpFamily): ServicePort[] {
-  const { cluster, external } = plan[family];
-  const two = endpoints(family, 1, 2);
-  const outside = (kind: 'externalIP' | 'loadBalancerIP', n: number): FrontendDecision => ({
-    frontend: { kind, ip: external(n), port: 80 },
-    endpoints: endpoints(family, 1),
-    whenEmpty: 'drop',
-    masquerade: 'never',
-  });
-  const frontends = [clusterIp([cluster(1), 80], two), nodePort(30007, two), outside('externalIP', 1)];
-  return [
-    servicePort('web', frontends),
-    servicePort(
-      'sticky',
-      [clusterIp([cluster(2), 80], two), nodePort(30008, two), outside('loadBalancerIP', 2)],
-      {
-        affinitySeconds: 10_800,
-      },
-    ),
-    servicePort('empty', [clusterIp([cluster(3), 53], []), nodePort(30053, [], { whenEmpty: 'drop' })], {
-      protocol: 'UDP',
-    }),
-  ];
 }
 
 for (const family of ['IPv4', 'IPv6'] as const) {
