@@ -35,7 +35,9 @@ export async function updateObject<T extends KubeObject>(
       isCreated: true,
     };
   }
-  const { resourceVersion = '' } = body.metadata;
+  const { resourceVersion: written = '' } = body.metadata;
+  // As in Go, 0 is no version.
+  const resourceVersion = written === '0' ? '' : written;
   if (resourceVersion !== '' && resourceVersion !== prev.metadata.resourceVersion) {
     // Memory may be behind what another server has written.
     prev = await storedObject(context, definition, key);

@@ -33,83 +33,98 @@ export function watchObjects<T extends KubeObject>(
 ): AsyncIterable<Batch<T>> {
   const selection = selectionOf(definition, scope.namespace, query);
   parseRevision(query.resourceVersion);
-  return withErrorEvent(
-    follow({ context, definition, selection, query, signal: scope.signal }),
-    scope.signal,
-  );
+  return follow({ context, definition, selection, query, signal: scope.signal });
 }
 
-async function* withErrorEvent<T extends KubeObject>(
-  batches: AsyncIterable<Batch<T>>,
-  signal: AbortSignal,
-): AsyncGenerator<Batch<T>> {
-  try {
-    yield* batches;
-  } catch (error) {
-    if (signal.aborted) return;
-    const { status } = error instanceof ApiError ? error : internal(error);
-    yield [{ type: 'ERROR', status }];
-  }
+/** What a client is told first, and the revision from which it goes on. */
+interface Beginning<T extends KubeObject> {
+  readonly batches: readonly Batch<T>[];
+  readonly revision: number;
 }
 
-async function* follow<T extends KubeObject>(watching: Watching<T>): AsyncGenerator<Batch<T>> {
-  const { context, query } = watching;
+async function begin<T extends KubeObject>(watching: Watching<T>): Promise<Beginning<T>> {
+  const { context, query, selection } = watching;
   const asked = parseRevision(query.resourceVersion) ?? 0;
   // Without a place to start from, a watch begins with all there is, unless the client says otherwise.
   const hasInitialEvents = query.sendInitialEvents ?? asked === 0;
   await context.cache.atLeast(asked);
   const resource = await freshResource(context, watching.definition);
-  const start = !hasInitialEvents && asked > 0 ? asked : undefined;
   const { revision } = context.cache;
-  if (hasInitialEvents) {
-    const objects = resource.objects.range(watching.selection.keyPrefix, '') as T[];
-    const added = objects.filter((object) => watching.selection.matches(object));
-    if (added.length > 0) yield added.map((object) => ({ type: 'ADDED', object }));
-    if (query.sendInitialEvents === true && query.allowWatchBookmarks) {
-      yield [{ type: 'BOOKMARK', resourceVersion: String(revision), annotations: INITIAL_EVENTS_END }];
-    }
+  if (!hasInitialEvents) return { batches: [], revision: asked > 0 ? asked : revision };
+  const objects = resource.objects.range(selection.keyPrefix, '') as T[];
+  const added = objects.filter((object) => selection.matches(object));
+  const batches: Batch<T>[] = [];
+  if (added.length > 0) batches.push(added.map((object) => ({ type: 'ADDED', object })));
+  if (query.sendInitialEvents === true && query.allowWatchBookmarks) {
+    batches.push([{ type: 'BOOKMARK', resourceVersion: String(revision), annotations: INITIAL_EVENTS_END }]);
   }
-  yield* live(watching, start ?? revision);
+  return { batches, revision };
+}
+
+/** How far a watch has come. All it holds is its place in the log, so a slow client costs nothing. */
+interface Place {
+  seen: number;
+  /** The revision the client knows of, and since when. */
+  told: number;
+  toldAtMs: number;
 }
 
 /** Idle clients hear this often how far the world has moved, so that they can resume from there. */
 const BOOKMARK_MS = 55_000;
 
-/** Changes after `from`, for ever. Its place in the log is all that a watch holds, so a slow client costs nothing. */
-async function* live<T extends KubeObject>(watching: Watching<T>, from: number): AsyncGenerator<Batch<T>> {
-  const { context, query, signal } = watching;
-  const { cache, clock } = context;
+/** A single generator: each further one between the log and the client would cost turns for every event. */
+async function* follow<T extends KubeObject>(watching: Watching<T>): AsyncGenerator<Batch<T>> {
+  const { signal } = watching;
+  const { cache, clock } = watching.context;
   const prefix = objectPrefix(watching.definition.kind);
   const bell = createBell(signal);
   const unsubscribe = cache.subscribe(prefix, () => bell.ring());
-  let seen = from;
-  let told = { revision: from, atMs: clock.now() };
   try {
+    const { batches, revision } = await begin(watching);
+    for (const batch of batches) yield batch;
+    const place: Place = { seen: revision, told: revision, toldAtMs: clock.now() };
     while (!signal.aborted) {
-      const resource = cache.resource(prefix);
-      const changes = resource.log.after(seen);
+      const { log } = cache.resource(prefix);
+      const changes = log.after(place.seen);
       if (changes === undefined) {
-        const { floor } = resource.log;
-        yield* pastEvents(watching, seen);
-        seen = floor;
+        const { floor } = log;
+        yield* pastEvents(watching, place.seen);
+        place.seen = floor;
         continue;
       }
-      seen = changes.at(-1)?.revision ?? seen;
-      const events = eventsOf(watching, changes);
-      const isQuiet = events.length === 0 && clock.now() - told.atMs >= BOOKMARK_MS;
-      if (events.length > 0) {
-        told = { revision: seen, atMs: clock.now() };
-        yield events;
-      } else if (isQuiet && query.allowWatchBookmarks && cache.revision > told.revision) {
-        seen = cache.revision;
-        told = { revision: seen, atMs: clock.now() };
-        yield [{ type: 'BOOKMARK', resourceVersion: String(seen) }];
-      } else if (changes.length === 0) await bell.heard();
+      const batch = nextBatch(watching, place, changes);
+      if (batch.length > 0) yield batch;
+      else if (changes.length === 0) await bell.heard();
     }
+  } catch (error) {
+    if (signal.aborted) return;
+    const { status } = error instanceof ApiError ? error : internal(error);
+    yield [{ type: 'ERROR', status }];
   } finally {
     unsubscribe();
     bell.dispose();
   }
+}
+
+/** The events of `changes`, or a bookmark when the client has long heard nothing; moves the place along. */
+function nextBatch<T extends KubeObject>(
+  watching: Watching<T>,
+  place: Place,
+  changes: readonly Change[],
+): Batch<T> {
+  const { cache, clock } = watching.context;
+  place.seen = changes.at(-1)?.revision ?? place.seen;
+  const events = eventsOf(watching, changes);
+  if (events.length > 0) {
+    place.told = place.seen;
+    place.toldAtMs = clock.now();
+    return events;
+  }
+  const isDue = watching.query.allowWatchBookmarks && clock.now() - place.toldAtMs >= BOOKMARK_MS;
+  if (!isDue || changes.length > 0 || cache.revision <= place.told) return [];
+  place.seen = place.told = cache.revision;
+  place.toldAtMs = clock.now();
+  return [{ type: 'BOOKMARK', resourceVersion: String(place.seen) }];
 }
 
 /** From the store, what the log has dropped. Rejects with 410 when the store has forgotten it, too. */
