@@ -11,7 +11,7 @@ export interface CuttingProxy {
   close(): Promise<void>;
 }
 
-export async function startCuttingProxy(targetPort: number): Promise<CuttingProxy> {
+export async function startCuttingProxy(targetPort: number, port = 0): Promise<CuttingProxy> {
   const pairs = new Set<readonly [Socket, Socket]>();
   const server = createServer((inner) => {
     const outer = connect(targetPort, '127.0.0.1');
@@ -26,7 +26,7 @@ export async function startCuttingProxy(targetPort: number): Promise<CuttingProx
       from.pipe(to);
     }
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   const kill = (): void => {
     for (const [inner, outer] of pairs) {
       inner.resetAndDestroy();
