@@ -54,7 +54,7 @@ export function createHandler(options: HandlerOptions): (request: HttpRequest) =
   };
   return async (request) => {
     try {
-      return compressed(withCommonHeaders(await answer(request)), request.headers);
+      return await compressed(withCommonHeaders(await answer(request)), request.headers);
     } catch (error) {
       return failureResponse(request, error, logger);
     }

@@ -13,6 +13,8 @@ export type NodeResponse = ServerResponse | Http2ServerResponse;
 /** A client that takes nothing for so long while there is something for it is cut off. */
 const STALL_MS = 60_000;
 
+const CLIENT_GONE = new Error('the client has closed the connection');
+
 const identities = new WeakMap<object, ReturnType<typeof identifyPeer>>();
 
 /** Who is at the other end; worked out once per connection. */
@@ -37,25 +39,28 @@ export async function serveExchange(
   }: { readonly handle: (request: HttpRequest) => Promise<HttpResponse>; readonly clock: Clock },
 ): Promise<void> {
   const gone = new AbortController();
-  const onClose = (): void => gone.abort();
-  response.on('close', onClose);
+  let isAnswered = false;
+  // After the answer nothing is left to stop, and making an abort's event costs a tenth of a request.
+  response.on('close', () => isAnswered || gone.abort(CLIENT_GONE));
   // A connection that breaks is not an error of ours; 'close' follows.
   response.on('error', () => undefined);
   request.on('error', () => undefined);
   const { method = 'GET', url = '/' } = request;
   const hasBody = method !== 'GET' && method !== 'HEAD';
-  const answer = await handle({
-    method,
-    path: url,
-    headers: request.headers as RequestHeaders,
-    ...(hasBody ? { body: request } : {}),
-    ...identityOf(request),
-    signal: gone.signal,
-  });
   try {
+    const answer = await handle({
+      method,
+      path: url,
+      headers: request.headers as RequestHeaders,
+      ...(hasBody ? { body: request } : {}),
+      ...identityOf(request),
+      signal: gone.signal,
+    });
     await writeResponse(response, answer, { isHead: method === 'HEAD', gone: gone.signal, clock });
+    isAnswered = true;
     if (hasBody && !request.complete) discardRest(request, response);
   } catch {
+    // A server that cannot start answers nothing; a client that takes nothing gets no more.
     destroy(response);
   }
 }

@@ -1,5 +1,3 @@
-import { Readable } from 'node:stream';
-import { createGzip } from 'node:zlib';
 import { apiVersionOf } from '../../api/kind.ts';
 import { notSupported } from '../../api/errors/field-error.ts';
 import type { KubeObject } from '../../api/kind.ts';
@@ -11,7 +9,7 @@ import type { IncludeObject } from '../table/table.ts';
 import { contentTypeOf } from './accept.ts';
 import type { Accepted } from './accept.ts';
 import { isStream } from './message.ts';
-import type { HttpResponse, RequestHeaders, ResponseBody } from './message.ts';
+import type { HttpResponse, RequestHeaders } from './message.ts';
 import { invalidOptions } from './refusals.ts';
 
 /** Smaller answers are not worth compressing (upstream's number). */
@@ -149,17 +147,20 @@ async function encodeJson(
 }
 
 /** The same response, compressed when the client takes gzip and it is large. Streams are never compressed. */
-export function compressed(response: HttpResponse, requestHeaders: RequestHeaders): HttpResponse {
+export async function compressed(
+  response: HttpResponse,
+  requestHeaders: RequestHeaders,
+): Promise<HttpResponse> {
   const { body } = response;
-  if (isStream(body) || !/\bgzip\b(?!\s*;\s*q=0(\.0*)?(,|$))/.test(requestHeaders['accept-encoding'] ?? '')) {
-    return response;
-  }
+  if (isStream(body)) return response;
   const pieces = typeof body === 'string' || body instanceof Uint8Array ? [body] : body;
   if (pieces.reduce((sum, piece) => sum + piece.length, 0) < GZIP_FROM) return response;
+  if (!/\bgzip\b(?!\s*;\s*q=0(\.0*)?(,|$))/.test(requestHeaders['accept-encoding'] ?? '')) return response;
+  const [{ Readable }, { createGzip }] = await Promise.all([import('node:stream'), import('node:zlib')]);
   const gzip = Readable.from(pieces, { objectMode: false }).pipe(createGzip({ level: 1 }));
   return {
     ...response,
     headers: { ...response.headers, 'content-encoding': 'gzip', vary: 'accept, accept-encoding' },
-    body: gzip as ResponseBody,
+    body: gzip as AsyncIterable<Uint8Array>,
   };
 }

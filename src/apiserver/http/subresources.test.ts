@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:http2';
-import { createServer } from 'node:https';
+import type { IncomingMessage } from 'node:http';
+import { createServer, get } from 'node:https';
 import type { Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
@@ -19,14 +20,17 @@ import type { Answer, Ask, Running, TestPki } from '../fixtures/running-server.t
 let mine: TestPki;
 let running: Running;
 let agent: Server;
+let followerGone = Promise.withResolvers<void>();
 
 before(async () => {
   mine = await createTestPki();
   running = await startServer(mine.pki);
   const pair = mine.pki.nodes['node-1'];
   agent = createServer({ ...pair, ca: mine.pki.caCert, requestCert: true }, (request, response) => {
-    if (request.url?.includes('follow') === true) response.write('first\n');
-    else response.end(`log of ${request.url}\n`);
+    if (request.url?.includes('follow') === true) {
+      response.write('first\n');
+      response.on('close', () => followerGone.resolve());
+    } else response.end(`log of ${request.url}\n`);
   });
   await new Promise<void>((resolve) => agent.listen(0, '127.0.0.1', resolve));
 });
@@ -200,9 +204,30 @@ test("a log comes through the API server from the node, follows, and is refused 
   );
 });
 
+const follow = `${pods}/talks/log?container=a&follow=true`;
+
+test('a follower that goes away is let go at the node, over HTTP/2', async () => {
+  followerGone = Promise.withResolvers();
+  const session = connect(running.url, { ca: mine.pki.caCert, ...mine.pki.admin });
+  const stream = session.request({ ':path': follow });
+  await once(stream, 'data');
+  stream.close();
+  await followerGone.promise;
+  session.close();
+});
+
+test('a follower that goes away is let go at the node, over HTTP/1.1', async () => {
+  followerGone = Promise.withResolvers();
+  const request = get(running.url + follow, { ca: mine.pki.caCert, ...mine.pki.admin, agent: false });
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  await once(response, 'data');
+  request.destroy();
+  await followerGone.promise;
+});
+
 test('a log that is followed ends with the server', async () => {
   const session = connect(running.url, { ca: mine.pki.caCert, ...mine.pki.admin });
-  const stream = session.request({ ':path': `${pods}/talks/log?container=a&follow=true` });
+  const stream = session.request({ ':path': follow });
   const [first] = (await once(stream, 'data')) as [Buffer];
   assert.equal(first.toString(), 'first\n');
   const ended = once(stream, 'end');
