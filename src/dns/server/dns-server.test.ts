@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
@@ -237,4 +239,37 @@ describe('the server', () => {
       await running;
     }
   });
+
+  it('serves sockets that another process bound and handed over', async (t) => {
+    const udp = createSocket('udp4');
+    udp.bind(0, HOST);
+    await once(udp, 'listening');
+    const { port } = udp.address();
+    const tcp = createServer();
+    tcp.listen(port, HOST);
+    await once(tcp, 'listening');
+    const program = `
+      import { createDnsServer } from ${JSON.stringify(import.meta.resolve('./dns-server.ts'))};
+      const quick = { name: 'quick', handle: () => ({ kind: 'message', message: { rcode: 5 } }) };
+      const logger = { debug() {}, info() {}, warn() {}, error() {} };
+      const server = createDnsServer({ listen: [{ udpFd: 3, tcpFd: 4 }], plugins: [quick], logger });
+      server.listening.then(([port]) => console.log(port));
+      await server.run(new AbortController().signal);`;
+    const stdio = ['ignore', 'pipe', 'inherit', fdOf(udp), fdOf(tcp)] as const;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: [...stdio] });
+    t.after(() => child.kill('SIGKILL'));
+    const [told] = (await once(child.stdout ?? child, 'data')) as [Buffer];
+    assert.equal(Number(told), port);
+    // From here on only the child reads them.
+    udp.close();
+    tcp.close();
+    assert.equal(await ask(port, 'A example.com'), 'REFUSED');
+    assert.deepEqual((await askTcp(port, [queryBytes('A example.com')])).map(summary), ['REFUSED']);
+  });
 });
+
+/** The descriptor of a bound socket; Node has no public name for it. */
+function fdOf(socket: object): number {
+  const { _handle: handle } = socket as { readonly _handle?: { readonly fd?: number } };
+  return handle?.fd ?? -1;
+}

@@ -25,6 +25,13 @@ export interface TcpListenerOptions {
  * 1 s, 2 s. A packet to an address nobody has is answered by nobody.
  */
 const DIAL_TIMEOUTS_MS = [250, 500, 1000, 2000];
+/** Keep-alive ends connections whose other side vanished without a word: its Pod's node lost power, say. */
+const SOCKET_OPTIONS = {
+  allowHalfOpen: true,
+  noDelay: true,
+  keepAlive: true,
+  keepAliveInitialDelay: 60_000,
+} as const;
 /** The kernel caps it at net.core.somaxconn. */
 const BACKLOG = 4096;
 
@@ -32,7 +39,7 @@ const BACKLOG = 4096;
 export function openTcpListener(address: LocalAddress, options: TcpListenerOptions): Promise<Listener> {
   return new Promise((resolve, reject) => {
     // Paused until an endpoint has accepted: what the client sends meanwhile waits in the kernel.
-    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true });
+    const server = createServer({ ...SOCKET_OPTIONS, pauseOnConnect: true });
     server.on('connection', (client) => dial(client, { tried: undefined, nAttempts: 0, ...options }));
     server.once('error', reject);
     server.listen({ host: address.host, port: address.port, backlog: BACKLOG }, () => {
@@ -63,7 +70,7 @@ function dial(client: Socket, attempt: Dial): void {
     client.resetAndDestroy();
     return;
   }
-  const upstream = connect({ host: backend.ip, port: backend.port, allowHalfOpen: true, noDelay: true });
+  const upstream = connect({ ...SOCKET_OPTIONS, host: backend.ip, port: backend.port });
   track(sockets, client);
   track(sockets, upstream);
   let cancelTimer: CancelTimer = () => undefined;
