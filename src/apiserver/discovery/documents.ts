@@ -26,7 +26,7 @@ export interface DocumentsOptions {
 /** A document as it is sent. */
 export interface CachedDocument {
   readonly contentType: string;
-  readonly text: string;
+  readonly body: string | Uint8Array;
   readonly etag: string;
 }
 
@@ -90,10 +90,11 @@ function aggregatedVersion(accept: string | undefined): 'v2' | 'v2beta1' | undef
   return undefined;
 }
 
+/** `content` as JSON, or bytes as they are. */
 export function makeDocument(contentType: string, content: unknown): CachedDocument {
-  const text = JSON.stringify(content);
-  const etag = `"${createHash('sha256').update(text).digest('hex').toUpperCase()}"`;
-  return { contentType, text, etag };
+  const body = content instanceof Uint8Array ? content : JSON.stringify(content);
+  const etag = `"${createHash('sha256').update(body).digest('hex').toUpperCase()}"`;
+  return { contentType, body, etag };
 }
 
 /** 304 when the client has this version of the document. */
@@ -101,5 +102,5 @@ export function documentResponse(document: CachedDocument, headers: RequestHeade
   const base = { etag: document.etag, vary: 'Accept', 'cache-control': 'public' };
   const known = (headers['if-none-match'] ?? '').split(',').map((tag) => tag.trim().replace(/^W\//, ''));
   if (known.includes(document.etag)) return { status: 304, headers: base, body: '' };
-  return { status: 200, headers: { ...base, 'content-type': document.contentType }, body: document.text };
+  return { status: 200, headers: { ...base, 'content-type': document.contentType }, body: document.body };
 }

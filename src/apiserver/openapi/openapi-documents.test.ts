@@ -46,12 +46,23 @@ test('the older document holds every kind', async () => {
   for (const kind of allKinds) assert.ok(kind.schema.name in definitions, kind.kind);
 });
 
-test('a client that takes only protobuf is told so', async () => {
+test('the older document comes as protobuf to a client that asks for it, as kubectl does', async () => {
   const accept = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
-  await assert.rejects(
-    read('/openapi/v2', { accept }),
-    (error) => error instanceof ApiError && error.code === 406,
-  );
+  const answer = await documents({ path: '/openapi/v2', query: new URLSearchParams(), headers: { accept } });
+  assert.ok(answer?.body instanceof Uint8Array);
+  assert.match(String(answer.headers['content-type']), /proto-openapi\.spec\.v2\.v1\.0\+protobuf$/);
+  const again = { accept, 'if-none-match': String(answer.headers.etag) };
+  const known = await documents({ path: '/openapi/v2', query: new URLSearchParams(), headers: again });
+  assert.equal(known?.status, 304);
+});
+
+test('a client that takes neither is told so', async () => {
+  for (const url of ['/openapi/v2', '/openapi/v3']) {
+    await assert.rejects(
+      read(url, { accept: 'text/html' }),
+      (error) => error instanceof ApiError && error.code === 406,
+    );
+  }
 });
 
 test('other paths are none of it', async () => {

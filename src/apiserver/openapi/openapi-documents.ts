@@ -2,7 +2,7 @@ import { notAcceptable } from '../../api/errors/api-error.ts';
 import type { Kind } from '../../api/kind.ts';
 import { documentResponse, makeDocument } from '../discovery/documents.ts';
 import type { CachedDocument } from '../discovery/documents.ts';
-import { negotiate } from '../http/accept.ts';
+import { negotiate, parseAccept } from '../http/accept.ts';
 import type { HttpResponse, RequestHeaders } from '../http/message.ts';
 
 export interface OpenApiRequest {
@@ -11,10 +11,13 @@ export interface OpenApiRequest {
   readonly headers: RequestHeaders;
 }
 
-/** Answers GET under /openapi; undefined for a path that is none of it. Throws 406 for a client that takes no JSON. */
+/** Answers GET under /openapi; undefined for a path that is none of it. Throws 406 for a client that takes neither JSON nor, of v2, protobuf. */
 export type OpenApiDocuments = (request: OpenApiRequest) => Promise<HttpResponse | undefined>;
 
 const JSON_TYPE = 'application/json';
+/** What kubectl asks for, and how upstream names the answer. */
+const V2_PROTOBUF_ACCEPT = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+const V2_PROTOBUF_TYPE = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
 const IMMUTABLE = 'public, immutable, max-age=31536000';
 const V3 = '/openapi/v3';
 
@@ -22,8 +25,12 @@ const V3 = '/openapi/v3';
 export function createOpenApiDocuments(kinds: readonly Kind[]): OpenApiDocuments {
   let made: Promise<ReadonlyMap<string, CachedDocument>> | undefined;
   let old: Promise<CachedDocument> | undefined;
+  let oldProtobuf: Promise<CachedDocument> | undefined;
   return async ({ path, query, headers }) => {
     if (path !== '/openapi/v2' && path !== V3 && !path.startsWith(`${V3}/`)) return undefined;
+    if (path === '/openapi/v2' && parseAccept(headers.accept)[0]?.type === V2_PROTOBUF_ACCEPT) {
+      return documentResponse(await (oldProtobuf ??= renderV2Protobuf(kinds)), headers);
+    }
     if (negotiate(headers.accept, { isList: false, hasShapes: false })?.encoding !== 'json') {
       throw notAcceptable([JSON_TYPE]);
     }
@@ -43,6 +50,14 @@ const hashOf = ({ etag }: CachedDocument): string => etag.replaceAll('"', '');
 async function renderV2(kinds: readonly Kind[]): Promise<CachedDocument> {
   const { openApiV2 } = await import('../../api/openapi/v2.ts');
   return makeDocument(JSON_TYPE, openApiV2(kinds));
+}
+
+async function renderV2Protobuf(kinds: readonly Kind[]): Promise<CachedDocument> {
+  const [{ openApiV2 }, { encodeOpenApiV2 }] = await Promise.all([
+    import('../../api/openapi/v2.ts'),
+    import('../../api/openapi/v2-protobuf.ts'),
+  ]);
+  return makeDocument(V2_PROTOBUF_TYPE, encodeOpenApiV2(openApiV2(kinds)));
 }
 
 /** The index and every document, by path. */
