@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { getCompileCacheDir } from 'node:module';
+import { dirname, join } from 'node:path';
 import { nodes, type Node } from '../api/core/v1/node.ts';
 import { pods, type Pod } from '../api/core/v1/pod.ts';
 import { services, type Service } from '../api/core/v1/service.ts';
@@ -50,7 +51,7 @@ export function createNodeAgent(config: NodeConfig, dependencies: NodeAgentDepen
   const ready = Promise.withResolvers<void>();
   return {
     ready: ready.promise,
-    run: (signal) => run(config, dependencies, { signal, onReady: ready.resolve }),
+    run: (signal) => run(withCompileCache(config), dependencies, { signal, onReady: ready.resolve }),
   };
 }
 
@@ -70,6 +71,14 @@ function readNodeResolvConf(): string {
   } catch {
     return '';
   }
+}
+
+/** Built-in images share the compiled code of this process, if it keeps any (its folder holds one per version and flags). */
+function withCompileCache(config: NodeConfig): NodeConfig {
+  const own = getCompileCacheDir();
+  return own === undefined || config.compileCacheDir !== undefined
+    ? config
+    : { ...config, compileCacheDir: dirname(own) };
 }
 
 interface Running {

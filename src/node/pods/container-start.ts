@@ -64,7 +64,9 @@ export async function containerStart(input: ContainerStartInput): Promise<Contai
     PATH: defaultPath,
     HOSTNAME: pod.spec.hostNetwork === true ? config.nodeName : hostnameOf(pod),
     ...(config.network === 'none' && { POD_IP: podIP }),
-    ...(image.isBuiltIn && { NODE_COMPILE_CACHE: join(config.stateDir, 'compile-cache') }),
+    ...(image.isBuiltIn && {
+      NODE_COMPILE_CACHE: config.compileCacheDir ?? join(config.stateDir, 'compile-cache'),
+    }),
     ...(await containerEnvironment({ pod, container, facts, services, references })),
   };
   const expanded = (texts: readonly string[] | undefined): string[] | undefined =>

@@ -125,7 +125,10 @@ class Worker implements PodWorker {
   release(): void {
     this.#isEnded = true;
     this.#cancelWake();
-    for (const live of this.#live.values()) live.release();
+    for (const live of this.#live.values()) {
+      live.release();
+      live.process.release();
+    }
   }
 
   /** One round at a time; a change during a round makes one more. */

@@ -98,6 +98,7 @@ function startProbes(input: SupervisedInput, target: ProbeTarget, signals: Probe
         clock: deps.clock,
         startedAt: run.startedAt,
         ...(isAdopted && { isPassing: known.isReady }),
+        isEager: known.run === undefined && kind !== 'liveness',
         attempt: () =>
           prober(probe).catch((error: unknown) => ({ isSuccess: false, message: String(error) })),
         onFailure: ({ message }) =>
@@ -143,20 +144,22 @@ function createStopper(input: SupervisedInput, target: ProbeTarget): SupervisedC
   };
   const ask = async (graceMs: number): Promise<void> => {
     const preStop = container.lifecycle?.preStop;
-    if (preStop !== undefined && graceMs > 0) {
+    if (preStop === undefined || graceMs === 0) killBy(clock.now() + graceMs);
+    else {
       // The hook's time counts; if it takes all of it, the container still gets a moment for its signal.
+      const beganAt = clock.now();
       const failure = await runHook(preStop, { target, clock, timeoutMs: graceMs });
       if (failure !== undefined) {
         const message = `PreStopHook failed: ${failure}`;
         deps.events.record(pods, pod, { type: 'Warning', reason: 'FailedPreStopHook', message });
       }
+      killBy(Math.max(clock.now() + minSignalGraceMs, beganAt + graceMs));
     }
     process.signal(stopSignalOf(container));
   };
   return (graceMs) => {
-    const hasHook = container.lifecycle?.preStop !== undefined && graceMs > 0;
-    killBy(clock.now() + graceMs + (hasHook ? minSignalGraceMs : 0));
-    if (stopping === undefined) {
+    if (stopping !== undefined) killBy(clock.now() + graceMs);
+    else {
       const message = `Stopping container ${container.name}`;
       deps.events.record(pods, pod, { type: 'Normal', reason: 'Killing', message });
       void ask(graceMs).catch(() => process.kill());

@@ -73,6 +73,34 @@ describe('a probe worker', () => {
   }
 });
 
+it('an eager probe finds the first success within its first moments', async () => {
+  const clock = fakeClock();
+  const ending = new AbortController();
+  const tries: number[] = [];
+  const settled: number[] = [];
+  const done = runProbeWorker(
+    {
+      kind: 'readiness',
+      probe: { periodSeconds: 10 },
+      clock,
+      startedAt: 0,
+      isEager: true,
+      attempt: async () => {
+        tries.push(clock.now());
+        return { isSuccess: clock.now() >= 60, message: '' };
+      },
+      onFailure: () => assert.fail('counted'),
+      onChange: () => settled.push(clock.now()),
+    },
+    ending.signal,
+  );
+  for (let i = 0; i < 40; i++) await clock.advance(5);
+  ending.abort();
+  await clock.advance(0);
+  await done;
+  assert.deepEqual([tries, settled], [[0, 25, 75, 75], [75]]);
+});
+
 const container: Container = { name: 'c', ports: [{ name: 'web', containerPort: 8080 }] };
 
 describe('a prober', () => {

@@ -50,6 +50,8 @@ export interface ContainerProcess {
   signal(name: NodeJS.Signals): void;
   /** Ends every process of the container at once. */
   kill(): void;
+  /** Lets go of it: the process runs on, for a later `adopt`. */
+  release(): void;
 }
 
 export interface ExecResult {

@@ -9,19 +9,30 @@ export const streams: readonly LogStream[] = ['stdout', 'stderr'];
 /** The named pipe a container writes one of its streams to. */
 export const pipePath = (directory: string, stream: LogStream): string => join(directory, stream);
 
+export interface LogPump {
+  /** Of the container's run; the pipes are in it. */
+  readonly directory: string;
+  readonly logPath: string;
+  readonly clock: Clock;
+  /** Stops reading; what is in the pipes stays there. */
+  readonly signal: AbortSignal;
+}
+
 /**
  * Copies a container's named pipes into its log until every process that writes to them has ended. The container itself holds the pipes open for reading
  * too, so it never sees SIGPIPE: without an agent it goes on until 64 KiB are full, and the next agent reads what is there.
  * Call it when the writers have the pipes open. Resolves when the last line is in the log.
  */
-export function pumpLogs(directory: string, logPath: string, clock: Clock): Promise<void> {
+export function pumpLogs({ directory, logPath, clock, signal }: LogPump): Promise<void> {
   const pipes = streams.filter((stream) => existsSync(pipePath(directory, stream)));
   if (pipes.length === 0) return Promise.resolve();
   const log = openLogFile(logPath);
   return Promise.all(
     pipes.map((stream) => {
       const fd = openSync(pipePath(directory, stream), constants.O_RDONLY | constants.O_NONBLOCK);
-      return pump(new Socket({ fd, readable: true, writable: false }), (chunk) => log.write(chunk), {
+      const socket = new Socket({ fd, readable: true, writable: false });
+      signal.addEventListener('abort', () => socket.destroy(), { once: true });
+      return pump(socket, (chunk) => log.write(chunk), {
         stream,
         clock,
       });

@@ -103,11 +103,12 @@ export function createProcessRuntime({ clock, namespaces }: ProcessRuntimeOption
       });
       if (child.pid === undefined) throw new Error(`cannot start ${spec.argv[0]} in ${spec.workingDir}`);
       const record = { pid: child.pid, startTime: startTimeOf(child.pid), exitFile };
-      const logged = pumpLogs(spec.directory, spec.logPath, clock);
+      const watching = new AbortController();
+      const logged = pumpLogs({ ...spec, clock, signal: watching.signal });
       const exited = ended
         .then(() => Promise.race([logged, clock.sleep(logDrainMs)]))
         .then(() => readExit(exitFile));
-      return { record, exited, ...signalsOf(record) };
+      return { record, exited, ...signalsOf(record), release: () => watching.abort() };
     } finally {
       descriptors.forEach((fd) => closeSync(fd));
     }
@@ -128,13 +129,17 @@ function adopt(
 ): ContainerProcess {
   if (!isAlive(record)) {
     const gone = Promise.resolve(readExit(record.exitFile));
-    return { record, exited: gone, signal: () => undefined, kill: () => undefined };
+    return { record, exited: gone, signal: () => undefined, kill: () => undefined, release: () => undefined };
   }
-  const logged = pumpLogs(run.directory, run.logPath, clock);
+  const watching = new AbortController();
+  const { signal } = watching;
+  const logged = pumpLogs({ ...run, clock, signal });
   const watch = async (): Promise<Exit> => {
-    while (isAlive(record)) await clock.sleep(adoptedPollMs);
+    while (isAlive(record) && !signal.aborted) await clock.sleep(adoptedPollMs, signal);
+    // Nobody waits for the end of what was let go.
+    if (signal.aborted) return new Promise(() => undefined);
     await Promise.race([logged, clock.sleep(logDrainMs)]);
     return readExit(record.exitFile);
   };
-  return { record, exited: watch(), ...signalsOf(record) };
+  return { record, exited: watch(), ...signalsOf(record), release: () => watching.abort() };
 }
