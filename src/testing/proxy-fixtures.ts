@@ -6,7 +6,7 @@ import type { FrontendDecision, ProxyEndpoint, ProxyState, ServicePort } from '.
 export const plan = {
   IPv4: {
     pod: (n: number): string => addresses.pod(1, n),
-    cluster: (n: number): string => `10.96.1.${n}`,
+    cluster: (n: number): string => `10.96.${1 + (n >> 8)}.${n & 255}`,
     external: (n: number): string => `192.0.2.${n}`,
     node: addresses.node(1),
     outside: addresses.outside,

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { memoryLogger } from '../../../base/logger.ts';
+import { createFakeConntrack } from '../../../kernel/conntrack/fake-conntrack.ts';
+import { encodeTransaction } from '../../../kernel/nft/encode.ts';
 import { createFakeNft } from '../../../kernel/nft/fake-nft.ts';
 import { elementKey } from '../../../kernel/nft/model.ts';
 import type { Command, Transaction } from '../../../kernel/nft/model.ts';
@@ -14,7 +17,7 @@ import {
   proxyState,
   servicePort,
 } from '../../../testing/proxy-fixtures.ts';
-import { probeNftables } from './index.ts';
+import { createNftablesMode, probeNftables } from './index.ts';
 import { createRig, stateOf, web } from '../../../testing/nftables-rig.ts';
 import type { Rig } from '../../../testing/nftables-rig.ts';
 
@@ -88,6 +91,30 @@ describe('sync', () => {
     await mode.sync(stateOf(), new Set(ports.map(({ id }) => id)));
     assert.deepEqual(rig.elements('cluster-ips'), []);
     assert.equal(rig.nft.ruleset.get('ip portico')?.sets.has('endpoints-2'), false);
+  });
+
+  it('never sends more at once than an ordinary user’s socket takes', async () => {
+    for (const family of ['IPv4', 'IPv6'] as const) {
+      const nft = createFakeNft();
+      const to = endpoints(family, 1, 2, 3);
+      const ports = Array.from({ length: 800 }, (_, i) =>
+        servicePort(`s${i}`, [clusterIp([plan[family].cluster(i), 80], to), nodePort(30_000 + i, to)], {
+          affinitySeconds: 10_800,
+        }),
+      );
+      const mode = createNftablesMode({
+        family,
+        nft,
+        conntrack: createFakeConntrack(),
+        logger: memoryLogger(),
+      });
+      const state = proxyState(family, ports);
+      await mode.sync(state);
+      await mode.sync(proxyState(family, []), new Set(state.services.keys()));
+      const sizes = nft.applied.map((transaction) => encodeTransaction(transaction).messages.length);
+      assert.ok(sizes.length > 4);
+      assert.ok(Math.max(...sizes) < 400_000, `${Math.max(...sizes)} bytes`);
+    }
   });
 
   it('keeps nothing of a refused change, and the next sync tries again', async () => {

@@ -4,8 +4,12 @@ import type { NftKernel } from '../../../kernel/nft/nft-kernel.ts';
 import { chainCommands, rewriteCommands } from './layout.ts';
 import type { Change, Step } from './plan.ts';
 
-/** Fits the 400 kB an ordinary user's socket takes, in IPv6 too, and keeps the event loop free (about 15 ms per slice). */
+/**
+ * Elements in one transaction: fits the 400 kB an ordinary user's socket takes, in IPv6 too (130 bytes each), and keeps the event loop
+ * free (about 15 ms per slice). A chain with its rule, which may hold a set of its own, is as long as eight elements.
+ */
 const maxElements = 2500;
+const elementsPerChain = 8;
 
 interface Group {
   readonly set: NftSet;
@@ -42,6 +46,7 @@ export class SliceWriter {
   #before: Command[] = [];
   #changes: Change[] = [];
   #after: Command[] = [];
+  #size = 0;
 
   /** `isWhole` = one transaction whatever its size (EMSGSIZE when the socket refuses it). */
   constructor(options: { nft: NftKernel; table: TableRef; isWhole?: boolean; before?: readonly Command[] }) {
@@ -54,26 +59,37 @@ export class SliceWriter {
   async push(step: Step): Promise<void> {
     for (const set of step.newSets) this.#before.push({ op: 'add-set', set });
     for (const chain of step.widened) this.#before.push(...rewriteCommands(chain));
-    for (const chain of step.newChains) this.#before.push(...chainCommands(chain));
+    for (const chain of step.newChains) {
+      await this.#makeRoom(elementsPerChain);
+      this.#before.push(...chainCommands(chain));
+    }
     for (const chain of step.trimmed) this.#after.push(...rewriteCommands(chain));
     for (const name of step.goneChains) this.#after.push({ op: 'delete-chain', name });
     for (const name of step.goneSets) this.#after.push({ op: 'delete-set', name });
     for (const change of step.changes) {
-      if (this.#changes.length >= maxElements && !this.#isWhole) await this.#send([]);
+      await this.#makeRoom(1);
       this.#changes.push(change);
     }
   }
 
-  async finish(): Promise<void> {
-    if (this.#before.length + this.#changes.length + this.#after.length > 0) await this.#send(this.#after);
+  async #makeRoom(nElements: number): Promise<void> {
+    if (this.#size + nElements > maxElements && !this.#isWhole) await this.#send([]);
+    this.#size += nElements;
   }
 
-  async #send(after: readonly Command[]): Promise<void> {
+  async finish(): Promise<void> {
+    const limit = this.#isWhole ? Infinity : maxElements;
+    while (this.#after.length > limit) await this.#send(this.#after.splice(0, limit));
+    if (this.#before.length + this.#changes.length + this.#after.length > 0)
+      await this.#send(this.#after, true);
+  }
+
+  async #send(after: readonly Command[], isLast = false): Promise<void> {
     const commands = [...this.#before, ...changeCommands(this.#changes), ...after];
-    const isMore = after !== this.#after;
     this.#before = [];
     this.#changes = [];
+    this.#size = 0;
     await this.#nft.apply({ table: this.#table, commands });
-    if (isMore) await setImmediate();
+    if (!isLast) await setImmediate();
   }
 }
