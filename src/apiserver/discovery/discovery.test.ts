@@ -145,6 +145,11 @@ test('a client that knows a document is not sent it again', () => {
   assert.equal(read('/apis', { 'if-none-match': etag }).status, 200);
 });
 
+test('a client that looks for a kind among custom resources finds none of them', () => {
+  const { value } = read('/apis/apiextensions.k8s.io/v1/customresourcedefinitions');
+  assert.deepEqual((value as { items: unknown }).items, []);
+});
+
 test('other paths are no documents', () => {
   for (const path of ['/apis/nobody', '/apis/apps/v2', '/api/v2', '/x'])
     assert.equal(documents(path, {}), undefined);

@@ -32,6 +32,9 @@ export interface CachedDocument {
 
 type Render = () => unknown;
 
+const CRDS_PATH = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+const CRDS = { kind: 'CustomResourceDefinitionList', apiVersion: 'apiextensions.k8s.io/v1' };
+
 /** Discovery and /version. Documents are made when first asked for, and kept: resources do not change while it runs. */
 export function createDocuments({ served, address }: DocumentsOptions): Documents {
   const core = served.filter(({ resource }) => resource.kind.group === '');
@@ -69,6 +72,8 @@ function plainDocuments(options: {
     ['/version', () => versionInfo],
     ['/api', () => legacyVersions(address)],
     ['/apis', () => groupList(named)],
+    // Not discoverable, but asked for: kubectl looks here for a kind it does not know before it says so.
+    [CRDS_PATH, () => ({ ...CRDS, metadata: {}, items: [] })],
   ]);
   for (const group of groupNames(named)) documents.set(`/apis/${group}`, () => apiGroup(named, group));
   for (const each of groupVersionsOf([...core, ...named])) {

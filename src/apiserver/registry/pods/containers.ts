@@ -11,6 +11,7 @@ import {
   required,
   type FieldError,
 } from '../../../api/errors/field-error.ts';
+import { parseQuantity } from '../../../api/quantity.ts';
 import { dns1123Label, envVarName, portName, portNumber } from '../../../api/validation/names.ts';
 import { invalidEach, nonNegativeFields } from '../rules/fields.ts';
 import { portNumberOrNameFaults, PROTOCOLS } from '../rules/ports.ts';
@@ -45,6 +46,7 @@ export function containerFaults(
     ...envFaults(container.env ?? [], `${path}.env`),
     ...envFromFaults(container.envFrom ?? [], `${path}.envFrom`),
     ...mountFaults(container, path, volumes),
+    ...resourceFaults(container, `${path}.resources`),
   );
   const isSidecar = container.restartPolicy === 'Always';
   for (const field of ['livenessProbe', 'readinessProbe', 'startupProbe'] as const) {
@@ -76,6 +78,26 @@ function portFaults({ ports = [] }: Container, path: string): FieldError[] {
     else if (!PROTOCOLS.includes(protocol)) errors.push(notSupported(`${at}.protocol`, protocol, PROTOCOLS));
     return errors;
   });
+}
+
+function resourceFaults(
+  { resources: { limits = {}, requests = {} } = {} }: Container,
+  path: string,
+): FieldError[] {
+  const nano = (text: string): bigint => parseQuantity(text)?.nano ?? 0n;
+  const negative = (field: string, amounts: Readonly<Record<string, string>>): FieldError[] =>
+    Object.entries(amounts)
+      .filter(([, amount]) => nano(amount) < 0n)
+      .map(([name, amount]) =>
+        invalidValue(`${path}.${field}[${name}]`, amount, 'must be greater than or equal to 0'),
+      );
+  const above = Object.entries(requests).flatMap(([name, request]) => {
+    const limit = limits[name];
+    if (limit === undefined || nano(request) <= nano(limit)) return [];
+    const detail = `must be less than or equal to ${name} limit of ${limit}`;
+    return [invalidValue(`${path}.requests`, request, detail)];
+  });
+  return [...negative('limits', limits), ...negative('requests', requests), ...above];
 }
 
 /** Two containers cannot have one port of the node; a Pod in the node's network has no other ports. */

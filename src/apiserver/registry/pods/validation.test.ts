@@ -47,6 +47,18 @@ const pods: Readonly<Record<string, readonly [JsonObject, string]>> = {
     { ...one({ ports: [{ containerPort: 80, hostPort: 81 }] }), hostNetwork: true },
     'spec.containers[0].ports[0].containerPort: Invalid value: 80: must match `hostPort` when `hostNetwork` is true',
   ],
+  'what is asked for fits below the limit': [
+    one({ resources: { requests: { cpu: '1', memory: '1Gi' }, limits: { cpu: '1000m', memory: '1Gi' } } }),
+    'accepted',
+  ],
+  'what is asked for is not above the limit': [
+    one({ resources: { requests: { cpu: '2' }, limits: { cpu: '1' } } }),
+    'spec.containers[0].resources.requests: Invalid value: "2": must be less than or equal to cpu limit of 1',
+  ],
+  'nobody asks for less than nothing': [
+    one({ resources: { requests: { cpu: '-1' } } }),
+    'spec.containers[0].resources.requests[cpu]: Invalid value: "-1": must be greater than or equal to 0',
+  ],
   'a variable has a name': [one({ env: [{ value: 'a' }] }), 'spec.containers[0].env[0].name: Required value'],
   'the name of a variable has no equals sign': [
     one({ env: [{ name: 'a=b' }] }),
@@ -232,6 +244,10 @@ const changes: Readonly<Record<string, readonly [JsonObject, string]>> = {
   'gets no other command': [
     one({ command: ['x'] }),
     'spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`',
+  ],
+  'gets no gate': [
+    { ...one({}), schedulingGates: [{ name: 'a' }] },
+    'spec.schedulingGates: Forbidden: only deletion is allowed',
   ],
   'does not lose its image': [one({ image: '' }), 'spec.containers[0].image: Required value'],
   'does not move': [

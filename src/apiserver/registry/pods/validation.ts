@@ -195,6 +195,10 @@ export function podChangeFaults(next: Pod, prev: Pod): FieldError[] {
         'existing toleration can not be modified except its tolerationSeconds',
       ),
     );
+  const gates = new Set((old.schedulingGates ?? []).map(({ name }) => name));
+  if ((spec.schedulingGates ?? []).some(({ name }) => !gates.has(name))) {
+    errors.push(forbiddenField('spec.schedulingGates', 'only deletion is allowed'));
+  }
   const masked: PodSpec = { ...spec, containers: withImagesOf(spec.containers, old.containers) };
   const comparable = (pod: PodSpec): PodSpec => {
     const { activeDeadlineSeconds: _1, tolerations: _2, schedulingGates: _3, initContainers, ...rest } = pod;
