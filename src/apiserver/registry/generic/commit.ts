@@ -25,7 +25,9 @@ export interface Writing<T extends KubeObject> {
 export type Committed<T> =
   { readonly isDone: true; readonly object: T } | { readonly isDone: false; readonly current: T | undefined };
 
-const NOTHING = new TextEncoder().encode('{}');
+/** Who holds a claim; for people and repair, nothing is decided by it. */
+const holderValue = (storeKey: string): Uint8Array =>
+  new TextEncoder().encode(JSON.stringify({ holder: storeKey }));
 
 /**
  * Writes `next` over `prev` (undefined: where nothing stands) in one commit with whatever it claims and gives up.
@@ -44,9 +46,10 @@ export async function commitObject<T extends KubeObject>(
       await refuseTaken(writing, plan.object, plan.take);
       return { isDone: true, object: plan.object };
     }
+    const own = objectWrite(writing, prev);
     const result = await context.store.commit([
-      { ...objectWrite(writing, prev), value: encodeObject(plan.object) },
-      ...plan.take.map(({ key }): Write => ({ key, value: NOTHING, expect: 'absent' })),
+      { ...own, value: encodeObject(plan.object) },
+      ...plan.take.map(({ key }): Write => ({ key, value: holderValue(own.key), expect: 'absent' })),
       ...plan.release.map((key): Write => ({ key, value: null })),
     ]);
     if (result.ok) {

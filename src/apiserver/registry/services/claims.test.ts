@@ -39,6 +39,17 @@ describe('what a new Service is allocated', () => {
     }
   });
 
+  it('with a note of who holds it', async () => {
+    await services.write.create(
+      scopeOf(),
+      named('holder', { clusterIP: '10.96.0.200', ports: [{ port: 80 }] }),
+    );
+    const claim = await registry.store.get('/claims/ips/10.96.0.200');
+    assert.deepEqual(JSON.parse(Buffer.from(claim?.value ?? []).toString()), {
+      holder: '/registry/services/default/holder',
+    });
+  });
+
   it('the address it chooses', async () => {
     assert.equal((await create({ clusterIP: '10.96.0.5', ports: [{ port: 80 }] })).clusterIP, '10.96.0.5');
   });

@@ -4,6 +4,7 @@ import { type Strategy, statusStrategy, withStatusOf } from '../strategy.ts';
 import { type AllocationContext, claimKeysOf, planClaims } from './claims.ts';
 import { initIPFamilies } from './families.ts';
 import { dropTypeDependentFields, keepAllocatedValues, normalizeClusterIPs } from './normalize.ts';
+import { serviceWarnings } from './warnings.ts';
 import { serviceChangeFaults, serviceFaults, serviceStatusFaults } from './validation.ts';
 
 export interface ServiceStrategyOptions {
@@ -34,6 +35,7 @@ export function serviceStrategy({ families, allocation }: ServiceStrategyOptions
     },
     claim: (change, tried) => planClaims(change, { ...allocation, tried }),
     held: claimKeysOf,
+    warnings: ({ next }) => serviceWarnings(next),
   };
 }
 
