@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:http2';
+import { after, before, test } from 'node:test';
+import { fakeClock } from '../../base/clock.ts';
+import type { FakeClock } from '../../base/clock.ts';
+import { silentLogger } from '../../base/logger.ts';
+import { createTestPki, overHttp1, overHttp2, testConfig } from '../fixtures/running-server.ts';
+import type { TestPki } from '../fixtures/running-server.ts';
+import { listenAll } from './listeners.ts';
+import type { HttpResponse, ResponseBody } from './message.ts';
+
+let mine: TestPki;
+before(async () => {
+  mine = await createTestPki();
+});
+after(() => mine.remove());
+
+interface Served {
+  readonly url: string;
+  readonly clock: FakeClock;
+  stop(): Promise<void>;
+}
+
+/** A server that gives every request the same answer, on a clock that stands still. */
+async function serve(answer: () => Promise<HttpResponse>): Promise<Served> {
+  const clock = fakeClock();
+  const config = testConfig(mine.pki, [{ host: '127.0.0.1', port: 0 }]);
+  const listening = await listenAll({ config, clock, logger: silentLogger, handle: answer });
+  return {
+    clock,
+    url: `https://127.0.0.1:${listening.addresses[0]?.port}`,
+    stop: async () => {
+      const stopped = listening.stop();
+      await clock.advance(2000);
+      await stopped;
+    },
+  };
+}
+
+const ok = (body: ResponseBody): Promise<HttpResponse> => Promise.resolve({ status: 200, headers: {}, body });
+
+test('a watcher that takes nothing is cut off, and little is kept for it', async () => {
+  let nPieces = 0;
+  const ended = Promise.withResolvers<void>();
+  async function* endless(): AsyncGenerator<string> {
+    try {
+      for (;;) {
+        nPieces++;
+        yield 'x'.repeat(64 * 1024);
+      }
+    } finally {
+      ended.resolve();
+    }
+  }
+  const served = await serve(() => ok(endless()));
+  const session = connect(served.url, { ca: mine.pki.caCert, ...mine.pki.admin });
+  const stream = session.request({ ':path': '/' });
+  stream.on('error', () => undefined);
+  await once(stream, 'response');
+  // Nobody reads; the source stops when the windows are full.
+  let before = -1;
+  while (before !== nPieces) {
+    before = nPieces;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  assert.ok(nPieces < 100, `${nPieces} pieces were taken`);
+  await served.clock.advance(59_000);
+  assert.equal(stream.closed, false);
+  await served.clock.advance(2_000);
+  await ended.promise;
+  session.destroy();
+  await served.stop();
+});
+
+const bodies: readonly [title: string, body: () => ResponseBody, expected: string][] = [
+  ['text', () => 'é', 'é'],
+  ['bytes', () => Buffer.from('abc'), 'abc'],
+  ['pieces', () => ['a', 'é', 'c'], 'aéc'],
+  ['nothing', () => '', ''],
+];
+for (const [title, body, expected] of bodies) {
+  test(`a body of ${title} arrives whole, with its length`, async () => {
+    const served = await serve(() => ok(body()));
+    for (const ask of [overHttp1, overHttp2]) {
+      const answer = await ask(served.url, { ca: mine.pki.caCert });
+      assert.equal(answer.bytes.toString(), expected);
+      assert.equal(answer.headers['content-length'], String(Buffer.byteLength(expected)));
+    }
+    await served.stop();
+  });
+}
+
+test('a 304 has neither body nor length', async () => {
+  const served = await serve(() => Promise.resolve({ status: 304, headers: { etag: '"x"' }, body: '' }));
+  for (const ask of [overHttp1, overHttp2]) {
+    const answer = await ask(served.url, { ca: mine.pki.caCert });
+    assert.deepEqual(
+      [answer.status, answer.headers['content-length'], answer.bytes.length],
+      [304, undefined, 0],
+    );
+  }
+  await served.stop();
+});
+
+test('a HEAD of a stream does not read the stream', async () => {
+  let isRead = false;
+  async function* stream(): AsyncGenerator<string> {
+    isRead = true;
+    yield 'x';
+  }
+  const served = await serve(() => ok(stream()));
+  for (const ask of [overHttp1, overHttp2]) {
+    assert.equal((await ask(served.url, { ca: mine.pki.caCert, method: 'HEAD' })).status, 200);
+  }
+  assert.equal(isRead, false);
+  await served.stop();
+});
+
+test('a stream that fails half-way is a broken answer, not a whole one', async () => {
+  async function* failing(): AsyncGenerator<string> {
+    yield 'a';
+    throw new Error('no more');
+  }
+  const served = await serve(() => ok(failing()));
+  await assert.rejects(overHttp1(served.url, { ca: mine.pki.caCert }));
+  await served.stop();
+});
+
+test('a server that cannot answer closes the connection and goes on', async () => {
+  let nAsked = 0;
+  const served = await serve(() => (nAsked++ === 0 ? Promise.reject(new Error('not started')) : ok('fine')));
+  await assert.rejects(overHttp1(served.url, { ca: mine.pki.caCert }));
+  assert.equal((await overHttp1(served.url, { ca: mine.pki.caCert })).bytes.toString(), 'fine');
+  await served.stop();
+});
