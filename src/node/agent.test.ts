@@ -87,7 +87,8 @@ describe('the node agent', () => {
     });
     await realClock.sleep(100);
     const text = `echo "$$$$ $(hostname) $COLOR $IP $REDIS_MASTER_SERVICE_HOST:$REDIS_MASTER_SERVICE_PORT"
-      cat /etc/resolv.conf; grep box /etc/hosts; cat /mnt/color; pwd; ls /proc | grep -c '^[0-9]'; cat /proc/net/dev | grep -c eth0; exit 3`;
+      cat /etc/resolv.conf; grep box /etc/hosts; cat /mnt/color; pwd; ls /proc | grep -c '^[0-9]'; cat /proc/net/dev | grep -c eth0
+      cat /data/deep/color /etc/app/color; echo; touch /etc/app/x 2>&1 | grep -c -i read-only; grep -c -- -pods/ /proc/self/mountinfo; exit 3`;
     await rig.createPod(
       'box',
       [
@@ -97,7 +98,11 @@ describe('the node agent', () => {
             { name: 'COLOR', valueFrom: { configMapKeyRef: { name: 'settings', key: 'color' } } },
             { name: 'IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
           ],
-          volumeMounts: [{ name: 'settings', mountPath: '/mnt' }],
+          volumeMounts: [
+            { name: 'settings', mountPath: '/mnt' },
+            { name: 'settings', mountPath: '/data/deep' },
+            { name: 'settings', mountPath: '/etc/app', readOnly: true },
+          ],
         }),
       ],
       { restartPolicy: 'Never', volumes: [{ name: 'settings', configMap: { name: 'settings' } }] },
@@ -111,7 +116,7 @@ describe('the node agent', () => {
     assert.match(all, /^search default\.svc\.cluster\.local svc\.cluster\.local cluster\.local/m);
     assert.match(all, /^nameserver 10\.96\.0\.10$/m);
     assert.match(all, new RegExp(`^${pod.status?.podIP}\tbox$`, 'm'));
-    assert.match(all, /^blue\/tmp\n[3-6]\n1$/m);
+    assert.match(all, /^blue\/tmp\n[3-6]\n1\nblueblue\n1\n0$/m);
   });
 
   it('leaves the traffic when readiness fails and comes back', async () => {

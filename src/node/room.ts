@@ -5,6 +5,7 @@ import type { Logger } from '../base/logger.ts';
 import type { Informer } from '../client/informer.ts';
 import type { NodeConfig } from './config.ts';
 import { plainPodNetwork, type PodNetwork } from './network/plain-pod-network.ts';
+import { podsSuffix } from './network/plan.ts';
 import type { ContainerRuntime } from './runtime/model.ts';
 import { createProcessRuntime } from './runtime/process/process-runtime.ts';
 
@@ -50,7 +51,10 @@ export async function openRoom({ config, clock, logger, nodes }: RoomOptions): P
   });
   return {
     runtime: createProcessRuntime({ clock, namespaces: { netnsDir: config.netnsDir, kernel } }),
-    network: createNamespacedPodNetwork(join(config.netnsDir, `${config.nodeName}-pods`), config.nodeIP),
+    network: createNamespacedPodNetwork(
+      join(config.netnsDir, `${config.nodeName}${podsSuffix}`),
+      config.nodeIP,
+    ),
     close: () => {
       unfollow();
       stack.close();

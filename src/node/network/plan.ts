@@ -12,6 +12,9 @@ const hex = (ip: string): string => {
   return Buffer.from(ipToBytes(parsed)).toString('hex');
 };
 
+/** The folder of the namespaces of a node's Pods is the node's name with this. */
+export const podsSuffix = '-pods';
+
 /** Device names have 15 characters: the address tells Pods of one node apart. */
 export const podLinkName = (podIP: string): string => `pod${hex(podIP)}`;
 

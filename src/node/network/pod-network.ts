@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { mount, MS_BIND } from '../../kernel/libc/mounts.ts';
 import {
   createNamedIpc,
   createNamedNetns,
@@ -11,8 +12,18 @@ import { applyPlan, withStack } from './node-network.ts';
 import type { PodNetwork } from './plain-pod-network.ts';
 import { podLinkName, podNetworkPlan } from './plan.ts';
 
+/** Makes the folder a mount of its own, so that a container's mount namespace can drop it with all that is bound below in one call. */
+function ensureMountPoint(directory: string): void {
+  const isMounted = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .some((line) => line.split(' ')[4] === directory);
+  if (!isMounted) mount({ source: directory, target: directory, flags: MS_BIND });
+}
+
 /** Pods with namespaces, routed by the namespace this thread is in. `directory` holds a folder of bound namespaces per Pod. */
 export function createNamespacedPodNetwork(directory: string, nodeIP: string): PodNetwork {
+  mkdirSync(directory, { recursive: true });
+  ensureMountPoint(directory);
   const pathOf = (uid: string, kind: string): string => join(directory, uid, kind);
   return {
     setUp: ({ uid, hostname, ip, isHostNetwork }) => {

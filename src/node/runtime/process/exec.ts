@@ -25,10 +25,10 @@ export function execInside({ isNamespaced, record, argv, timeoutMs }: Exec): Pro
     '-u',
     '-i',
     '-p',
+    '-r',
     `--wd=/proc/${program}/cwd`,
-    '--',
   ];
-  const [command = '', ...args] = isNamespaced ? [...inside, ...argv] : argv;
+  const [command = '', ...args] = isNamespaced ? [...inside, '--', ...argv] : argv;
   return new Promise((resolve) => {
     let output = '';
     let isLate = false;

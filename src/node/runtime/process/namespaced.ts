@@ -1,14 +1,7 @@
-import { closeSync, existsSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { bindFunction, checked } from '../../../kernel/libc/function.ts';
-import {
-  mount,
-  MS_BIND,
-  MS_PRIVATE,
-  MS_RDONLY,
-  MS_REC,
-  MS_REMOUNT,
-  unmount,
-} from '../../../kernel/libc/mounts.ts';
+import { mount, MS_PRIVATE, MS_REC, unmount } from '../../../kernel/libc/mounts.ts';
 import {
   CLONE_NEWIPC,
   CLONE_NEWNET,
@@ -19,7 +12,9 @@ import {
   unshare,
 } from '../../../kernel/libc/namespaces.ts';
 import { claimOwnNamespaces } from '../../../kernel/netns/named-netns.ts';
+import { podsSuffix } from '../../network/plan.ts';
 import type { BindMount, PodNamespaces } from '../model.ts';
+import { bindMounts } from './mount-targets.ts';
 
 const cMkfifo = bindFunction('int mkfifo(str path, uint32_t mode)');
 
@@ -44,8 +39,10 @@ const kinds = {
 export interface ContainerNamespaces {
   readonly shared: PodNamespaces;
   readonly mounts: readonly BindMount[];
-  /** The folder of bound namespaces: it is taken away from the container, whose copy would keep other Pods' alive. */
+  /** The folder of bound namespaces: the Pods' are taken away from the container, whose copies would keep them alive. */
   readonly netnsDir: string;
+  /** An empty folder of the container. */
+  readonly staging: string;
 }
 
 /**
@@ -53,7 +50,10 @@ export interface ContainerNamespaces {
  * with a new process namespace for the next child. Then moves back, also after an error. A child forked by `fn` stays there; because the thread
  * moves and not a helper program, a container costs one fork. `fn` must be synchronous.
  */
-export function inContainerNamespaces<T>({ shared, mounts, netnsDir }: ContainerNamespaces, fn: () => T): T {
+export function inContainerNamespaces<T>(
+  { shared, mounts, netnsDir, staging }: ContainerNamespaces,
+  fn: () => T,
+): T {
   claimOwnNamespaces();
   const directory = process.cwd();
   const home: [Kind, number][] = [];
@@ -68,8 +68,10 @@ export function inContainerNamespaces<T>({ shared, mounts, netnsDir }: Container
     remember(kinds.mnt);
     unshare(CLONE_NEWNS);
     mount({ target: '/', flags: MS_REC | MS_PRIVATE });
-    bindMounts(mounts);
-    while (unmount(netnsDir));
+    for (const name of existsSync(netnsDir) ? readdirSync(netnsDir) : []) {
+      if (name.endsWith(podsSuffix)) unmount(join(netnsDir, name));
+    }
+    bindMounts(mounts, staging);
     remember(kinds.pid);
     unshare(CLONE_NEWPID);
     return fn();
@@ -88,14 +90,5 @@ function enter(path: string, flag: number): void {
     setns(fd, flag);
   } finally {
     closeSync(fd);
-  }
-}
-
-/** A target that does not exist on the machine's file system cannot be mounted on: the container starts without it. */
-function bindMounts(mounts: readonly BindMount[]): void {
-  for (const { source, target, isReadOnly } of mounts) {
-    if (!existsSync(target)) continue;
-    mount({ source, target, flags: MS_BIND | MS_REC });
-    if (isReadOnly) mount({ target, flags: MS_BIND | MS_REMOUNT | MS_RDONLY });
   }
 }

@@ -94,7 +94,12 @@ export function createProcessRuntime({ clock, namespaces }: ProcessRuntimeOption
         namespaces === undefined
           ? run()
           : namespaces.kernel.inContainerNamespaces(
-              { shared: spec.namespaces, mounts: spec.mounts, netnsDir: namespaces.netnsDir },
+              {
+                shared: spec.namespaces,
+                mounts: spec.mounts,
+                netnsDir: namespaces.netnsDir,
+                staging: spec.directory,
+              },
               run,
             );
       const ended = new Promise<void>((resolve) => {
