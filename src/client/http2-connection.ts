@@ -40,7 +40,7 @@ export function createHttp2Connection(options: Http2ConnectionOptions): Connecti
       if (!isUsable()) return Promise.reject(new NotSentError('the connection is closed'));
       return send(session, request, watchdog);
     },
-    close: () => session.destroy(undefined, constants.NGHTTP2_CANCEL),
+    close: () => session.destroy(new Error('the transport was closed')),
   };
 }
 
