@@ -56,8 +56,19 @@ function atNodePort(sets: LayoutSets, loopback: string): readonly Statement[] {
 function translationChains(sets: LayoutSets, loopback: string): ChainRules[] {
   const nat = { type: 'nat', priority: -100 } as const;
   return [
-    chain('addresses', rule(vmap(frontendKey, sets.affinityIps)), rule(jump('recall')), rule(jump('pick'))),
-    chain('node-ports', rule(vmap(nodePortKey, sets.affinityNodePorts)), rule(jump('pick-node-port'))),
+    chain(
+      'addresses',
+      rule(vmap(frontendKey, sets.affinityIps)),
+      rule(jump('recall')),
+      rule(vmap(frontendKey, sets.wideIps)),
+      rule(jump('pick')),
+    ),
+    chain(
+      'node-ports',
+      rule(vmap(nodePortKey, sets.affinityNodePorts)),
+      rule(vmap(nodePortKey, sets.wideNodePorts)),
+      rule(jump('pick-node-port')),
+    ),
     chain(
       'services',
       rule(inSet([field.daddr], sets.clusterIps), goto('addresses')),
@@ -155,6 +166,9 @@ export function layoutOf(family: IpFamily): Layout {
   return { table, sets, chains };
 }
 
+/** Frontends with more endpoints are led to a chain of their count; the others are tried count by count. */
+export const maxTriedEndpoints = 16;
+
 /**
  * The chains that try the sets made on demand one after the other, given the names of those there are. A frontend is in one of them; a map
  * without it ends its rule and the next one is tried. A rule per count of endpoints is what keeps the kernel fast: were there one map from
@@ -163,17 +177,28 @@ export function layoutOf(family: IpFamily): Layout {
 export function demandChains(names: Iterable<string>): ChainRules[] {
   const demands = [...names].flatMap((name) => parseDemand(name) ?? []).sort((a, b) => a.n - b.n);
   const numbers = (kind: string): number[] => demands.filter((d) => d.kind === kind).map(({ n }) => n);
-  const pick = (n: number, key: readonly Selector[], kind: string): Rule =>
-    rule({ kind: 'dnat', key: [...key, { kind: 'numgen-random', modulus: n }], map: `${kind}-${n}` });
+  const tried = (kind: PickKind): Rule[] =>
+    numbers(kind)
+      .filter((n) => n <= maxTriedEndpoints)
+      .map((n) => pick(kind, n));
   return [
-    chain('pick', ...numbers('endpoints').map((n) => pick(n, frontendKey, 'endpoints'))),
-    chain(
-      'pick-node-port',
-      ...numbers('node-port-endpoints').map((n) => pick(n, nodePortKey, 'node-port-endpoints')),
-    ),
+    chain('pick', ...tried('endpoints')),
+    chain('pick-node-port', ...tried('node-port-endpoints')),
     chain('recall', ...numbers('affinity').map((n) => recall(n, frontendKey))),
     chain('remember-own', ...numbers('affinity-ips').map((n) => rememberOwn(n))),
   ];
+}
+
+type PickKind = 'endpoints' | 'node-port-endpoints';
+
+function pick(kind: PickKind, n: number): Rule {
+  const key = kind === 'endpoints' ? frontendKey : nodePortKey;
+  return rule({ kind: 'dnat', key: [...key, { kind: 'numgen-random', modulus: n }], map: `${kind}-${n}` });
+}
+
+/** The chain of one count of endpoints above those that are tried. */
+export function wideChain(kind: PickKind, n: number): ChainRules {
+  return chain(kind === 'endpoints' ? `pick-${n}` : `pick-node-port-${n}`, pick(kind, n));
 }
 
 const recall = (seconds: number, key: readonly Selector[]): Rule =>

@@ -3,7 +3,7 @@ import type { NftElement, NftSet } from '../../../kernel/nft/model.ts';
 import { cidrsOverlap, parseCidr } from '../../../net/cidr.ts';
 import type { IpFamily } from '../../../net/ip.ts';
 import type { Frontend, FrontendDecision, ProxyEndpoint, ServicePort } from '../../state/model.ts';
-import { sharedAffinityChains } from './layout.ts';
+import { maxTriedEndpoints, sharedAffinityChains, wideChain } from './layout.ts';
 import type { CanonicalFrontend, ChainRules, Layout } from './layout.ts';
 import { demandSet } from './sets.ts';
 import type { DemandKind } from './sets.ts';
@@ -74,7 +74,14 @@ class PortRenderer {
         key,
       });
     }
-    const set = this.#demand(isNodePort ? 'node-port-endpoints' : 'endpoints', endpoints.length);
+    const kind = isNodePort ? 'node-port-endpoints' : 'endpoints';
+    const set = this.#demand(kind, endpoints.length);
+    if (endpoints.length > maxTriedEndpoints) {
+      const wide = wideChain(kind, endpoints.length);
+      this.chains.push(wide);
+      const data = { kind: 'goto', chain: wide.chain.name } as const;
+      this.#put(isNodePort ? sets.wideNodePorts : sets.wideIps, { key, data });
+    }
     for (const [slot, { ip, port }] of endpoints.entries()) {
       this.#put(set, { key: [...key, slot], data: [ip, port] });
       this.#put(sets.hairpin, { key: [ip, ip] });

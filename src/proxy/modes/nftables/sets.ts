@@ -20,6 +20,8 @@ export interface LayoutSets extends Readonly<Record<string, NftSet>> {
   readonly droppedIps: NftSet;
   readonly refusedNodePorts: NftSet;
   readonly droppedNodePorts: NftSet;
+  readonly wideIps: NftSet;
+  readonly wideNodePorts: NftSet;
   readonly affinityIps: NftSet;
   readonly affinityNodePorts: NftSet;
   readonly rememberIps: NftSet;
@@ -64,6 +66,8 @@ export function layoutSets(family: NftFamily): LayoutSets {
     droppedIps: { name: 'dropped-ips', key: frontend },
     refusedNodePorts: { name: 'refused-node-ports', key: nodePort },
     droppedNodePorts: { name: 'dropped-node-ports', key: nodePort },
+    wideIps: { name: 'wide-ips', key: frontend, data: 'verdict' },
+    wideNodePorts: { name: 'wide-node-ports', key: nodePort, data: 'verdict' },
     affinityIps: { name: 'affinity-ips', key: frontend, data: 'verdict' },
     affinityNodePorts: { name: 'affinity-node-ports', key: nodePort, data: 'verdict' },
     rememberIps: { name: 'remember-ips', key: frontend, data: 'verdict' },

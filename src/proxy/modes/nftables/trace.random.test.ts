@@ -18,7 +18,9 @@ const protocols = ['TCP', 'UDP', 'SCTP'] as const;
 
 /** A Service port whose frontends belong to nobody else: address and port numbers derive from its index. */
 function arbitraryPort(family: IpFamily, index: number): fc.Arbitrary<ServicePort> {
-  const hosts = fc.uniqueArray(fc.integer({ min: 1, max: 6 }), { maxLength: 4 });
+  const few = fc.uniqueArray(fc.integer({ min: 1, max: 6 }), { maxLength: 4 });
+  const wide = fc.integer({ min: 16, max: 19 }).map((n) => Array.from({ length: n }, (_, i) => i + 1));
+  const hosts = fc.oneof({ weight: 4, arbitrary: few }, { weight: 1, arbitrary: wide });
   const decision = hosts.chain((list) =>
     fc.record({
       endpoints: fc.constant(endpoints(family, ...list)),
@@ -169,7 +171,7 @@ function checkDecisions(state: ProxyState, ruleset: Ruleset): void {
     for (const decision of port.frontends) {
       for (const client of clientClasses) {
         const how: Call = { family: state.family, client, decision, port };
-        const results = Array.from({ length: 12 }, (_, slot) => {
+        const results = Array.from({ length: Math.max(1, decision.endpoints.length) }, (_, slot) => {
           forget(ruleset);
           return call(ruleset, how, { slot });
         });
