@@ -91,12 +91,10 @@ const value = fc.oneof(
   fc
     .record({ metadata: fc.jsonValue(), spec: fc.jsonValue(), status: fc.jsonValue() })
     .map((body) => ({ text: JSON.stringify(body), type: 'application/json' })),
-  fc
-    .uint8Array()
-    .map((bytes) => ({
-      text: `k8s\0${Buffer.from(bytes).toString('latin1')}`,
-      type: 'application/vnd.kubernetes.protobuf',
-    })),
+  fc.uint8Array().map((bytes) => ({
+    text: `k8s\0${Buffer.from(bytes).toString('latin1')}`,
+    type: 'application/vnd.kubernetes.protobuf',
+  })),
 );
 const method = fc.constantFrom('GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND');
 const accept = fc.oneof(

@@ -47,13 +47,14 @@ test('a server takes over a listening socket that another process opened', async
   const { port } = opened.address() as AddressInfo;
   const { fd } = (opened as unknown as { _handle: { fd: number } })._handle;
   const program = new URL('../fixtures/serve-inherited.ts', import.meta.url).pathname;
-  const child = spawn(process.execPath, [program, mine.dir], {
-    stdio: ['ignore', 'pipe', 'inherit', fd],
+  const child = spawn(process.execPath, [program], {
+    stdio: ['pipe', 'pipe', 'inherit', fd],
   });
   const exited = once(child, 'exit');
   opened.close();
   try {
-    assert.ok(child.stdout !== null);
+    assert.ok(child.stdin !== null && child.stdout !== null);
+    child.stdin.end(mine.dir);
     await once(child.stdout, 'data');
     assert.equal((await overHttp2(`https://127.0.0.1:${port}/version`, { ca: mine.pki.caCert })).status, 200);
   } finally {
