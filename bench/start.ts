@@ -13,6 +13,7 @@ import { residentMegabytes } from './resident.ts';
 const PORTICO = join(import.meta.dirname, '..', 'bin', 'portico');
 const VIRTUAL_IP = '10.96.0.80';
 const LIMIT_MS = 30_000;
+const CALL_LIMIT_MS = 2000;
 
 const manifest = {
   service: {
@@ -51,12 +52,16 @@ attempt();`;
 
 async function until<T>(what: string, probe: () => Promise<T | undefined>): Promise<T> {
   const end = Date.now() + LIMIT_MS;
+  let failure: unknown;
   while (Date.now() < end) {
-    const found = await probe().catch(() => undefined);
+    const found = await probe().catch((error: unknown) => {
+      failure = error;
+      return undefined;
+    });
     if (found !== undefined) return found;
     await new Promise((resolve) => setTimeout(resolve, 3));
   }
-  throw new Error(`gave up waiting for ${what} after ${LIMIT_MS} ms`);
+  throw new Error(`gave up waiting for ${what} after ${LIMIT_MS} ms`, { cause: failure });
 }
 
 interface Call {
@@ -86,6 +91,9 @@ function callApi({ port, path, token, body }: Call): Promise<number> {
       response.resume();
       response.once('end', () => resolve(response.statusCode ?? 0));
     });
+    call.setTimeout(CALL_LIMIT_MS, () =>
+      call.destroy(new Error(`no answer to ${path} within ${CALL_LIMIT_MS} ms`)),
+    );
     call.once('error', reject);
     call.end(body === undefined ? undefined : JSON.stringify(body));
   });

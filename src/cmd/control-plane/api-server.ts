@@ -5,12 +5,15 @@ import { apiServerConfig, type ListenEndpoint } from '../../apiserver/config.ts'
 import { pkiFiles } from '../../apiserver/pki/pki.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
+import { parseCidr } from '../../net/cidr.ts';
 import { openSqliteStore } from '../../storage/sqlite/sqlite-store.ts';
 import type { Store } from '../../storage/store.ts';
 import type { ControlPlaneConfig } from '../up/messages.ts';
 
 /** The listening socket that the supervisor opened on the host's loopback. */
 const INHERITED_FD = 4;
+
+const LOOPBACK = [parseCidr('127.0.0.0/8')].filter((cidr) => cidr !== undefined);
 
 const read = (path: string): string => readFileSync(path, 'utf8').trim();
 const pair = (path: string): { readonly cert: string; readonly key: string } => ({
@@ -43,6 +46,8 @@ export function assembleApi(
     tokens: [{ token: read(files.adminToken), user: 'kubernetes-admin', groups: ['system:masters'] }],
     kubelet: { ...pair(files.kubeletClient), ca },
     serviceCidrs: [config.serviceCIDR],
+    // Without a network of its own a cluster has only loopback addresses to give to Pods.
+    ...(config.network === 'none' ? { allowedEndpointCidrs: LOOPBACK } : {}),
     nodePortRange: config.serviceNodePortRange,
     advertise: { address: config.advertise.host, port: config.advertise.port },
   });

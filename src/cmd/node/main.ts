@@ -37,7 +37,7 @@ async function node(config: NodeProcessConfig, channel: SupervisorChannel): Prom
   const transport = createHttpTransport({ server: config.apiServer, ca, cert, key }, { clock });
   const client = createClient(transport);
 
-  const mode = await createProxyMode(config, { clock, logger });
+  const mode = await createProxyMode(config, { client, clock, logger });
   const gate = config.isGate ? new HostGate({ channel, nodeIP: config.nodeIP, clock }) : undefined;
   const synced = Promise.withResolvers<void>();
   const proxy = createServiceProxy({

@@ -1,9 +1,11 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
+import type { Client } from '../../client/client.ts';
 import type { ProxyMode } from '../../proxy/state/model.ts';
 import type { NodeProcessConfig } from '../up/messages.ts';
 
 interface ModeDeps {
+  readonly client: Client;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -23,7 +25,8 @@ async function userspace(config: NodeProcessConfig, deps: ModeDeps): Promise<Pro
   const { createUserspaceMode } = await import('../../proxy/modes/userspace/userspace-mode.ts');
   if (config.network === 'none') {
     const { createLoopbackCapture } = await import('../../proxy/modes/userspace/loopback-capture.ts');
-    return createUserspaceMode({ ...deps, capture: createLoopbackCapture('IPv4') });
+    const { withLocalAddresses } = await import('./local-addresses.ts');
+    return withLocalAddresses(createUserspaceMode({ ...deps, capture: createLoopbackCapture('IPv4') }), deps);
   }
   const { createNetfilterCapture } = await import('../../proxy/modes/userspace/netfilter-capture.ts');
   const { openNft } = await import('../../kernel/nft/open-nft.ts');
