@@ -25,7 +25,16 @@ function program(): Command {
       'The Kubernetes Service stack: API, endpoints, virtual IPs, names and Pods, from one command.',
     )
     .exitOverride()
-    .showHelpAfterError('(portico --help shows what there is)');
+    .configureOutput({
+      outputError: (text, write) => {
+        const sentence = text
+          .trim()
+          .replace(/^error: /, '')
+          .replaceAll('\n', ' ')
+          .replace(/\.$/, '');
+        write(`portico: ${sentence} (portico --help shows what there is)\n`);
+      },
+    });
   upFlags(portico.command('up').description('start a cluster and keep it running until Ctrl-C')).action(
     async (flags: object) => (await import('./up/up.ts')).up(flags),
   );
@@ -62,4 +71,6 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
+// A reader that is gone (`portico up 2>&1 | head`, a closed terminal) must not stop a cluster half-way.
+for (const out of [process.stdout, process.stderr]) out.on('error', () => undefined);
 process.exitCode = await main(process.argv);
