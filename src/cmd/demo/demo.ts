@@ -10,7 +10,7 @@ import { readText } from '../../client/json-frames.ts';
 import { transportFromKubeconfig } from '../../client/kubeconfig.ts';
 import type { Cluster } from '../up/cluster.ts';
 import { parseUpOptions, type UpFlags } from '../up/options.ts';
-import { interrupted, startOrStop } from '../up/up.ts';
+import { interrupted, startOrStop, untilStopped } from '../up/up.ts';
 import { UserError } from '../up/user-error.ts';
 import { applyFile } from './apply.ts';
 
@@ -121,7 +121,6 @@ export async function demo(flags: DemoFlags): Promise<void> {
   }
   const signal = interrupted();
   const cluster = await startOrStop(flags, signal);
-  if (cluster === undefined) return;
   try {
     await prove(cluster);
     say(
@@ -129,7 +128,7 @@ export async function demo(flags: DemoFlags): Promise<void> {
         ? `\nAll ${REPLICAS} Pods answered, by name and by virtual IP.`
         : whereToGoNext(cluster),
     );
-    if (flags.exit !== true) await signal;
+    if (flags.exit !== true) await untilStopped(cluster, signal);
   } finally {
     await cluster.stop();
   }

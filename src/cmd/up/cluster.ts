@@ -4,6 +4,7 @@ import type { Server } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
 import { runComponent, type Component } from './component.ts';
 import { openDataDir, writeCluster, writeResolvConf, type ClusterFile, type DataDir } from './data-dir.ts';
+import { checkMachine } from './machine.ts';
 import { createHostDoor, type HostDoor } from './host-door.ts';
 import { hostResolver } from './host-resolver.ts';
 import { portOf, takePort } from './host-ports.ts';
@@ -12,6 +13,7 @@ import type { UpOptions } from './options.ts';
 import { preparePki } from './pki.ts';
 import { planCluster, type ClusterPlan } from './plan.ts';
 import { createSandbox, type Argv, type Sandbox } from './sandbox.ts';
+import { UserError } from './user-error.ts';
 
 /** What happens while a cluster starts and runs, for people. */
 export interface Progress {
@@ -25,6 +27,8 @@ export interface Cluster {
   readonly apiUrl: string;
   readonly dnsPort: number;
   readonly nodes: readonly string[];
+  /** Aborts when a part ended for good; its reason is the UserError that says why. `stop` is still to be called. */
+  readonly failed: AbortSignal;
   /** Stops every process and frees the data directory. */
   stop(): Promise<void>;
 }
@@ -37,7 +41,17 @@ interface Parts {
   readonly door: HostDoor;
   readonly plan: ClusterPlan;
   readonly components: Component[];
+  /** Aborted when the cluster cannot go on, or is not wanted any more; the reason says why. */
+  readonly ending: AbortController;
   sandbox?: Sandbox;
+  certificates?: Promise<void>;
+}
+
+export interface ClusterDeps {
+  readonly clock: Clock;
+  readonly progress: Progress;
+  /** Gives up the start; a cluster that runs is ended by its `stop`. */
+  readonly signal: AbortSignal;
 }
 
 const CONTROL_PLANE = join(import.meta.dirname, '..', 'control-plane', 'main.ts');
@@ -55,19 +69,17 @@ function program(main: string, config: ControlPlaneConfig | NodeProcessConfig): 
 }
 
 /**
- * Starts a whole cluster and resolves when it serves: API, names and every node. On any failure all that was started is
- * stopped again, and it rejects with a UserError.
+ * Starts a whole cluster and resolves when it serves: API, names and every node. On any failure, and when the signal
+ * aborts, all that was started is stopped again, and it rejects with a UserError.
  */
-export async function startCluster(
-  options: UpOptions,
-  deps: { readonly clock: Clock; readonly progress: Progress },
-): Promise<Cluster> {
+export async function startCluster(options: UpOptions, deps: ClusterDeps): Promise<Cluster> {
+  checkMachine(options);
   const dataDir = openDataDir(options.dataDir);
   let api: Server | undefined;
   let parts: Parts | undefined;
   try {
     api = await takePort('--api-port', options.apiPort);
-    const dns = await takePort('--dns-port', options.dnsPort);
+    const dns = await takePort('--dns-port', { ...options.dnsPort, hasUdp: true });
     const dnsPort = portOf(dns);
     dns.close();
     const plan = planCluster({
@@ -82,28 +94,55 @@ export async function startCluster(
     const door = createHostDoor(hostResolver(), (port, reason) =>
       deps.progress.warn(`port ${port} is not carried to this machine's loopback: ${reason}`),
     );
-    parts = { dataDir, api, apiPort: portOf(api), door, plan, components: [] };
-    await boot(parts, options, deps);
+    parts = {
+      dataDir,
+      api,
+      apiPort: portOf(api),
+      door,
+      plan,
+      components: [],
+      ending: new AbortController(),
+    };
+    await bootUnlessEnding(parts, options, deps);
     return describe(parts, dnsPort);
   } catch (error) {
     if (parts !== undefined) await stopParts(parts);
     api?.close();
-    dataDir.release();
+    dataDir.release('failed to start');
     throw error;
   }
 }
 
-async function boot(
-  parts: Parts,
-  options: UpOptions,
-  deps: { readonly clock: Clock; readonly progress: Progress },
-): Promise<void> {
-  const { dataDir, plan, api } = parts;
+/** Boots. When the cluster is to end before that is done, it stops what runs by then, and rejects with the reason. */
+async function bootUnlessEnding(parts: Parts, options: UpOptions, deps: ClusterDeps): Promise<void> {
+  const { ending } = parts;
+  const interrupt = (): void =>
+    ending.abort(new UserError('stopped before the cluster was up', { exitCode: 130 }));
+  // A part that was stopped lets the waiting for it fail, so the boot ends soon.
+  const onEnding = (): void => void stopParts(parts);
+  if (deps.signal.aborted) interrupt();
+  deps.signal.addEventListener('abort', interrupt);
+  ending.signal.addEventListener('abort', onEnding);
+  try {
+    await boot(parts, options, deps);
+    ending.signal.throwIfAborted();
+  } catch (error) {
+    throw ending.signal.aborted ? ending.signal.reason : error;
+  } finally {
+    deps.signal.removeEventListener('abort', interrupt);
+    ending.signal.removeEventListener('abort', onEnding);
+  }
+}
+
+async function boot(parts: Parts, options: UpOptions, deps: ClusterDeps): Promise<void> {
+  const { dataDir, plan, api, ending } = parts;
   const isSandbox = options.network === 'sandbox';
-  const pki = preparePki(pkiRequest(parts, options));
+  ending.signal.throwIfAborted();
+  const pki = (parts.certificates = preparePki(pkiRequest(parts, options), ending.signal));
   pki.catch(() => undefined);
-  if (isSandbox) parts.sandbox = await createSandbox(dataDir.run);
+  if (isSandbox) parts.sandbox = await openSandbox(parts);
   const launch = (name: string, argv: Argv, openListener?: () => Promise<Server>): Component => {
+    ending.signal.throwIfAborted();
     const component = runComponent({
       name,
       argv: parts.sandbox?.enter(argv) ?? argv,
@@ -117,6 +156,7 @@ async function boot(
         ),
       onMessage: (message, from) => parts.door.handle(message, from),
       onRestart: (who, how) => deps.progress.warn(`${who} ${how}; starting it again`),
+      onGiveUp: (error) => ending.abort(error),
     });
     parts.components.push(component);
     return component;
@@ -135,6 +175,18 @@ async function boot(
   deps.progress.step(`cluster DNS  ${plan.controlPlane.dns.clusterIP}`);
   await Promise.all(nodes.map((node) => node.ready('node')));
   deps.progress.step(`nodes        ${plan.nodes.map((n) => n.name).join(', ')}`);
+}
+
+async function openSandbox({ dataDir, ending }: Parts): Promise<Sandbox> {
+  const sandbox = await createSandbox(dataDir.run);
+  void sandbox.ended.then((how) =>
+    ending.abort(
+      new UserError(
+        `the sandbox ${how}, and everything in it is gone; start the cluster again (--data-dir keeps its state)`,
+      ),
+    ),
+  );
+  return sandbox;
 }
 
 function pkiRequest({ dataDir, plan, apiPort }: Parts, options: UpOptions): Parameters<typeof preparePki>[0] {
@@ -180,12 +232,14 @@ function clusterFile({ dataDir, plan, sandbox }: Parts, options: UpOptions): Clu
   };
 }
 
-/** Nodes first, so that they can still say goodbye to the API; the sandbox last. */
+/** Nodes first, so that they can still say goodbye to the API; the sandbox last. A second call does no harm. */
 async function stopParts(parts: Parts): Promise<void> {
+  parts.ending.abort();
   const [controlPlane, ...nodes] = parts.components;
   await Promise.all(nodes.map((node) => node.stop()));
   await controlPlane?.stop();
   await parts.sandbox?.close();
+  await parts.certificates?.catch(() => undefined);
   parts.door.close();
 }
 
@@ -193,7 +247,7 @@ function describe(parts: Parts, dnsPort: number): Cluster {
   const stop = async (): Promise<void> => {
     await stopParts(parts);
     parts.api.close();
-    parts.dataDir.release();
+    parts.dataDir.release('stopped');
   };
   return {
     root: parts.dataDir.root,
@@ -201,6 +255,7 @@ function describe(parts: Parts, dnsPort: number): Cluster {
     apiUrl: `https://127.0.0.1:${parts.apiPort}`,
     dnsPort,
     nodes: parts.plan.nodes.map((n) => n.name),
+    failed: parts.ending.signal,
     stop,
   };
 }

@@ -1,11 +1,10 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import type { Server } from 'node:net';
 import type { Socket } from 'node:dgram';
-import type { Clock } from '../../base/clock.ts';
+import type { CancelTimer, Clock } from '../../base/clock.ts';
 import type { FromComponent, ToComponent } from './messages.ts';
 import type { Argv } from './sandbox.ts';
-import { descriptorOf } from './host-ports.ts';
+import { startProgram, type Program } from './program.ts';
 import { createReadiness } from './readiness.ts';
 import { messageOf, UserError } from './user-error.ts';
 
@@ -20,6 +19,8 @@ export interface ComponentOptions {
   onSpawn(component: Component): void;
   onMessage(message: FromComponent, component: Component): void;
   onRestart(name: string, reason: string): void;
+  /** It ended for good, which the error explains; nothing but `stop` may follow. */
+  onGiveUp(error: UserError): void;
 }
 
 export interface Component {
@@ -34,96 +35,88 @@ export interface Component {
 
 /** Times a component may end during its start before the start is given up. */
 const START_ATTEMPTS = 3;
-const STOP_GRACE_MS = 3000;
 const LONG_LIFE_MS = 10_000;
+const LOG_LINES = 12;
 
-/** The end of a log, for people. */
-export function lastLines(file: string, n: number): string {
+/** The last lines of a log, for people. */
+function endOfLog(file: string): string {
+  let lines = '(no log)';
   try {
-    return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-n).join('\n');
+    lines = readFileSync(file, 'utf8').trimEnd().split('\n').slice(-LOG_LINES).join('\n');
   } catch {
-    return '(no log)';
+    // It was never opened.
   }
+  return `the end of its log (${file}):\n${lines}`;
 }
 
-function launchProcess(options: ComponentOptions, listener: Server | undefined): ChildProcess {
-  const log = openSync(options.logFile, 'a', 0o600);
-  const [command, ...args] = options.argv;
-  const inherited = listener === undefined ? 'ignore' : descriptorOf(listener);
-  const child = spawn(command, args, { stdio: ['ignore', log, log, 'ipc', inherited], detached: true });
-  closeSync(log);
-  // The child has its own copy; a connection accepted here would never be served.
-  listener?.close();
-  return child;
-}
-
-const isRunning = (child: ChildProcess | undefined): child is ChildProcess =>
-  child !== undefined && child.exitCode === null && child.signalCode === null;
+/** How long to wait before a program is started again that ended so many times in a row after a short life. */
+const pauseAfter = (shortLives: number): number =>
+  shortLives <= 1 ? 0 : Math.min(5000, 50 * 2 ** shortLives);
 
 /**
  * Keeps one program running: it is restarted whenever it ends, at once after a long life, with a growing pause after
- * short ones (50 ms doubling to 5 s).
+ * short ones (200 ms doubling to 5 s). It is given up when it ends three times before it was ever ready, cannot be
+ * started at all, or says itself that a restart would not help.
  */
 export function runComponent(options: ComponentOptions): Component {
   const { name, clock, logFile } = options;
   const readiness = createReadiness();
-  let child: ChildProcess | undefined;
+  let program: Program | undefined;
   let isStopping = false;
-  let wasReady = false;
   let shortLives = 0;
-  let gone = Promise.withResolvers<void>();
+  let cancelRestart: CancelTimer = () => undefined;
 
   const giveUp = (message: string): void => {
+    if (isStopping) return;
     isStopping = true;
-    readiness.fail(new UserError(message));
+    const error = new UserError(message);
+    readiness.fail(error);
+    options.onGiveUp(error);
   };
-  const withLog = (reason: string): string =>
-    `${name} ${reason}; the end of its log (${logFile}):\n${lastLines(logFile, 12)}`;
-  const onExit = (how: string, livedMs: number): void => {
-    gone.resolve();
+  const withLog = (reason: string): string => `${name} ${reason}; ${endOfLog(logFile)}`;
+  const onDown = (how: string, livedMs: number): void => {
     if (isStopping) return;
     shortLives = livedMs > LONG_LIFE_MS ? 0 : shortLives + 1;
-    if (!wasReady && shortLives >= START_ATTEMPTS)
+    if (!readiness.hasAny() && shortLives >= START_ATTEMPTS)
       return giveUp(withLog(`${how} ${shortLives} times while starting`));
     options.onRestart(name, how);
-    clock.after(shortLives <= 1 ? 0 : Math.min(5000, 50 * 2 ** shortLives), launch);
+    cancelRestart = clock.after(pauseAfter(shortLives), launch);
   };
   const onMessage = (message: FromComponent): void => {
     if (message.type === 'fatal') giveUp(message.message);
-    if (message.type === 'ready') {
-      wasReady = true;
-      readiness.report(message.what);
-    }
+    if (message.type === 'ready') readiness.report(message.what);
     options.onMessage(message, component);
   };
   const start = async (): Promise<void> => {
     const listener = await options.openListener?.();
     if (isStopping) return void listener?.close();
-    gone = Promise.withResolvers();
-    const bornAt = clock.now();
-    child = launchProcess(options, listener);
-    child.on('message', onMessage);
-    child.once('error', (error) => giveUp(withLog(`cannot be started: ${error.message}`)));
-    child.once('exit', (code, signal) =>
-      onExit(signal === null ? `ended with code ${code}` : `was ended by ${signal}`, clock.now() - bornAt),
-    );
+    program = startProgram({
+      ...options,
+      listener,
+      onMessage,
+      onError: (error) => giveUp(withLog(`cannot be started: ${error.message}`)),
+      onEnd: onDown,
+    });
     options.onSpawn(component);
   };
-  const launch = (): void => void start().catch((error: unknown) => giveUp(withLog(messageOf(error))));
-  const send: Component['send'] = (message, handle) =>
-    new Promise((resolve) => {
-      if (child?.connected !== true) return resolve();
-      child.send(message, handle, () => resolve());
+  const launch = (): void =>
+    void start().catch((error: unknown) => {
+      // What it needs may come back (its port is taken for a moment); at the first start the user is told at once.
+      if (readiness.hasAny()) onDown(`cannot be started (${messageOf(error)})`, 0);
+      else giveUp(withLog(`cannot be started: ${messageOf(error)}`));
     });
   const stop = async (): Promise<void> => {
     isStopping = true;
-    if (!isRunning(child)) return;
-    void send({ type: 'stop' });
-    const cancel = clock.after(STOP_GRACE_MS, () => void child?.kill('SIGKILL'));
-    await gone.promise;
-    cancel();
+    cancelRestart();
+    readiness.fail(new UserError(`${name} was stopped`));
+    await program?.stop();
   };
-  const component: Component = { name, ready: (what) => readiness.wait(what), send, stop };
+  const component: Component = {
+    name,
+    ready: (what) => readiness.wait(what),
+    send: async (message, handle) => program?.send(message, handle),
+    stop,
+  };
   launch();
   return component;
 }

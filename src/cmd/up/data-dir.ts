@@ -1,6 +1,16 @@
-import { chmodSync, lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  type Stats,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { codeOf, messageOf, UserError } from './user-error.ts';
 
@@ -12,8 +22,8 @@ export interface DataDir {
   readonly logs: string;
   /** State of the nodes' Pods, and in a sandbox the mount point of its network namespaces. */
   readonly run: string;
-  /** Frees the folder for the next `up`; a temporary one is removed. */
-  release(): void;
+  /** Frees the folder for the next `up` and empties a temporary one. After a failed start a folder made for it is removed. */
+  release(end: 'stopped' | 'failed to start'): void;
 }
 
 /** What `portico shell` needs to find its way into a running cluster. */
@@ -28,35 +38,69 @@ export interface ClusterFile {
   readonly clusterDomain: string;
 }
 
+const LOCK = 'lock';
+
 /** Where a cluster lives that was given no `--data-dir`: one per user, forgotten when it ends. */
 export function temporaryDataDir(): string {
   return join(tmpdir(), `portico-${process.getuid?.() ?? 'user'}`);
 }
 
-function makePrivate(path: string): void {
+/** Like `mkdir -p` for its owner alone; whether it was missing. Node's own never returns for a path like /proc/x. */
+function makeFolder(path: string): boolean {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-    const stat = lstatSync(path);
-    if (!stat.isDirectory())
-      throw new UserError(`the data directory ${path} is not a folder: choose another with --data-dir`);
-    if (process.getuid && stat.uid !== process.getuid()) {
-      throw new UserError(
-        `the data directory ${path} belongs to another user: choose another with --data-dir`,
-      );
-    }
+    mkdirSync(path, { mode: 0o700 });
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false;
+    if (codeOf(error) !== 'ENOENT' || !makeFolder(dirname(path))) throw error;
+    mkdirSync(path, { mode: 0o700 });
+    return true;
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: 'this user may not write there',
+  EPERM: 'this user may not write there',
+  EROFS: 'the file system is read-only',
+  ENOTDIR: 'a part of the path is not a folder',
+  ENOENT: 'it cannot be made',
+  ENOSPC: 'the file system is full',
+};
+
+/** What keeps a folder that exists from being a cluster's; undefined when nothing does. */
+function objection(path: string, stat: Stats): string | undefined {
+  if (!stat.isDirectory()) return 'is not a folder';
+  if (process.getuid && stat.uid !== process.getuid()) return 'belongs to another user';
+  const names = readdirSync(path);
+  return names.length === 0 || names.includes(LOCK) ? undefined : "holds files that are not a cluster's";
+}
+
+/** Makes the folder, or checks the one that is there; whether it was made. */
+function takeFolder(path: string, isTemporary: boolean): boolean {
+  const mend = 'choose another with --data-dir';
+  try {
+    if (makeFolder(path)) return true;
+    // Everybody may make links in the folder of temporary files; where they lead is not for us to follow.
+    const problem = objection(path, isTemporary ? lstatSync(path) : statSync(path));
+    if (problem !== undefined) throw new UserError(`the data directory ${path} ${problem}: ${mend}`);
     chmodSync(path, 0o700);
+    return false;
   } catch (error) {
     if (error instanceof UserError) throw error;
-    throw new UserError(
-      `cannot use the data directory ${path}: ${messageOf(error)}; choose another with --data-dir`,
-      { cause: error },
-    );
+    const reason = REASONS[codeOf(error) ?? ''] ?? messageOf(error);
+    throw new UserError(`cannot use the data directory ${path}: ${reason}; ${mend}`, { cause: error });
   }
+}
+
+/** Makes a folder of the data directory that may be there already. */
+function ensureInside(path: string): void {
+  if (makeFolder(path) || lstatSync(path).isDirectory()) return;
+  throw new UserError(`${path} is not a folder: remove it, or choose another folder with --data-dir`);
 }
 
 /** An exclusive lock that the kernel releases when this process ends, however it ends. */
 function lock(path: string): DatabaseSync {
-  const file = join(path, 'lock');
+  const file = join(path, LOCK);
   try {
     const db = new DatabaseSync(file, { timeout: 0 });
     db.exec('PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE');
@@ -79,9 +123,9 @@ function lock(path: string): DatabaseSync {
 /** Opens and locks a cluster's folder. `path` undefined = the user's temporary one, which starts empty. */
 export function openDataDir(path: string | undefined): DataDir {
   const root = resolve(path ?? temporaryDataDir());
-  makePrivate(root);
-  const db = lock(root);
   const isTemporary = path === undefined;
+  const isNew = takeFolder(root, isTemporary);
+  const db = lock(root);
   const dir = {
     root,
     kubeconfig: join(root, 'kubeconfig'),
@@ -105,13 +149,21 @@ export function openDataDir(path: string | undefined): DataDir {
       rmSync(join(root, name), { recursive: true, force: true });
     }
   };
-  if (isTemporary) empty();
-  for (const folder of [dir.logs, dir.run]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  try {
+    // What an earlier process wrote of itself is over: nobody else has the lock.
+    if (isTemporary) empty();
+    else rmSync(join(root, 'cluster.json'), { force: true });
+    for (const folder of [dir.logs, dir.run]) ensureInside(folder);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
   return {
     ...dir,
-    release: () => {
+    release: (end) => {
       rmSync(join(root, 'cluster.json'), { force: true });
-      if (isTemporary) empty('nodes');
+      if (isNew && end === 'failed to start') rmSync(root, { recursive: true, force: true });
+      else if (isTemporary) empty('nodes');
       db.close();
     },
   };

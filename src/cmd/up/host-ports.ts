@@ -1,3 +1,4 @@
+import { createSocket } from 'node:dgram';
 import { createServer, type Server } from 'node:net';
 import { codeOf, messageOf, UserError } from './user-error.ts';
 
@@ -9,21 +10,43 @@ function tryListen(host: string, port: number): Promise<Server> {
   });
 }
 
+function tryBindUdp(address: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = createSocket('udp4');
+    socket.once('error', reject);
+    socket.bind({ address, port }, () => socket.close(() => resolve()));
+  });
+}
+
+/** Listens over TCP, and with `hasUdp` finds out whether UDP is free, too. */
+async function tryTake(host: string, port: number, hasUdp: boolean): Promise<Server> {
+  const server = await tryListen(host, port);
+  try {
+    if (hasUdp) await tryBindUdp(host, portOf(server));
+    return server;
+  } catch (error) {
+    server.close();
+    throw error;
+  }
+}
+
 /** How many ports above the default are tried before any free one is taken. */
 const NEIGHBOURS = 10;
 
 /**
  * Takes a port of the host's loopback. A port the user chose must be free; the default one may give way to a neighbour.
- * The socket is taken here, before anything else starts, and is inherited by the process that serves it.
+ * The socket is taken here, before anything else starts, and is inherited by the process that serves it. `hasUdp`: the
+ * same port of UDP must be free, too (it is not kept). Rejects with a UserError that names the flag and the mend.
  */
 export async function takePort(
   flag: string,
-  wish: { readonly port: number; readonly isFixed: boolean },
+  wish: { readonly port: number; readonly isFixed: boolean; readonly hasUdp?: boolean },
 ): Promise<Server> {
+  const hasUdp = wish.hasUdp === true;
   const last = wish.isFixed ? wish.port : wish.port + NEIGHBOURS;
   for (let port = wish.port; port <= last; port++) {
     try {
-      return await tryListen('127.0.0.1', port);
+      return await tryTake('127.0.0.1', port, hasUdp);
     } catch (error) {
       const code = codeOf(error);
       if (code === 'EACCES') {
@@ -42,7 +65,7 @@ export async function takePort(
       }
     }
   }
-  return tryListen('127.0.0.1', 0);
+  return tryTake('127.0.0.1', 0, hasUdp);
 }
 
 /** The port a listening server was given. */

@@ -3,11 +3,14 @@ export interface Readiness {
   /** Resolves once `what` was reported (also when that was before). Rejects after `fail`. */
   wait(what: string): Promise<void>;
   report(what: string): void;
+  /** Whether anything was reported yet. */
+  hasAny(): boolean;
   fail(error: Error): void;
 }
 
 export function createReadiness(): Readiness {
   const waiting = new Map<string, PromiseWithResolvers<void>>();
+  let hasAny = false;
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => undefined);
   const waiter = (what: string): PromiseWithResolvers<void> => {
@@ -17,7 +20,11 @@ export function createReadiness(): Readiness {
   };
   return {
     wait: (what) => Promise.race([waiter(what).promise, failed.promise]),
-    report: (what) => waiter(what).resolve(),
+    report: (what) => {
+      hasAny = true;
+      waiter(what).resolve();
+    },
+    hasAny: () => hasAny,
     fail: (error) => failed.reject(error),
   };
 }

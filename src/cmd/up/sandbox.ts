@@ -9,6 +9,8 @@ export interface Sandbox {
   /** A process whose namespaces they are, as the host sees it. */
   readonly pid: number;
   readonly hasUserNamespace: boolean;
+  /** Resolves with how (`was ended by SIGKILL`) when it ended without `close`: everything inside is gone. */
+  readonly ended: Promise<string>;
   /** The command line that runs `argv` inside. */
   enter(argv: Argv): Argv;
   /** Ends every process inside; the namespaces go with them. */
@@ -30,6 +32,9 @@ export function enterSandbox(pid: number, hasUserNamespace: boolean, argv: Argv)
   const pidNamespace = `--pid=/proc/${pid}/ns/pid_for_children`;
   return ['nsenter', '--target', String(pid), ...user, '--net', '--mount', pidNamespace, '--', ...argv];
 }
+
+/** nsenter stays as the parent of what it starts: whoever kills it means the program, which must not run on unseen. */
+const ENDS_WITH_PARENT = ['setpriv', '--pdeathsig', 'KILL', '--'] as const;
 
 /**
  * Makes the sandbox. `runDir` becomes a fresh tmpfs inside it.
@@ -55,16 +60,22 @@ async function hold(runDir: string, hasUserNamespace: boolean): Promise<Sandbox>
   });
   await readiness(holder);
   const pid = holder.pid ?? 0;
+  const gone = new Promise<string>((resolve) =>
+    holder.once('exit', (code, signal) =>
+      resolve(signal === null ? `ended with code ${code}` : `was ended by ${signal}`),
+    ),
+  );
+  let isClosing = false;
   return {
     pid,
     hasUserNamespace,
-    enter: (argv) => enterSandbox(pid, hasUserNamespace, argv),
-    close: () =>
-      new Promise((resolve) => {
-        if (holder.exitCode !== null || holder.signalCode !== null) return resolve();
-        holder.once('exit', () => resolve());
-        holder.kill('SIGKILL');
-      }),
+    ended: gone.then((how) => (isClosing ? new Promise<never>(() => undefined) : how)),
+    enter: (argv) => enterSandbox(pid, hasUserNamespace, [...ENDS_WITH_PARENT, ...argv]),
+    close: async () => {
+      isClosing = true;
+      holder.kill('SIGKILL');
+      await gone;
+    },
   };
 }
 

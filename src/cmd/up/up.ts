@@ -16,31 +16,41 @@ export function interrupted(): Promise<void> {
   });
 }
 
-/** Starts a cluster; a signal during the start stops it, too. undefined = it was interrupted. */
-export async function startOrStop(flags: UpFlags, signal: Promise<void>): Promise<Cluster | undefined> {
-  const options = parseUpOptions(flags);
-  const starting = startCluster(options, {
+/** Starts a cluster; when `signal` comes during the start, it rejects with a UserError (exit code 130) once all is stopped. */
+export function startOrStop(flags: UpFlags, signal: Promise<void>): Promise<Cluster> {
+  const interrupt = new AbortController();
+  void signal.then(() => interrupt.abort());
+  return startCluster(parseUpOptions(flags), {
     clock: realClock,
     progress: createProgress(process.stderr, realClock),
+    signal: interrupt.signal,
   });
-  const first = await Promise.race([starting, signal.then(() => undefined)]);
-  if (first !== undefined) return first;
-  const cluster = await starting.catch(() => undefined);
-  await cluster?.stop();
-  return undefined;
+}
+
+/** Resolves with the signal; rejects with the reason when the cluster cannot go on. */
+export function untilStopped(cluster: Cluster, signal: Promise<void>): Promise<void> {
+  const { failed } = cluster;
+  const failure = new Promise<never>((_, reject) => {
+    const fail = (): void => reject(failed.reason as Error);
+    if (failed.aborted) fail();
+    failed.addEventListener('abort', fail, { once: true });
+  });
+  return Promise.race([signal, failure]);
 }
 
 /** `portico up`: prints the kubeconfig's path on standard output when the cluster serves, and stays until a signal. */
 export async function up(flags: UpFlags): Promise<void> {
   const signal = interrupted();
   const cluster = await startOrStop(flags, signal);
-  if (cluster === undefined) return;
   process.stdout.write(`${cluster.kubeconfig}\n`);
   process.stderr.write(
     `\nexport KUBECONFIG=${cluster.kubeconfig}\nkubectl get services -A\n` +
       `dig @127.0.0.1 -p ${cluster.dnsPort} kubernetes.default.svc.cluster.local\nCtrl-C stops the cluster.\n`,
   );
-  await signal;
-  process.stderr.write('stopping\n');
-  await cluster.stop();
+  try {
+    await untilStopped(cluster, signal);
+    process.stderr.write('stopping\n');
+  } finally {
+    await cluster.stop();
+  }
 }
