@@ -117,7 +117,7 @@ describe('presubmit', () => {
         return void circles.push([...trail.slice(trail.indexOf(path)), path].join(' -> '));
       state.set(path, 'open');
       for (const i of byPath.get(path)?.imports ?? []) {
-        if (!i.isType && byPath.has(i.target)) visit(i.target, [...trail, path]);
+        if (byPath.has(i.target)) visit(i.target, [...trail, path]);
       }
       state.set(path, 'done');
     };

@@ -21,7 +21,7 @@ function elsewhere(port: ServicePort, mode: UserspaceMode): string | undefined {
   const own = port.frontends
     .map(({ frontend }) => frontend)
     .find((frontend) => frontend.kind === 'clusterIP');
-  if (local === undefined || own === undefined) return undefined;
+  if (local === undefined || own?.kind !== 'clusterIP') return undefined;
   if (local.host === own.ip && local.port === own.port) return undefined;
   return `${port.portName === '' ? own.port : port.portName}=${local.host}:${local.port}`;
 }

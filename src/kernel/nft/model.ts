@@ -1,4 +1,6 @@
-import type { Rule } from './rule.ts';
+import type { Rule, Scalar, Verdict } from './rule.ts';
+
+export type { Scalar, Verdict } from './rule.ts';
 
 /** Families of tables we use: one per address family, so that a table never sees a packet it has no addresses for. */
 export type NftFamily = 'ip' | 'ip6';
@@ -10,13 +12,6 @@ export interface TableRef {
 
 /** Types of the fields of keys and of map values, in nft's own words; `integer` is 32 bits in host order. */
 export type DataType = 'ipv4_addr' | 'ipv6_addr' | 'inet_proto' | 'inet_service' | 'integer';
-
-/** A field's value: an address or (in interval sets) a prefix as text, a protocol's name (`tcp udp sctp`), a port or number. */
-export type Scalar = string | number;
-
-export type Verdict =
-  | { readonly kind: 'accept' | 'drop' | 'return' }
-  | { readonly kind: 'goto' | 'jump'; readonly chain: string };
 
 /** A named set, or a map when `data` is there. Several key fields are a concatenation. */
 export interface NftSet {

@@ -1,4 +1,9 @@
-import type { Scalar, Verdict } from './model.ts';
+/** A field's value: an address or (in interval sets) a prefix as text, a protocol's name (`tcp udp sctp`), a port or number. */
+export type Scalar = string | number;
+
+export type Verdict =
+  | { readonly kind: 'accept' | 'drop' | 'return' }
+  | { readonly kind: 'goto' | 'jump'; readonly chain: string };
 
 /** A field of the packet as it is when the rule sees it (addresses of the table's family). */
 export type PacketField = 'saddr' | 'daddr' | 'sport' | 'dport' | 'l4proto';
