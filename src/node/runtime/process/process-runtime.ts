@@ -50,6 +50,14 @@ function readExit(exitFile: string): Exit {
   return { exitCode: 137 };
 }
 
+/**
+ * Without a process namespace what the container's program started outlives it. A process group keeps its number from being given to a new process, so
+ * when no process has that number, a group that has it is the container's.
+ */
+function killGroup({ pid }: ProcessRecord): void {
+  if (!trySignal(pid, 0)) trySignal(-pid, 'SIGKILL');
+}
+
 function signalsOf(record: ProcessRecord): Pick<ContainerProcess, 'signal' | 'kill'> {
   return {
     signal: (name) => {
@@ -110,9 +118,12 @@ export function createProcessRuntime({ clock, namespaces }: ProcessRuntimeOption
       const record = { pid: child.pid, startTime: startTimeOf(child.pid), exitFile };
       const watching = new AbortController();
       const logged = pumpLogs({ ...spec, clock, signal: watching.signal });
-      const exited = ended
-        .then(() => Promise.race([logged, clock.sleep(logDrainMs)]))
-        .then(() => readExit(exitFile));
+      const exited = ended.then(async () => {
+        if (namespaces === undefined) killGroup(record);
+        await Promise.race([logged, clock.sleep(logDrainMs)]);
+        watching.abort();
+        return readExit(exitFile);
+      });
       return { record, exited, ...signalsOf(record), release: () => watching.abort() };
     } finally {
       descriptors.forEach((fd) => closeSync(fd));
@@ -133,6 +144,7 @@ function adopt(
   run: { readonly directory: string; readonly logPath: string },
 ): ContainerProcess {
   if (!isAlive(record)) {
+    killGroup(record);
     const gone = Promise.resolve(readExit(record.exitFile));
     return { record, exited: gone, signal: () => undefined, kill: () => undefined, release: () => undefined };
   }
@@ -143,7 +155,9 @@ function adopt(
     while (isAlive(record) && !signal.aborted) await clock.sleep(adoptedPollMs, signal);
     // Nobody waits for the end of what was let go.
     if (signal.aborted) return new Promise(() => undefined);
+    killGroup(record);
     await Promise.race([logged, clock.sleep(logDrainMs)]);
+    watching.abort();
     return readExit(record.exitFile);
   };
   return { record, exited: watch(), ...signalsOf(record), release: () => watching.abort() };
