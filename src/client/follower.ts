@@ -1,7 +1,7 @@
 import { ApiError } from '../api/errors/api-error.ts';
 import type { Kind, KubeObject } from '../api/kind.ts';
 import { createBackoff } from '../base/backoff.ts';
-import type { Clock } from '../base/clock.ts';
+import type { CancelTimer, Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Client, ListOptions } from './client.ts';
 import type { Change, ObjectCache } from './object-cache.ts';
@@ -25,6 +25,10 @@ export interface FollowOptions<T extends KubeObject> {
 const minWatchSeconds = 300;
 /** How long after that the server may still hold it before it counts as lost. */
 const watchGraceMs = 30_000;
+/** A server that takes the connection but does not accept the watch in this time counts as lost. */
+const openWithinMs = 30_000;
+/** Servers send a bookmark every minute, so a watch that says nothing for this long counts as lost. */
+const maxSilenceMs = 180_000;
 /** A watch that stood this long was a success, even without an event. */
 const provenAfterMs = 1_000;
 const maxPauseMs = 5_000;
@@ -169,7 +173,7 @@ interface WatchHooks<T> {
   readonly onProven: () => void;
 }
 
-/** One watch, until the server ends it. */
+/** One watch, until the server ends it. Throws when nothing comes any more although something should. */
 async function followOnce<T extends KubeObject>(
   options: FollowOptions<T>,
   resourceVersion: string,
@@ -177,21 +181,48 @@ async function followOnce<T extends KubeObject>(
 ): Promise<void> {
   const { client, kind, clock } = options;
   const timeoutSeconds = Math.round(minWatchSeconds * (1 + Math.random()));
-  const deadline = new AbortController();
-  const timers = [clock.after(timeoutSeconds * 1000 + watchGraceMs, () => deadline.abort())];
+  const silence = createSilenceAlarm(clock, timeoutSeconds * 1000 + watchGraceMs);
+  let cancelProof: CancelTimer | undefined;
   try {
     const events = watch(client.transport, kind, {
       ...scopeOf(options),
       resourceVersion,
       allowWatchBookmarks: true,
       timeoutSeconds,
-      signal: AbortSignal.any([signal, deadline.signal]),
-      onOpen: () => timers.push(clock.after(provenAfterMs, onProven)),
+      signal: AbortSignal.any([signal, silence.signal]),
+      onOpen: () => {
+        silence.heard();
+        cancelProof = clock.after(provenAfterMs, onProven);
+      },
     });
-    for await (const event of events) onEvent(event);
+    for await (const event of events) {
+      silence.heard();
+      onEvent(event);
+    }
+    if (silence.signal.aborted) throw new Error('the watch fell silent');
   } finally {
-    for (const cancel of timers) cancel();
+    silence.end();
+    cancelProof?.();
   }
+}
+
+/** Aborts its signal when a watch is not accepted in time, says nothing for long, or outlives `maxMs`. */
+function createSilenceAlarm(clock: Clock, maxMs: number) {
+  const alarm = new AbortController();
+  const startedAt = clock.now();
+  let heardAt: number | undefined;
+  const look = (): void => {
+    const now = clock.now();
+    const isSilent = now - (heardAt ?? startedAt) >= (heardAt === undefined ? openWithinMs : maxSilenceMs);
+    if (isSilent || now - startedAt >= maxMs) alarm.abort();
+    else cancel = clock.after(openWithinMs, look);
+  };
+  let cancel = clock.after(openWithinMs, look);
+  return {
+    signal: alarm.signal,
+    heard: () => void (heardAt = clock.now()),
+    end: () => cancel(),
+  };
 }
 
 /** The version to go on from is no longer (410), or not yet (ResourceVersionTooLarge), known to the server. */
