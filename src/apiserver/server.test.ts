@@ -218,6 +218,43 @@ for (const [name, ask] of [
       assert.equal(one.kind, 'PartialObjectMetadata');
     });
 
+    test('one object is a table as well, with as much of it as was asked for', async () => {
+      const headers = { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' };
+      const rows = async (include: string) =>
+        jsonOf<{ rows: readonly { object?: { kind: string } }[] }>(
+          await to(`/api/v1/namespaces/default?includeObject=${include}`, { headers }),
+        ).rows.map(({ object }) => object?.kind);
+      assert.deepEqual(await rows('None'), [undefined]);
+      assert.deepEqual(await rows('Metadata'), ['PartialObjectMetadata']);
+      assert.deepEqual(await rows('Object'), ['Namespace']);
+      const wrong = await to('/api/v1/namespaces/default?includeObject=Most', { headers });
+      assert.deepEqual(statusOf(wrong), [422, 'Invalid']);
+    });
+
+    test('a collection is deleted by its labels, and its length can be read page by page', async () => {
+      const labelled = (name: string) => {
+        const object = configMap(name);
+        return { ...object, metadata: { ...object.metadata, labels: { sweep: 'yes' } } };
+      };
+      for (const each of ['s1', 's2', 's3']) await to(maps, postJson(labelled(each)));
+      interface Page {
+        readonly metadata: { readonly continue?: string; readonly remainingItemCount?: number };
+        readonly items: readonly KubeObject[];
+      }
+      const first = jsonOf<Page>(await to(`${maps}?limit=2`));
+      assert.equal(first.items.length, 2);
+      const token = encodeURIComponent(first.metadata.continue ?? '');
+      const second = jsonOf<Page>(await to(`${maps}?limit=2&continue=${token}`));
+      assert.ok(second.items.length > 0);
+      assert.ok(
+        second.items.every(({ metadata }) =>
+          first.items.every((other) => other.metadata.name !== metadata.name),
+        ),
+      );
+      assert.equal((await to(`${maps}?labelSelector=sweep%3Dyes`, { method: 'DELETE' })).status, 200);
+      assert.deepEqual(jsonOf<Page>(await to(`${maps}?labelSelector=sweep`)).items, []);
+    });
+
     test('a HEAD has the length and no body; pretty is indented', async () => {
       const [head, get] = [await to('/version', { method: 'HEAD' }), await to('/version')];
       assert.deepEqual(

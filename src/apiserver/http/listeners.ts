@@ -12,6 +12,8 @@ import type { NodeRequest, NodeResponse } from './node-exchange.ts';
 
 /** Requests that run at the same time on one HTTP/2 connection: a controller's watches all share one. */
 const MAX_STREAMS = 1000;
+/** Answers waiting on one HTTP/2 connection; beyond it node refuses new requests (its default of 10 MB is one large list). */
+const MAX_SESSION_MB = 256;
 /** How long running requests may take to finish once the server stops. */
 const STOP_MS = 2000;
 
@@ -76,6 +78,7 @@ function createTlsCore({ serving, clientCa }: ListenOptions['config'], logger: L
     allowHTTP1: true,
     minVersion: 'TLSv1.2',
     settings: { maxConcurrentStreams: MAX_STREAMS },
+    maxSessionMemory: MAX_SESSION_MB,
   });
   core.on('tlsClientError', (error) => logger.debug('TLS handshake failed', { err: error }));
   core.on('sessionError', (error) => logger.debug('HTTP/2 session failed', { err: error }));

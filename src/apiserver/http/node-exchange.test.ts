@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 import { fakeClock } from '../../base/clock.ts';
 import type { FakeClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/logger.ts';
-import { createTestPki, overHttp1, overHttp2, testConfig } from '../fixtures/running-server.ts';
+import { askOn, createTestPki, overHttp1, overHttp2, testConfig } from '../fixtures/running-server.ts';
 import type { TestPki } from '../fixtures/running-server.ts';
 import { listenAll } from './listeners.ts';
 import type { HttpResponse, ResponseBody } from './message.ts';
@@ -132,5 +132,20 @@ test('a server that cannot answer closes the connection and goes on', async () =
   const served = await serve(() => (nAsked++ === 0 ? Promise.reject(new Error('not started')) : ok('fine')));
   await assert.rejects(overHttp1(served.url, { ca: mine.pki.caCert }));
   assert.equal((await overHttp1(served.url, { ca: mine.pki.caCert })).bytes.toString(), 'fine');
+  await served.stop();
+});
+
+test('one connection may have many large answers under way', async () => {
+  const served = await serve(() => ok('x'.repeat(2 * 1024 * 1024)));
+  const session = connect(served.url, { ca: mine.pki.caCert });
+  const sizes = await Promise.all(
+    Array.from({ length: 20 }, async () => (await askOn(session, '/')).bytes.length),
+  );
+  assert.deepEqual(new Set(sizes), new Set([2 * 1024 * 1024]));
+  // The first twenty wait unread while the next one is asked for.
+  const waiting = Array.from({ length: 20 }, () => session.request({ ':path': '/' }));
+  await Promise.all(waiting.map((stream) => once(stream, 'response')));
+  assert.equal((await askOn(session, '/', { method: 'HEAD' })).status, 200);
+  session.destroy();
   await served.stop();
 });
