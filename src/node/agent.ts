@@ -101,7 +101,7 @@ async function run(
     runtime: room.runtime,
     network: room.network,
     ipam: createIpam(config.podCIDR, clock),
-    files: openStateFiles(join(config.stateDir, 'pods')),
+    files: openStateFiles(join(config.stateDir, 'pods'), join(config.stateDir, 'logs')),
     references: referencesFrom(client),
     status: createStatusWriter({ client, clock, logger, signal }),
     services: () => informers.services.list(),

@@ -81,6 +81,7 @@ export async function containerStart(input: ContainerStartInput): Promise<Contai
   const volumes = await prepareVolumes({ pod, directory: podDirectory, facts, references });
   const directory = join(podDirectory, 'containers', container.name, String(nRestarts));
   rmSync(directory, { recursive: true, force: true });
+  dropOldRun(input);
   mkdirSync(directory, { recursive: true });
   const workingDir = container.workingDir ?? '/';
   return {
@@ -92,6 +93,15 @@ export async function containerStart(input: ContainerStartInput): Promise<Contai
     directory,
     logPath: logPath(config.stateDir, pod, { name: container.name, nRestarts }),
   };
+}
+
+/** The present and the previous run are kept, as `kubectl logs --previous` wants it. */
+function dropOldRun({ config, pod, container, podDirectory, nRestarts }: ContainerStartInput): void {
+  const old = { name: container.name, nRestarts: nRestarts - 2 };
+  if (old.nRestarts < 0) return;
+  const log = logPath(config.stateDir, pod, old);
+  for (const path of [log, `${log}.1`]) rmSync(path, { force: true });
+  rmSync(join(podDirectory, 'containers', old.name, String(old.nRestarts)), { recursive: true, force: true });
 }
 
 const isProgram = (path: string): boolean => {

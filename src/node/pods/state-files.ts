@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PodRecord } from './model.ts';
 
@@ -7,7 +7,7 @@ export interface StateFiles {
   /** All readable records; a file that is none is reported and left alone. */
   load(): { readonly records: readonly PodRecord[]; readonly broken: readonly string[] };
   save(record: PodRecord): void;
-  /** Removes the Pod's folder with all that is in it. */
+  /** Removes the Pod's folder and its logs. */
   remove(uid: string): void;
   /** The Pod's folder. */
   directory(uid: string): string;
@@ -16,7 +16,8 @@ export interface StateFiles {
 const isRecord = (value: unknown): value is PodRecord =>
   typeof value === 'object' && value !== null && 'uid' in value && 'containers' in value && 'ip' in value;
 
-export function openStateFiles(root: string): StateFiles {
+/** `root` has a folder per Pod, `logs` one per Pod whose name ends in the Pod's uid. */
+export function openStateFiles(root: string, logs: string): StateFiles {
   const directory = (uid: string): string => join(root, uid);
   const fileOf = (uid: string): string => join(directory(uid), 'state.json');
   return {
@@ -42,6 +43,12 @@ export function openStateFiles(root: string): StateFiles {
       writeFileSync(`${path}.new`, JSON.stringify(record));
       renameSync(`${path}.new`, path);
     },
-    remove: (uid) => rmSync(directory(uid), { recursive: true, force: true }),
+    remove: (uid) => {
+      rmSync(directory(uid), { recursive: true, force: true });
+      const folders = existsSync(logs) ? readdirSync(logs) : [];
+      for (const name of folders.filter((folder) => folder.endsWith(`_${uid}`))) {
+        rmSync(join(logs, name), { recursive: true, force: true });
+      }
+    },
   };
 }
