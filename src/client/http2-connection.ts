@@ -26,6 +26,8 @@ export function createHttp2Connection(options: Http2ConnectionOptions): Connecti
   const session = connect(origin, {
     createConnection: () => socket,
     settings: { enablePush: false, initialWindowSize: streamWindowBytes },
+    // Until a server states its own limit Node assumes 100, and holds further watches back without a word.
+    peerMaxConcurrentStreams: 1000,
   });
   let isGoing = false;
   session.on('connect', () => session.setLocalWindowSize(sessionWindowBytes));
