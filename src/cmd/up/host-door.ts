@@ -1,5 +1,6 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
-import { createServer, type Server } from 'node:net';
+import type { Server } from 'node:net';
+import { listenTcp } from './host-ports.ts';
 import { codeOf, messageOf } from './user-error.ts';
 import type { Component } from './component.ts';
 import type { FromComponent } from './messages.ts';
@@ -14,14 +15,6 @@ export type HostResolver = (query: Buffer) => Promise<Buffer | undefined>;
 export interface HostDoor {
   handle(message: FromComponent, from: Component): void;
   close(): void;
-}
-
-function listenTcp(port: number): Promise<Server> {
-  return new Promise((resolve, reject) => {
-    const server = createServer({ pauseOnConnect: true });
-    server.once('error', reject);
-    server.listen({ host: '127.0.0.1', port, backlog: 511 }, () => resolve(server));
-  });
 }
 
 function bindUdp(port: number): Promise<UdpSocket> {
@@ -50,7 +43,7 @@ export function createHostDoor(
     const key = `${from.name} ${id}`;
     close(key);
     try {
-      const socket = protocol === 'TCP' ? await listenTcp(port) : await bindUdp(port);
+      const socket = protocol === 'TCP' ? await listenTcp('127.0.0.1', port) : await bindUdp(port);
       open.set(key, socket);
       await from.send({ type: 'host-socket', id, protocol }, socket);
       // The component has its own copy now; one kept open here would take connections and never serve them.

@@ -2,9 +2,13 @@ import { createSocket } from 'node:dgram';
 import { createServer, type Server } from 'node:net';
 import { codeOf, messageOf, UserError } from './user-error.ts';
 
-function tryListen(host: string, port: number): Promise<Server> {
+/**
+ * Listens on an address of this machine for a process that will serve the socket. Whoever connects before that process
+ * has it is hung up on at once, not left waiting.
+ */
+export function listenTcp(host: string, port: number): Promise<Server> {
   return new Promise((resolve, reject) => {
-    const server = createServer({ pauseOnConnect: true });
+    const server = createServer((tooEarly) => tooEarly.destroy());
     server.once('error', reject);
     server.listen({ host, port, backlog: 511 }, () => resolve(server));
   });
@@ -20,7 +24,7 @@ function tryBindUdp(address: string, port: number): Promise<void> {
 
 /** Listens over TCP, and with `hasUdp` finds out whether UDP is free, too. */
 async function tryTake(host: string, port: number, hasUdp: boolean): Promise<Server> {
-  const server = await tryListen(host, port);
+  const server = await listenTcp(host, port);
   try {
     if (hasUdp) await tryBindUdp(host, portOf(server));
     return server;
