@@ -1,4 +1,5 @@
 /* A node agent as a process of its own, for tests that kill it: `agent-process.ts '{"config": …, "access": …}'`. Prints a line when it is ready. */
+import { flushCompileCache } from 'node:module';
 import { realClock } from '../base/clock.ts';
 import { createLogger } from '../base/logger.ts';
 import { createClient } from '../client/client.ts';
@@ -14,5 +15,9 @@ interface Input {
 const { config, access } = JSON.parse(process.argv[2] ?? '') as Input;
 const client = createClient(createHttpTransport(access, { clock: realClock }));
 const agent = createNodeAgent(config, { client, clock: realClock, logger: createLogger({ level: 'warn' }) });
-void agent.ready.then(() => console.log('ready'));
+// It ends by SIGKILL, which would leave the next one without compiled code.
+void agent.ready.then(() => {
+  console.log('ready');
+  flushCompileCache();
+});
 await agent.run(new AbortController().signal);
