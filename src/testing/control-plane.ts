@@ -6,6 +6,7 @@ import { inProcessTransport } from '../apiserver/in-process-transport.ts';
 import { createApiServer } from '../apiserver/server.ts';
 import { createClient } from '../client/client.ts';
 import type { Client } from '../client/client.ts';
+import type { Transport } from '../client/transport.ts';
 import { createInformers } from '../client/informers.ts';
 import type { Informers } from '../client/informers.ts';
 import { createControllers } from '../controllers/all.ts';
@@ -24,10 +25,12 @@ export interface ControlPlane {
 export interface ControlPlaneOptions {
   readonly nodeNames?: readonly string[];
   readonly logger?: Logger;
+  /** What the controllers speak through, made from the transport that tests use. */
+  readonly wrap?: (transport: Transport) => Transport;
 }
 
 export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
-  const { nodeNames = ['node-1', 'node-2', 'node-3'], logger = silentLogger } = options;
+  const { nodeNames = ['node-1', 'node-2', 'node-3'], logger = silentLogger, wrap } = options;
   const clock = realClock;
   const unused = { cert: '', key: '' };
   const config = apiServerConfig({
@@ -39,8 +42,9 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   const server = createApiServer({ ...config, listen: [] }, { store: createMemoryStore(), clock, logger });
   const transport = inProcessTransport(server, { name: 'admin', groups: ['system:masters'] });
   const client = createClient(transport);
-  const informers = createInformers({ client, clock, logger });
-  const controllers = createControllers({ client, informers, clock, logger });
+  const own = wrap === undefined ? client : createClient(wrap(transport));
+  const informers = createInformers({ client: own, clock, logger });
+  const controllers = createControllers({ client: own, informers, clock, logger });
   const nodes = createPaperNodes(client, nodeNames);
   const stopping = new AbortController();
   const serving = new AbortController();
