@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import { badRequest, forbiddenPath, pageNotFound, unauthorized } from '../../api/errors/api-error.ts';
-import type { KubeObject } from '../../api/kind.ts';
+import { apiVersionOf, type KubeObject } from '../../api/kind.ts';
 import { anonymous, hasCredentials } from '../authentication/authenticate.ts';
 import type { Authenticator } from '../authentication/authenticate.ts';
 import type { Authorizer } from '../authorization/authorize.ts';
@@ -41,6 +41,7 @@ export function createHandler(options: HandlerOptions): (request: HttpRequest) =
   const { resources, streams, clock, logger } = options;
   const dispatch = createDispatch(resources, streams);
   const describe = createDescriber(options);
+  const served = new Set(resources.map(({ kind }) => apiVersionOf(kind)));
   const now = (): number => clock.now();
   const answer = async (request: HttpRequest): Promise<HttpResponse> => {
     const { method, path, query } = splitPath(request);
@@ -50,6 +51,10 @@ export function createHandler(options: HandlerOptions): (request: HttpRequest) =
     const decision = await options.authorizer({ user, method, info });
     if (!decision.isAllowed) throw forbiddenPath(decision.reason);
     if (!info.isResource) return describe({ method, info, query, request });
+    // A group that is not served has no resources, at most documents that say so.
+    if (!served.has(apiVersionOf(info))) {
+      return describe({ method, info: { isResource: false, path }, query, request });
+    }
     return dispatch({ info, request, query, user, now });
   };
   return async (request) => {
