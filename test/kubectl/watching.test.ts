@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict';
+import { eventually } from '../../src/testing/test-cluster.ts';
+import { kubectlCases, type Kubectl } from './kubectl-cases.ts';
+import { configMap, pod, service } from './manifests.ts';
+
+interface WatchEvent {
+  readonly type: string;
+  readonly object: {
+    readonly kind: string;
+    readonly metadata: { readonly name: string; readonly resourceVersion: string };
+    readonly code?: number;
+  };
+}
+
+/** The events of a watch that the server ends after a second. */
+async function watchFor(kubectl: Kubectl, query: string): Promise<readonly WatchEvent[]> {
+  const path = `/api/v1/namespaces/${kubectl.namespace}/configmaps?watch=1&timeoutSeconds=1&${query}`;
+  const text = await kubectl.ok(`get --raw ${path}`);
+  return text === '' ? [] : text.split('\n').map((line) => JSON.parse(line) as WatchEvent);
+}
+const told = (events: readonly WatchEvent[]): readonly string[] =>
+  events.map(({ type, object }) => `${type} ${object.metadata.name}`);
+
+/** The revision of the list of ConfigMaps. */
+async function revision(kubectl: Kubectl): Promise<string> {
+  const text = await kubectl.ok(`get --raw /api/v1/namespaces/${kubectl.namespace}/configmaps`);
+  return (JSON.parse(text) as WatchEvent['object']).metadata.resourceVersion;
+}
+
+/** Runs kubectl with --request-timeout, which ends a watch; gives what it printed until then. */
+async function watchTable(
+  kubectl: Kubectl,
+  line: string,
+  meanwhile: () => Promise<unknown>,
+): Promise<string> {
+  const watching = kubectl.run(`get ${line} --request-timeout=4s`);
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  await meanwhile();
+  return (await watching).stdout;
+}
+
+kubectlCases('kubectl get -w, wait and watches', {
+  'a watch shows what is there, and then every change': async (kubectl) => {
+    await kubectl.ok('create -f -', service('a'));
+    const table = await watchTable(kubectl, 'services -w', async () => {
+      await kubectl.ok('create service clusterip b --tcp=81');
+      await kubectl.ok('patch service b --type=merge -p {"spec":{"ports":[{"port":82}]}}');
+      await kubectl.ok('delete service b');
+    });
+    const rows = table
+      .trim()
+      .split('\n')
+      .map((line) => line.split(/\s{2,}/));
+    assert.deepEqual(
+      rows.map(([name, , , , ports]) => `${name} ${ports}`),
+      ['NAME PORT(S)', 'a 80/TCP', 'b 81/TCP', 'b 82/TCP', 'b 82/TCP'],
+    );
+  },
+  'a watch of one object, in JSON, and without what was there': async (kubectl) => {
+    await kubectl.ok('create -f -', [configMap('a'), configMap('b')]);
+    const print = '-o jsonpath={.metadata.name}={.data.a};';
+    const text = await watchTable(kubectl, `configmap a --watch-only ${print}`, async () => {
+      await kubectl.ok('patch configmap b -p {"data":{"a":"2"}}');
+      await kubectl.ok('patch configmap a -p {"data":{"a":"3"}}');
+    });
+    assert.equal(text, 'a=3;');
+  },
+  'a watch with events and a selector tells what enters and what leaves': async (kubectl) => {
+    await kubectl.ok('create -f -', configMap('a', {}, { labels: { in: 'no' } }));
+    const text = await watchTable(
+      kubectl,
+      'configmaps -l in=yes --watch --output-watch-events --no-headers',
+      async () => {
+        await kubectl.ok('label configmap a in=yes --overwrite');
+        await kubectl.ok('label configmap a in=no --overwrite');
+      },
+    );
+    assert.deepEqual(
+      text
+        .trim()
+        .split('\n')
+        .map((line) => line.trim().split(/\s+/).slice(0, 2).join(' ')),
+      ['ADDED a', 'DELETED a'],
+    );
+  },
+  'a watch resumes at the revision where another ended': async (kubectl) => {
+    await kubectl.ok('create -f -', configMap('before'));
+    const start = await revision(kubectl);
+    await kubectl.ok('create -f -', configMap('a'));
+    await kubectl.ok('patch configmap a -p {"data":{"a":"2"}}');
+    await kubectl.ok('delete configmap a');
+    const all = await watchFor(kubectl, `resourceVersion=${start}`);
+    assert.deepEqual(told(all), ['ADDED a', 'MODIFIED a', 'DELETED a']);
+    const resumed = await watchFor(kubectl, `resourceVersion=${all[0]?.object.metadata.resourceVersion}`);
+    assert.deepEqual(told(resumed), ['MODIFIED a', 'DELETED a']);
+    const last = await watchFor(kubectl, `resourceVersion=${all[2]?.object.metadata.resourceVersion}`);
+    assert.deepEqual(told(last), []);
+  },
+  'a watch begins with what is there when it has no revision, and marks the end of it when asked': async (
+    kubectl,
+  ) => {
+    await kubectl.ok('create -f -', [configMap('a'), configMap('b')]);
+    assert.deepEqual(told(await watchFor(kubectl, '')), ['ADDED a', 'ADDED b']);
+    const initial = 'sendInitialEvents=true&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan';
+    const events = await watchFor(kubectl, initial);
+    assert.deepEqual(events.map(({ type }) => type).slice(0, 3), ['ADDED', 'ADDED', 'BOOKMARK']);
+    assert.match(JSON.stringify(events[2]), /"k8s\.io\/initial-events-end":"true"/);
+  },
+  'wait for a condition, a value, a creation and an end': async (kubectl) => {
+    await kubectl.ok('create -f -', [pod('p'), service('s', { clusterIP: '10.96.40.1' })]);
+    assert.equal(
+      await kubectl.ok('wait --for=jsonpath={.spec.clusterIP}=10.96.40.1 service/s --timeout=5s'),
+      'service/s condition met',
+    );
+    const created = kubectl.ok('wait --for=create configmap/c --timeout=20s');
+    await kubectl.ok('create -f -', configMap('c'));
+    assert.equal(await created, 'configmap/c condition met');
+    const changing = kubectl.ok('wait --for=jsonpath={.data.a}=2 configmap/c --timeout=20s');
+    await kubectl.ok('patch configmap c -p {"data":{"a":"2"}}');
+    await changing;
+    assert.match(
+      await kubectl.refuses('wait --for=condition=Ready pod/p --timeout=300ms'),
+      /timed out waiting for the condition on pods\/p/,
+    );
+    const ready = '{"status":{"conditions":[{"type":"Ready","status":"True"}]}}';
+    const becoming = kubectl.ok('wait --for=condition=Ready pod/p --timeout=20s');
+    await kubectl.ok(`patch pod p --subresource=status -p ${ready}`);
+    assert.equal(await becoming, 'pod/p condition met');
+    const ending = kubectl.ok('wait --for=delete configmap/c --timeout=20s');
+    await kubectl.ok('delete configmap c');
+    await ending;
+  },
+  'endpoints can be watched: every change of a Service is seen': async (kubectl) => {
+    await kubectl.ok('create -f -', service('s', { selector: { app: 'x' } }));
+    await eventually('a slice', async () => (await kubectl.ok('get endpointslices -o name')) || undefined);
+    const columns =
+      '-o custom-columns=A:.endpoints[*].addresses[*],R:.endpoints[*].conditions.ready --no-headers';
+    const text = await watchTable(kubectl, `endpointslices --watch-only ${columns}`, async () => {
+      await kubectl.ok('create -f -', pod('p', { nodeName: 'nowhere' }, { labels: { app: 'x' } }));
+      const status = (ready: string) =>
+        `{"status":{"phase":"Running","podIP":"192.0.2.50","podIPs":[{"ip":"192.0.2.50"}],"conditions":[{"type":"Ready","status":"${ready}"}]}}`;
+      await kubectl.ok(`patch pod p --subresource=status -p ${status('False')}`);
+      await kubectl.ok(`patch pod p --subresource=status -p ${status('True')}`);
+    });
+    const rows = text
+      .trim()
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/).join(' '));
+    assert.deepEqual(rows.slice(-1), ['192.0.2.50 true']);
+    assert.ok(rows.includes('192.0.2.50 false'), text);
+  },
+});
