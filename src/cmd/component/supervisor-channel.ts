@@ -9,7 +9,7 @@ export type HostSocket = Server | UdpSocket;
 export interface SupervisorChannel {
   /** Aborted when the supervisor asks to stop, or is gone. */
   readonly stopped: AbortSignal;
-  /** Resolves when the certificates are on the disk. */
+  /** Resolves when the certificates are on the disk; rejects when the component is to stop before that. */
   readonly pkiReady: Promise<void>;
   send(message: FromComponent): void;
   onHostSocket(listener: (id: string, socket: HostSocket) => void): void;
@@ -43,6 +43,8 @@ export function connectSupervisor(): SupervisorChannel {
     }
   };
   if (process.send === undefined) pki.resolve();
+  pki.promise.catch(() => undefined);
+  stop.signal.addEventListener('abort', () => pki.reject(new Error('stopped before the certificates came')));
   process.on('message', receive);
   // A supervisor that is gone can restart nothing: ending is what lets the next one start from a clean place.
   process.once('disconnect', () => stop.abort());

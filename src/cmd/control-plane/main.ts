@@ -55,7 +55,10 @@ async function controlPlane(config: ControlPlaneConfig, channel: SupervisorChann
     informers.run(stop.signal),
     ensureDnsObjects(client, config),
   ];
-  const stopped = new Promise<void>((resolve) => channel.stopped.addEventListener('abort', () => resolve()));
+  const stopped = new Promise<void>((resolve) => {
+    if (channel.stopped.aborted) resolve();
+    channel.stopped.addEventListener('abort', () => resolve());
+  });
   // Any part that fails ends the process: the supervisor starts it anew from the store, which is always whole.
   await Promise.race([stopped, serving, ...running.map((part) => part.then(() => stopped))]);
   stop.abort();

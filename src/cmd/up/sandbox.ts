@@ -33,7 +33,10 @@ export function enterSandbox(pid: number, hasUserNamespace: boolean, argv: Argv)
   return ['nsenter', '--target', String(pid), ...user, '--net', '--mount', pidNamespace, '--', ...argv];
 }
 
-/** nsenter stays as the parent of what it starts: whoever kills it means the program, which must not run on unseen. */
+/**
+ * nsenter stays as the parent of what it starts. Whoever kills it means the program, which must not run on unseen; and
+ * nsenter itself must not outlive the supervisor, which it would when its program was halted (it halts with it).
+ */
 const ENDS_WITH_PARENT = ['setpriv', '--pdeathsig', 'KILL', '--'] as const;
 
 /**
@@ -70,7 +73,10 @@ async function hold(runDir: string, hasUserNamespace: boolean): Promise<Sandbox>
     pid,
     hasUserNamespace,
     ended: gone.then((how) => (isClosing ? new Promise<never>(() => undefined) : how)),
-    enter: (argv) => enterSandbox(pid, hasUserNamespace, [...ENDS_WITH_PARENT, ...argv]),
+    enter: (argv) => [
+      ...ENDS_WITH_PARENT,
+      ...enterSandbox(pid, hasUserNamespace, [...ENDS_WITH_PARENT, ...argv]),
+    ],
     close: async () => {
       isClosing = true;
       holder.kill('SIGKILL');
