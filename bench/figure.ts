@@ -12,7 +12,7 @@ export interface Figure {
 
 /** What a file of this folder exports. */
 export interface Benchmark {
-  run(params: Params): AsyncIterable<Omit<Figure, 'bench'>>;
+  readonly run: (params: Params) => AsyncIterable<Omit<Figure, 'bench'>>;
 }
 
 /** The value below which a share of the sample lies (0.5 = median); NaN for an empty sample. */

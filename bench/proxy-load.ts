@@ -3,12 +3,7 @@ import { join } from 'node:path';
 import { rounded, wholeOption, type Benchmark } from './figure.ts';
 
 /** What one run in a private network namespace measured, ms and MB. */
-interface Loaded {
-  readonly full_load: number;
-  readonly add_service: number;
-  readonly remove_service: number;
-  readonly rss: number;
-}
+type Loaded = Readonly<Record<'full_load' | 'add_service' | 'remove_service' | 'rss', number>>;
 
 /** Runs the probe in its own user and network namespace, so that no rule ever reaches this machine's firewall. */
 function measure(nServices: number): Promise<Loaded> {
