@@ -3,9 +3,6 @@ import { bindFunction, checked } from './function.ts';
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;
 const F_DUPFD_CLOEXEC = 1030;
-const F_GETFD = 1;
-const F_SETFD = 2;
-const FD_CLOEXEC = 1;
 
 const cFlock = bindFunction('int flock(int fd, int operation)');
 const cFcntl = bindFunction('int fcntl(int fd, int command, int64_t argument)');
@@ -21,10 +18,4 @@ export function tryLockFile(fd: number): boolean {
 /** A second descriptor of the same open file, close-on-exec. */
 export function duplicateFd(fd: number): number {
   return checked('fcntl', cFcntl(fd, F_DUPFD_CLOEXEC, 3), `dup ${fd}`);
-}
-
-/** Says whether a descriptor is closed when the process starts another program. */
-export function setCloseOnExec(fd: number, isClosed: boolean): void {
-  const flags = checked('fcntl', cFcntl(fd, F_GETFD, 0), `fd ${fd}`);
-  checked('fcntl', cFcntl(fd, F_SETFD, isClosed ? flags | FD_CLOEXEC : flags & ~FD_CLOEXEC), `fd ${fd}`);
 }

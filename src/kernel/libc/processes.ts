@@ -1,25 +1,12 @@
 import { bindFunction, checked } from './function.ts';
 
-const PR_SET_PDEATHSIG = 1;
-const PR_SET_CHILD_SUBREAPER = 36;
 const POLLIN = 1;
 /** pidfd_open's number is the same on every architecture (Linux 5.3). */
 const SYS_pidfd_open = 434;
 
-const cPrctl = bindFunction('int prctl(int option, uint64_t a, uint64_t b, uint64_t c, uint64_t d)');
 const cSyscall = bindFunction('int64_t syscall(int64_t number, int64_t a, int64_t b)');
 const cPoll = bindFunction('int poll(void *fds, uint64_t count, int timeout)');
 const cSethostname = bindFunction('int sethostname(str name, size_t length)');
-
-/** Sends this process `signal` when the thread that started it ends. */
-export function setParentDeathSignal(signal: number): void {
-  checked('prctl', cPrctl(PR_SET_PDEATHSIG, signal, 0, 0, 0), 'PR_SET_PDEATHSIG');
-}
-
-/** Orphans below this process become its children instead of PID 1's. */
-export function setChildSubreaper(isReaper: boolean): void {
-  checked('prctl', cPrctl(PR_SET_CHILD_SUBREAPER, isReaper ? 1 : 0, 0, 0, 0), 'PR_SET_CHILD_SUBREAPER');
-}
 
 /** A descriptor that becomes readable when the process ends, or undefined when there is no such process. */
 export function openPidfd(pid: number): number | undefined {

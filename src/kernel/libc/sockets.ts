@@ -15,15 +15,11 @@ export const SO_RCVBUF = 8;
 export const SO_RCVTIMEO = 20;
 export const SO_SNDBUFFORCE = 32;
 export const SO_RCVBUFFORCE = 33;
-export const MSG_PEEK = 0x2;
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
 
 const cSocket = bindFunction('int socket(int domain, int type, int protocol)');
 const cBind = bindFunction('int bind(int fd, const void *address, uint32_t length)');
-const cConnect = bindFunction('int connect(int fd, const void *address, uint32_t length)');
-const cListen = bindFunction('int listen(int fd, int backlog)');
-const cGetsockname = bindFunction('int getsockname(int fd, void *address, void *length)');
 const cSetsockopt = bindFunction(
   'int setsockopt(int fd, int level, int option, const void *value, uint32_t length)',
 );
@@ -39,24 +35,6 @@ export function openSocket(domain: number, type: number, protocol: number): numb
 /** `address` is a packed struct sockaddr. */
 export function bindSocket(fd: number, address: Uint8Array): void {
   checked('bind', cBind(fd, address, address.length));
-}
-
-/** `address` is a packed struct sockaddr. */
-export function connectSocket(fd: number, address: Uint8Array): void {
-  checked('connect', cConnect(fd, address, address.length));
-}
-
-export function listenSocket(fd: number, backlog: number): void {
-  checked('listen', cListen(fd, backlog));
-}
-
-/** The socket's own address as a packed struct sockaddr. */
-export function socketName(fd: number): Buffer {
-  const address = Buffer.alloc(128);
-  const length = Buffer.alloc(4);
-  length.writeUInt32LE(address.length);
-  checked('getsockname', cGetsockname(fd, address, length));
-  return address.subarray(0, length.readUInt32LE());
 }
 
 /** Sets an int option; false when the kernel refuses it, e.g. SO_SNDBUFFORCE without the capability in the first user namespace. */

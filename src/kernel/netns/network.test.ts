@@ -12,8 +12,15 @@ import { openPidfd, readable } from '../libc/processes.ts';
 import { SystemError } from '../libc/system-error.ts';
 import { openNetlink } from '../netlink/netlink-socket.ts';
 import { beginBatch, endBatch, nfgenmsg, NFNL_SUBSYS_NFTABLES, nfnetlinkType } from '../netlink/nfnetlink.ts';
-import { NETLINK_NETFILTER, NLM_F_ACK, NLM_F_CREATE, NLM_F_REQUEST } from '../netlink/protocol.ts';
+import {
+  NETLINK_NETFILTER,
+  NETLINK_ROUTE,
+  NLM_F_ACK,
+  NLM_F_CREATE,
+  NLM_F_REQUEST,
+} from '../netlink/protocol.ts';
 import { NetlinkWriter } from '../netlink/writer.ts';
+import { renameLink } from '../route/links.ts';
 import type { NetworkObject } from '../route/model.ts';
 import { openNetworkStack } from '../route/network-stack.ts';
 import {
@@ -172,6 +179,16 @@ describe('the network stack', () => {
     assert.equal(readFileSync('/proc/sys/net/ipv4/ip_forward', 'utf8').trim(), '0');
     stack.close();
     deleteNamedNetns(path('c'));
+  });
+
+  it('renames a link that is down', () => {
+    const stack = openNetworkStack();
+    stack.ensure({ kind: 'link', name: 'before', create: { type: 'bridge' } });
+    const socket = openNetlink({ protocol: NETLINK_ROUTE });
+    renameLink(socket, 'before', 'after');
+    socket.close();
+    assert.ok(stack.remove({ kind: 'link', name: 'after' }));
+    stack.close();
   });
 
   it('says what the kernel refused', () => {

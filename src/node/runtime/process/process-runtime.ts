@@ -132,19 +132,23 @@ export function createProcessRuntime({ clock, namespaces }: ProcessRuntimeOption
 
   return {
     start,
-    adopt: (record, run) => adopt(clock, record, run),
+    adopt: (record, run) => adopt({ clock, record, isNamespaced: namespaces !== undefined, ...run }),
     exec: (record, argv, timeoutMs) =>
       execInside({ isNamespaced: namespaces !== undefined, record, argv, timeoutMs }),
   };
 }
 
-function adopt(
-  clock: Clock,
-  record: ProcessRecord,
-  run: { readonly directory: string; readonly logPath: string },
-): ContainerProcess {
+interface Adoption {
+  readonly clock: Clock;
+  readonly record: ProcessRecord;
+  readonly isNamespaced: boolean;
+  readonly directory: string;
+  readonly logPath: string;
+}
+
+function adopt({ clock, record, isNamespaced, ...run }: Adoption): ContainerProcess {
   if (!isAlive(record)) {
-    killGroup(record);
+    if (!isNamespaced) killGroup(record);
     const gone = Promise.resolve(readExit(record.exitFile));
     return { record, exited: gone, signal: () => undefined, kill: () => undefined, release: () => undefined };
   }
@@ -155,7 +159,7 @@ function adopt(
     while (isAlive(record) && !signal.aborted) await clock.sleep(adoptedPollMs, signal);
     // Nobody waits for the end of what was let go.
     if (signal.aborted) return new Promise(() => undefined);
-    killGroup(record);
+    if (!isNamespaced) killGroup(record);
     await Promise.race([logged, clock.sleep(logDrainMs)]);
     watching.abort();
     return readExit(record.exitFile);
