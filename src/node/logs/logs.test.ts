@@ -33,6 +33,18 @@ describe('log entries', () => {
       ],
     );
   });
+  it('keep the bytes they were given, also when a character is cut in two', () => {
+    const formatter = createLineFormatter('stdout');
+    const bytes = Buffer.from([0x61, 0xc3, 0xbc, 0x00, 0xff, 0x0a]);
+    const entries = [formatter.push(bytes.subarray(0, 2), at), formatter.push(bytes.subarray(2), at)];
+    assert.deepEqual(Buffer.concat(entries), Buffer.concat([Buffer.from(`${stamp} F `), bytes]));
+  });
+  it('end a line that is just too long with an empty rest', () => {
+    const formatter = createLineFormatter('stdout');
+    const line = 'x'.repeat(maxLineBytes);
+    assert.equal(formatter.push(Buffer.from(line), at).toString(), `${stamp} P ${line}\n`);
+    assert.equal(formatter.push(Buffer.from('\n'), at).toString(), `${stamp} F \n`);
+  });
   it('go to a new file when one is full, keeping the former', () => {
     const path = join(folder, 'deep', '0.log');
     const log = openLogFile(path, 10);
@@ -71,6 +83,26 @@ describe('reading a log', () => {
   for (const [name, [options, expected]] of Object.entries(cases)) {
     it(name, async () => assert.equal(await read(path, options), expected));
   }
+  it('comes in pieces, and ends where it ended when it was asked for', async () => {
+    const big = join(folder, 'big.log');
+    const text = entry(1, 'x'.repeat(1000)).repeat(1000);
+    writeFileSync(`${big}.1`, text);
+    writeFileSync(big, text);
+    let nBytes = 0;
+    let longest = 0;
+    for await (const part of readLog(big, {
+      clock: realClock,
+      isOver: () => true,
+      signal: new AbortController().signal,
+    })) {
+      nBytes += part.length;
+      longest = Math.max(longest, part.length);
+      if (nBytes < 3_000_000) appendFileSync(big, text.slice(0, 64 * 1024));
+    }
+    // What was appended meanwhile may come as far as the last piece reaches.
+    assert.ok(nBytes >= 2_002_000 && nBytes < 2_002_000 + 64 * 1024, `${nBytes} bytes`);
+    assert.ok(longest <= 64 * 1024, `a piece of ${longest} bytes`);
+  });
   it('that is not there is empty', async () => assert.equal(await read(join(folder, 'none')), ''));
   it('goes on while it is followed, also into a new file', async () => {
     const followed = join(folder, 'followed.log');

@@ -36,8 +36,14 @@ function parseEntry(line: string): Entry {
   return { time, isPartial: tag.startsWith('P'), text: line.slice(start) };
 }
 
+interface Tail {
+  /** What comes next, up to 64 KiB; the empty string when there is nothing yet. */
+  read(): string;
+  close(): void;
+}
+
 /** Reads what was appended to a file; a file that was replaced (rotation) is read to its end before the new one. */
-function openTail(path: string): { read(): string; close(): void } {
+function openTail(path: string): Tail {
   let fd: number | undefined;
   let inode = 0;
   const buffer = Buffer.allocUnsafe(chunkBytes);
@@ -59,7 +65,35 @@ function openTail(path: string): { read(): string; close(): void } {
   return { read, close: () => (fd === undefined ? undefined : closeSync(fd)) };
 }
 
-/** The lines of a container's log as people want them, from the rotated file on, until its end or as long as it is followed. */
+/** What stood in the rotated file and in the present one at the call. A program that goes on writing does not make it longer. */
+function* readPresent(path: string, tail: Tail): Generator<string> {
+  let left = existsSync(path) ? statSync(path).size : 0;
+  const old = openTail(`${path}.1`);
+  try {
+    for (let text = old.read(); text !== ''; text = old.read()) yield text;
+  } finally {
+    old.close();
+  }
+  for (let text = tail.read(); text !== ''; text = left > 0 ? tail.read() : '') {
+    left -= text.length;
+    yield text;
+  }
+}
+
+/** The last `n` of the lines. */
+function lastLines(texts: Iterable<Iterable<string>>, n: number): string {
+  let last: string[] = [];
+  for (const lines of texts) {
+    last.push(...lines);
+    if (last.length > n) last = n === 0 ? [] : last.slice(-n);
+  }
+  return last.join('');
+}
+
+/**
+ * The lines of a container's log as people want them, from the rotated file on, until its end or as long as it is followed. A log is handed
+ * out in pieces of about 64 KiB, so that it needs no room as a whole.
+ */
 export async function* readLog(path: string, options: ReadLogOptions): AsyncGenerator<Uint8Array> {
   const { clock, signal, isOver, isFollowing = false, tailLines, limitBytes = Infinity } = options;
   let left = limitBytes;
@@ -69,17 +103,15 @@ export async function* readLog(path: string, options: ReadLogOptions): AsyncGene
     return bytes;
   };
   const take = createSelector(options);
-  const old = existsSync(`${path}.1`) ? [...take(readAll(`${path}.1`))] : [];
   const tail = openTail(path);
   try {
-    let history = old;
-    for (let text = tail.read(); text !== ''; text = tail.read()) {
-      history.push(...take(text));
-      if (tailLines !== undefined && history.length > tailLines)
-        history = history.slice(-tailLines || history.length);
+    const present = readPresent(path, tail).map((text) => take(text));
+    const pieces = tailLines === undefined ? present : [[lastLines(present, tailLines)]];
+    for (const lines of pieces) {
+      const piece = [...lines].join('');
+      if (piece !== '') yield cut(piece);
+      if (left <= 0 || signal.aborted) return;
     }
-    if (tailLines === 0) history = [];
-    if (history.length > 0) yield cut(history.join(''));
     while (isFollowing && !signal.aborted && left > 0) {
       const wasOver = isOver();
       const text = tail.read();
@@ -92,14 +124,6 @@ export async function* readLog(path: string, options: ReadLogOptions): AsyncGene
   } finally {
     tail.close();
   }
-}
-
-function readAll(path: string): string {
-  const tail = openTail(path);
-  let all = '';
-  for (let text = tail.read(); text !== ''; text = tail.read()) all += text;
-  tail.close();
-  return all;
 }
 
 /** Cuts text into entries and renders the chosen ones; half entries wait for their rest. */
