@@ -22,6 +22,22 @@ interface Entry {
   writing: Promise<void> | undefined;
 }
 
+/** The reason that node lifecycle controllers give for taking the Pods of a silent node out of the traffic. */
+const NODE_NOT_READY = 'NodeNotReady';
+
+const isMarked = (pod: Pod): boolean =>
+  pod.status?.conditions?.some(({ reason }) => reason === NODE_NOT_READY) ?? false;
+
+/** A strategic merge keeps what a patch leaves out: the reason of yesterday's condition must be cleared by name. */
+const wholeStatus = (status: PodStatus): object => ({
+  reason: null,
+  message: null,
+  ...status,
+  ...(status.conditions !== undefined && {
+    conditions: status.conditions.map((condition) => ({ reason: null, message: null, ...condition })),
+  }),
+});
+
 export function createStatusWriter(options: {
   readonly client: Client;
   readonly clock: Clock;
@@ -37,7 +53,7 @@ export function createStatusWriter(options: {
     while (!deepEqual(entry.wanted, entry.written) && !signal.aborted) {
       const status = entry.wanted;
       try {
-        const body = { metadata: { uid }, status };
+        const body = { metadata: { uid }, status: wholeStatus(status) };
         await client.patch(
           pods,
           { name, namespace },
@@ -62,6 +78,8 @@ export function createStatusWriter(options: {
       const entry = entries.get(uid) ?? { pod, wanted: status, written: undefined, writing: undefined };
       entries.set(uid, entry);
       entry.wanted = status;
+      // A node that was thought dead: its Pods were marked, and nobody but this agent can say that they are well.
+      if (isMarked(pod)) entry.written = undefined;
       entry.writing ??= write(entry).finally(() => {
         entry.writing = undefined;
       });

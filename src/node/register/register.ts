@@ -65,8 +65,11 @@ export async function keepRegistered(options: RegisterOptions, signal: AbortSign
   const { clock, logger, config } = options;
   const backoff = createBackoff({ minMs: 50, maxMs: 5000 });
   let statusDue = 0;
+  let renewedAt = clock.now();
   while (!signal.aborted) {
     try {
+      // So late after a pause of the whole machine.
+      if (clock.now() - renewedAt > leaseSeconds * 1000) statusDue = 0;
       const isGone = !(await renewLease(options, signal));
       if (isGone || clock.now() >= statusDue) {
         const node = await ensureNode(options, signal);
@@ -74,9 +77,12 @@ export async function keepRegistered(options: RegisterOptions, signal: AbortSign
         statusDue = clock.now() + statusMs;
       }
       backoff.reset();
+      renewedAt = clock.now();
       await clock.sleep(renewMs, signal);
     } catch (err) {
       if (signal.aborted) return;
+      // Meanwhile the node may have been declared silent: the next success says that it is not.
+      statusDue = 0;
       logger.warn('cannot renew the lease of the node, trying again', { node: config.nodeName, err });
       await clock.sleep(backoff.next(), signal);
     }
