@@ -62,7 +62,8 @@ function program(): Command {
 async function main(argv: readonly string[]): Promise<number> {
   try {
     await program().parseAsync(argv);
-    return 0;
+    // What a verb set: `shell` ends as its command did.
+    return Number(process.exitCode ?? 0);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     if (!(error instanceof UserError)) throw error;
