@@ -1,20 +1,19 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Container } from '../api/core/v1/container.ts';
 import { pods, type Pod } from '../api/core/v1/pod.ts';
 import { isNotFound } from '../api/errors/api-error.ts';
 import { realClock } from '../base/clock.ts';
 import { memoryLogger, type LogLine } from '../base/logger.ts';
-import { mount } from '../kernel/libc/mounts.ts';
 import { enterNetns } from '../kernel/netns/named-netns.ts';
 import { createNodeAgent } from '../node/agent.ts';
 import type { NodeConfig } from '../node/config.ts';
 import { ensureNodeNetwork, nodeNetnsPath } from '../node/network/node-network.ts';
 import type { PodRecord } from '../node/pods/model.ts';
 import { startInProcessApi, type InProcessApi } from './in-process-api.ts';
+import { sandboxFolder } from './sandbox.ts';
 
 /** A real API server and real agents of one node in this process. */
 export interface AgentRig {
@@ -40,8 +39,7 @@ export async function eventually<T>(probe: () => Promise<T | undefined>): Promis
 
 /** The node's folders on a tmpfs, its network namespace entered: for a test file that called `inSandbox`. */
 export function enterSandboxNode(): { readonly root: string; readonly config: NodeConfig } {
-  const root = mkdtempSync(join(tmpdir(), 'portico-agent-'));
-  mount({ target: root, type: 'tmpfs' });
+  const root = sandboxFolder('portico-agent-');
   const config = nodeConfig(root, { network: 'sandbox' });
   const netnsPath = nodeNetnsPath(config.netnsDir, config.nodeName);
   const { nodeIP, podCIDR } = config;

@@ -1,4 +1,8 @@
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { mount, unmount } from '../kernel/libc/mounts.ts';
 
 const marker = 'PORTICO_TEST_SANDBOX';
 
@@ -37,4 +41,15 @@ export function inSandbox(file: string): void {
     );
   }
   process.exit(result.status ?? 1);
+}
+
+/** A folder in the memory of the sandbox, for what must not outlive it; the name begins with `prefix`. */
+export function sandboxFolder(prefix: string): string {
+  const path = mkdtempSync(join(tmpdir(), prefix));
+  mount({ target: path, type: 'tmpfs' });
+  process.once('exit', () => {
+    unmount(path);
+    rmdirSync(path);
+  });
+  return path;
 }

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, describe, it } from 'node:test';
-import { inSandbox } from '../../testing/sandbox.ts';
+import { describe, it } from 'node:test';
+import { inSandbox, sandboxFolder } from '../../testing/sandbox.ts';
 import { duplicateFd, tryLockFile } from '../libc/files.ts';
-import { mount, unmount } from '../libc/mounts.ts';
+import { mount } from '../libc/mounts.ts';
 import { openPidfd, readable } from '../libc/processes.ts';
 import { SystemError } from '../libc/system-error.ts';
 import { openNetlink } from '../netlink/netlink-socket.ts';
@@ -33,9 +32,7 @@ import {
 
 inSandbox(import.meta.filename);
 
-const root = mkdtempSync(join(tmpdir(), 'portico-kernel-'));
-mount({ target: root, type: 'tmpfs' });
-after(() => unmount(root));
+const root = sandboxFolder('portico-kernel-');
 /** What a server in the namespace says it was reached by, over a connection from here. */
 async function answerFrom(netnsPath: string, host: string): Promise<string> {
   const server = createServer((socket) => socket.end(socket.localAddress ?? ''));

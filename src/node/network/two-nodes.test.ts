@@ -1,22 +1,18 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { promisify } from 'node:util';
-import { mount } from '../../kernel/libc/mounts.ts';
 import { withNetns } from '../../kernel/netns/named-netns.ts';
-import { inSandbox } from '../../testing/sandbox.ts';
+import { inSandbox, sandboxFolder } from '../../testing/sandbox.ts';
 import { applyPlan, ensureNodeNetwork, nodeNetnsPath, withStack } from './node-network.ts';
 import { nodeRoutesPlan } from './plan.ts';
 import { createNamespacedPodNetwork } from './pod-network.ts';
 
 inSandbox(import.meta.filename);
 
-const root = mkdtempSync(join(tmpdir(), 'portico-nodes-'));
-mount({ target: root, type: 'tmpfs' });
+const root = sandboxFolder('portico-nodes-');
 const run = promisify(execFile);
 const nodes = [1, 2].map((i) => ({
   name: `node-${i}`,
