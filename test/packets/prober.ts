@@ -97,7 +97,9 @@ function viaTcp({ host, port, sourcePort }: Target, settle: Settle): () => void 
 function viaUdp({ host, port, sourcePort = 0 }: Target, settle: Settle): () => void {
   const socket = dgram.createSocket('udp4');
   const fail = (error: Error | null): void => {
-    if (error !== null) settle({ error: codeOf(error) });
+    // A datagram that is rejected on its way out of its own machine is EPERM to send(); what it met comes as the error
+    // of the socket right behind.
+    if (error !== null && codeOf(error) !== 'EPERM') settle({ error: codeOf(error) });
   };
   socket.on('message', (data) => settle({ text: data.toString().trimEnd() }));
   socket.on('error', fail);
