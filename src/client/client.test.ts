@@ -242,6 +242,23 @@ describe('the event recorder', () => {
     return { transport, clock, note, settle, end };
   };
 
+  it('gives Events of one moment names in the order in which they were told', async () => {
+    const { transport, note, settle, end } = start();
+    const reasons = Array.from({ length: 20 }, (_, i) => `R${i}`);
+    reasons.forEach(note);
+    await settle();
+    const made = transport.requests.map((request) => {
+      const { metadata, reason } = bodyOf(request) as { metadata: { name: string }; reason: string };
+      return { name: metadata.name, reason };
+    });
+    made.sort((a, b) => (a.name < b.name ? -1 : 1));
+    assert.deepEqual(
+      made.map(({ reason }) => reason),
+      reasons,
+    );
+    await end();
+  });
+
   it('writes a new Event first and raises its count when the same is told again', async () => {
     const { transport, note, settle, end } = start();
     note('Started');

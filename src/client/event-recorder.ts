@@ -51,6 +51,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   const known = new Map<string, Series>();
   const queue = createWorkQueue<string>({ clock });
   const mayRecord = createSpamFilter(clock);
+  const stamp = createStamps(clock);
 
   const write = async (key: string): Promise<void> => {
     const series = known.get(key);
@@ -84,7 +85,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
         known.set(key, series);
       } else {
         known.set(key, {
-          event: eventOf(options, { kind, object, note }),
+          event: eventOf(options, { kind, object, note, unique: stamp() }),
           count: 1,
           lastAt: now,
           nStored: 0,
@@ -111,19 +112,18 @@ interface Told<T extends KubeObject> {
   readonly kind: Kind<T>;
   readonly object: T;
   readonly note: EventNote;
+  /** What the name ends with. */
+  readonly unique: string;
 }
 
 function eventOf<T extends KubeObject>(
   options: EventRecorderOptions,
-  { kind, object, note }: Told<T>,
+  { kind, object, note, unique }: Told<T>,
 ): Event {
   const { component, host, clock } = options;
   const { name, namespace, uid, resourceVersion } = object.metadata;
   const now = clock.now();
-  // Events of cluster-wide objects live in `default`, as everywhere. The name is unique by time and chance.
-  const unique = `${now.toString(16)}${Math.floor(Math.random() * 0x1000000)
-    .toString(16)
-    .padStart(6, '0')}`;
+  // Events of cluster-wide objects live in `default`, as everywhere.
   return {
     metadata: { name: `${name}.${unique}`, namespace: namespace ?? 'default' },
     involvedObject: {
@@ -145,6 +145,22 @@ function eventOf<T extends KubeObject>(
 }
 
 const timeText = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
+
+/**
+ * Ends of names, unique by time and chance. They sort as they were made, within a millisecond too: times of Events are
+ * whole seconds, so it is by name that kubectl puts those of one second in order.
+ */
+function createStamps(clock: Clock): () => string {
+  let last = 0;
+  let nOfMs = 0;
+  const hex = (value: number, digits: number): string => value.toString(16).padStart(digits, '0');
+  return () => {
+    const now = clock.now();
+    nOfMs = now === last ? nOfMs + 1 : 0;
+    last = now;
+    return `${hex(now, 11)}${hex(nOfMs % 0x100, 2)}${hex(Math.floor(Math.random() * 0x10000), 4)}`;
+  };
+}
 
 /** A bucket of tokens per object. */
 function createSpamFilter(clock: Clock): (object: string) => boolean {
