@@ -91,7 +91,8 @@ export async function startTestCluster(options: TestClusterOptions = {}): Promis
     child.stdout?.once('data', (chunk: Buffer) => resolve(chunk.toString().trim()));
   });
   const kubeconfig = await Promise.race([started, ended.then((o) => Promise.reject(failure(o, root)))]);
-  const env = { KUBECONFIG: kubeconfig };
+  // kubectl keeps discovery per address; another cluster may have had this port.
+  const env = { KUBECONFIG: kubeconfig, KUBECACHEDIR: join(root, 'kubectl-cache') };
   return {
     root,
     kubeconfig,
