@@ -221,9 +221,14 @@ describe('the node agent', () => {
 
   it('asks a container to end, waits for the grace period, and ends it', async () => {
     const path = join(rig.root, 'told');
-    const stubborn = script(`trap 'echo asked >> ${path}' TERM; while :; do sleep 0.05; done`, {
-      lifecycle: { preStop: { exec: { command: ['sh', '-c', `echo hook >> ${path}`] } } },
-    });
+    const stubborn = script(
+      `trap 'echo asked >> ${path}' TERM; touch ${path}.soon; while :; do sleep 0.05; done`,
+      {
+        // Ready only once it heeds the signal.
+        readinessProbe: { exec: { command: ['test', '-e', `${path}.soon`] }, periodSeconds: 1 },
+        lifecycle: { preStop: { exec: { command: ['sh', '-c', `echo hook >> ${path}`] } } },
+      },
+    );
     await rig.createPod('stubborn', [stubborn]);
     const pod = await podIs(rig, 'stubborn', [isReady]);
     const { pid } = recordOf(rig, pod).containers[0]?.run?.process ?? { pid: 0 };

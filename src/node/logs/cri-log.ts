@@ -30,7 +30,7 @@ export function createLineFormatter(stream: LogStream): {
   return {
     push: (chunk, timeMs) => {
       const start = prefix(timeMs);
-      const lines = (rest + chunk.latin1Slice()).split('\n');
+      const lines = (rest + chunk.toString('latin1')).split('\n');
       const [partial, last] = cut(lines.pop() ?? '', start);
       rest = last;
       let entries = '';

@@ -157,9 +157,12 @@ function createStopper(input: SupervisedInput, target: ProbeTarget): SupervisedC
     }
     process.signal(stopSignalOf(container));
   };
+  let grace = Infinity;
   return (graceMs) => {
-    if (stopping !== undefined) killBy(clock.now() + graceMs);
-    else {
+    // Asked again with as much time, nothing changes: a hook that runs may still leave the container its moment.
+    if (stopping !== undefined && graceMs < grace) killBy(clock.now() + graceMs);
+    grace = Math.min(grace, graceMs);
+    if (stopping === undefined) {
       const message = `Stopping container ${container.name}`;
       deps.events.record(pods, pod, { type: 'Normal', reason: 'Killing', message });
       void ask(graceMs).catch(() => process.kill());

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { ExecResult, ProcessRecord } from '../model.ts';
-import { environmentOf, firstChild, trySignal } from './processes.ts';
+import { environmentOf, trySignal } from './processes.ts';
 
 /** As upstream keeps of a probe's output. */
 const maxOutputBytes = 10 * 1024;
@@ -13,27 +13,30 @@ export interface Exec {
   readonly timeoutMs: number;
 }
 
-/** Runs a command beside a container's program, with its environment and working directory; see ContainerRuntime.exec. */
+/**
+ * Runs a command beside a container's program, with its environment and working directory; see ContainerRuntime.exec. Both are those of the
+ * supervising shell, which has them from its first moment; its first child may still be the mounting of /proc.
+ */
 export function execInside({ isNamespaced, record, argv, timeoutMs }: Exec): Promise<ExecResult> {
-  const program = firstChild(record.pid) ?? record.pid;
-  const inside = [
-    'nsenter',
-    '-t',
-    String(record.pid),
-    '-m',
-    '-n',
-    '-u',
-    '-i',
-    '-p',
-    '-r',
-    `--wd=/proc/${program}/cwd`,
-  ];
+  const { pid } = record;
+  const cwd = record.startTime === '' ? undefined : `/proc/${pid}/cwd`;
+  const inside = ['nsenter', '-t', String(pid), '-m', '-n', '-u', '-i', '-p', '-r', `--wd=${cwd}`];
   const [command = '', ...args] = isNamespaced ? [...inside, '--', ...argv] : argv;
+  let env: Record<string, string>;
+  try {
+    env = cwd === undefined ? {} : environmentOf(pid);
+  } catch {
+    return Promise.resolve({ exitCode: 126, output: 'the container does not run' });
+  }
   return new Promise((resolve) => {
     let output = '';
     let isLate = false;
-    const env = record.startTime === '' ? {} : environmentOf(program);
-    const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    const child = spawn(command, args, {
+      env,
+      ...(!isNamespaced && cwd !== undefined && { cwd }),
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
     // nsenter forks; only the group reaches what it started.
     const timer = setTimeout(() => {
       isLate = true;

@@ -7,7 +7,7 @@ import { execInside } from './exec.ts';
 import { launch } from './launcher.ts';
 import { pipePath, pumpLogs, streams } from './log-pump.ts';
 import type * as Namespaced from './namespaced.ts';
-import { firstChild, isAlive, startTimeOf, trySignal } from './processes.ts';
+import { commandLineOf, firstChild, isAlive, startTimeOf, trySignal } from './processes.ts';
 
 export interface ProcessRuntimeOptions {
   readonly clock: Clock;
@@ -23,7 +23,10 @@ export interface ProcessRuntimeOptions {
 const supervise = `trap : TERM INT HUP; exec 4>&2 2>/dev/null; [ -z "$0" ] || "$0" -t proc proc /proc; "$@" 2>&4 3>&- 4>&-; s=$?; echo $s >&3; exit $s`;
 
 const shell = '/bin/sh';
+const mountsProc = ['', '-t', 'proc', 'proc', '/proc', ''].join('\0');
 const mountProgram = ['/bin/mount', '/usr/bin/mount', '/sbin/mount'];
+/** How soon a container that has no program yet is looked at again. */
+const startPollMs = 5;
 /** How often a process that is no child of ours is looked at. */
 const adoptedPollMs = 50;
 /** How long the last lines of a container may take into its log before its end is told. */
@@ -58,14 +61,29 @@ function killGroup({ pid }: ProcessRecord): void {
   if (!trySignal(pid, 0)) trySignal(-pid, 'SIGKILL');
 }
 
-function signalsOf(record: ProcessRecord): Pick<ContainerProcess, 'signal' | 'kill'> {
+/** The container's own program; undefined while the shell has not come to it: its child mounts /proc or is still a copy of the shell. */
+function programOf({ pid }: ProcessRecord): number | undefined {
+  const child = firstChild(pid);
+  if (child === undefined) return undefined;
+  const line = commandLineOf(child);
+  return line === '' || line === commandLineOf(pid) || line.endsWith(mountsProc) ? undefined : child;
+}
+
+function signalsOf(
+  record: ProcessRecord,
+  clock: Pick<Clock, 'after'>,
+): Pick<ContainerProcess, 'signal' | 'kill'> {
+  const signal = (name: NodeJS.Signals): void => {
+    if (!isAlive(record)) return;
+    // Without /proc the whole group gets it; the shell ignores it.
+    if (record.startTime === '') return void trySignal(-record.pid, name);
+    const program = programOf(record);
+    // A signal that came before the program would be lost, and the container run on until the grace period ends.
+    if (program === undefined) clock.after(startPollMs, () => signal(name));
+    else trySignal(program, name);
+  };
   return {
-    signal: (name) => {
-      if (!isAlive(record)) return;
-      const child = firstChild(record.pid);
-      // Without /proc the whole group gets it; the shell ignores it.
-      trySignal(child ?? -record.pid, name);
-    },
+    signal,
     kill: () => {
       if (!isAlive(record)) return;
       trySignal(-record.pid, 'SIGKILL');
@@ -124,7 +142,7 @@ export function createProcessRuntime({ clock, namespaces }: ProcessRuntimeOption
         watching.abort();
         return readExit(exitFile);
       });
-      return { record, exited, ...signalsOf(record), release: () => watching.abort() };
+      return { record, exited, ...signalsOf(record, clock), release: () => watching.abort() };
     } finally {
       descriptors.forEach((fd) => closeSync(fd));
     }
@@ -164,5 +182,5 @@ function adopt({ clock, record, isNamespaced, ...run }: Adoption): ContainerProc
     watching.abort();
     return readExit(record.exitFile);
   };
-  return { record, exited: watch(), ...signalsOf(record), release: () => watching.abort() };
+  return { record, exited: watch(), ...signalsOf(record, clock), release: () => watching.abort() };
 }

@@ -56,6 +56,15 @@ function scanForChild(pid: number): number | undefined {
   }
 }
 
+/** The arguments of a process, each ended by a zero byte; the empty string when it has ended. */
+export function commandLineOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
 /** The environment a process was started with. */
 export function environmentOf(pid: number): Record<string, string> {
   const entries = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').filter(Boolean);
