@@ -1,80 +1,49 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../../src/testing/test-cluster.ts';
+import { commandLine, descendantsOf, isRunning, type ProcessId } from '../../src/testing/processes.ts';
 import { clientPod, echoDeployment, echoService } from './manifests.ts';
-import { nameOf, packetCases, settled, type PacketCase, type Scene } from './scene.ts';
-
-interface Process {
-  readonly pid: number;
-  readonly parent: number;
-  readonly argv: readonly string[];
-}
-
-function processes(): Process[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((name) => {
-      try {
-        const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
-        const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-        const argv = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0');
-        return [{ pid: Number(name), parent, argv }];
-      } catch {
-        return []; // it ended meanwhile
-      }
-    });
-}
-
-/** Every process below the supervisor. */
-function family(supervisor: number): Process[] {
-  const all = processes();
-  const isBelow = (process: Process): boolean => {
-    for (let p: Process | undefined = process; p !== undefined; p = all.find((q) => q.pid === p?.parent)) {
-      if (p.parent === supervisor) return true;
-    }
-    return false;
-  };
-  return all.filter(isBelow);
-}
+import { freeNodePort, nameOf, packetCases, settled, type PacketCase, type Scene } from './scene.ts';
 
 /** The program itself, not the tools that entered its namespaces for it. */
-function component(scene: Scene, main: string, name?: string): number | undefined {
-  const found = family(scene.cluster.pid).find(
-    ({ argv }) =>
-      /\bnode$/.test(argv[0] ?? '') &&
-      argv.some((arg) => arg.endsWith(`/src/cmd/${main}/main.ts`)) &&
-      (name === undefined || argv.some((arg) => arg.includes(`"name":"${name}"`))),
-  );
-  return found?.pid;
+function component(scene: Scene, main: string, name = ''): ProcessId | undefined {
+  return descendantsOf(scene.cluster.pid).find(({ pid }) => {
+    const line = commandLine(pid);
+    return (
+      /^\S*\/node /.test(line) &&
+      line.includes(`/src/cmd/${main}/main.ts`) &&
+      (name === '' || line.includes(`"name":"${name}"`))
+    );
+  });
 }
 
 /** Kills it and resolves when another one runs in its place. */
 async function killAndWait(scene: Scene, main: string, name?: string): Promise<void> {
-  const pid = component(scene, main, name);
-  assert.ok(pid !== undefined, `${main} ${name ?? ''} is found below ${scene.cluster.pid}`);
-  process.kill(pid, 'SIGKILL');
+  const victim = component(scene, main, name);
+  assert.ok(victim !== undefined, `${main} ${name ?? ''} is found below ${scene.cluster.pid}`);
+  process.kill(victim.pid, 'SIGKILL');
   await eventually(`${main} to be started again`, async () => {
     const next = component(scene, main, name);
-    return next !== undefined && next !== pid ? true : undefined;
+    return next !== undefined && next.pid !== victim.pid && !isRunning(victim) ? true : undefined;
   });
 }
 
-/** Process ids of the echo programs, and what the API says of their Pods. */
+/** The processes of the echo programs, and what the API says of their Pods. */
 async function runningPods(scene: Scene, n: number): Promise<readonly unknown[]> {
   const pods = await scene.ready('web', n);
   const marker = `--fail-ready-file=/nonexistent/${scene.namespace}`;
-  const pids = family(scene.cluster.pid)
-    .filter(({ argv }) => argv.includes(marker))
-    .map(({ pid }) => pid);
+  const processes = descendantsOf(scene.cluster.pid).filter(({ pid }) => commandLine(pid).includes(marker));
+  assert.ok(processes.length >= n, `${processes.length} processes of ${n} Pods`);
   const seen = pods.map(({ metadata, status }) => ({
     uid: metadata.uid,
     ip: status?.podIP,
     restarts: status?.containerStatuses?.map((c) => c.restartCount),
     startedAt: status?.containerStatuses?.map((c) => c.state?.running?.startedAt),
   }));
-  assert.ok(pids.length >= n, `${pids.length} processes of ${n} Pods`);
-  return [pids.sort((a, b) => a - b), seen.sort((a, b) => String(a.uid).localeCompare(String(b.uid)))];
+  return [
+    processes.sort((a, b) => a.pid - b.pid),
+    seen.sort((a, b) => String(a.uid).localeCompare(String(b.uid))),
+  ];
 }
 
 async function withLoad(scene: Scene, doHarm: () => Promise<void>): Promise<void> {
@@ -125,8 +94,24 @@ const all: PacketCase = (scene) =>
     await Promise.all([...mains, killAndWait(scene, 'control-plane')]);
   });
 
+/** Node 1 carries node ports to the host's loopback. */
+const gate: PacketCase = async (scene) => {
+  const port = await freeNodePort();
+  const service = echoService('web', {
+    type: 'NodePort',
+    ports: [{ port: 80, targetPort: 9376, nodePort: port }],
+  });
+  await scene.apply(service, echoDeployment('web', 2));
+  const target = { host: '127.0.0.1', port };
+  const host = await scene.at('host');
+  await settled(host, target, (await scene.ready('web', 2)).map(nameOf));
+  await killAndWait(scene, 'node', 'node-1');
+  await settled(host, target, (await scene.ready('web', 2)).map(nameOf));
+};
+
 packetCases('kill -9 under a steady load', {
   'of the control plane fails no request, and what comes later is done': controlPlane,
   'of a node’s process fails no request, keeps its Pods, and what comes later is done': node,
   'of all of them at once fails no request either': all,
+  'of the node that carries node ports to the host’s loopback is mended': gate,
 });

@@ -41,17 +41,17 @@ export interface Scene {
 
 export type PacketCase = (scene: Scene) => Promise<void>;
 
-/** Runs each case of the table, one after the other, in a namespace of its own of one cluster of three nodes. */
+/** Runs each case of the table, one after the other, in a namespace of its own of one cluster (default: of three nodes). */
 export function packetCases(
   title: string,
   cases: Readonly<Record<string, PacketCase>>,
-  flags: readonly string[] = [],
+  start: () => Promise<TestCluster> = startTestCluster,
 ): void {
   describe(title, () => {
     let cluster: TestCluster | undefined;
     let client: Client | undefined;
     before(async () => {
-      cluster = await startTestCluster({ flags });
+      cluster = await start();
       client = createClient(await transportFromKubeconfig(readFileSync(cluster.kubeconfig, 'utf8')));
     });
     after(async () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { addresses } from '../../src/testing/addresses.ts';
+import { startTestCluster } from '../../src/testing/test-cluster.ts';
 import { endpoints } from '../kubectl/manifests.ts';
 import { clientPod, echoDeployment, echoPod, echoService } from './manifests.ts';
 import { assertRefused, freeNodePort, nameOf, packetCases, settled, type PacketCase } from './scene.ts';
@@ -114,5 +115,5 @@ packetCases(
     'tries another endpoint when one does not answer': deadEndpoint,
     'refuses at once while there are no endpoints': refused,
   },
-  ['--proxy-mode', 'userspace'],
+  () => startTestCluster({ flags: ['--proxy-mode', 'userspace'] }),
 );
