@@ -20,12 +20,16 @@ export interface Kubectl {
 
 export type Case = (kubectl: Kubectl) => Promise<void>;
 
-/** Runs each case of the table against one cluster of one node, each in a new namespace, several at a time. */
-export function kubectlCases(title: string, cases: Readonly<Record<string, Case>>): void {
-  describe(title, { concurrency: 3 }, () => {
+/** Runs each case of the table against one cluster (of one node), each in a new namespace, several at a time. */
+export function kubectlCases(
+  title: string,
+  cases: Readonly<Record<string, Case>>,
+  { nodes = 1, concurrency = 3 }: { readonly nodes?: number; readonly concurrency?: number } = {},
+): void {
+  describe(title, { concurrency }, () => {
     let cluster: TestCluster | undefined;
     before(async () => {
-      cluster = await startTestCluster({ flags: ['--nodes', '1'] });
+      cluster = await startTestCluster({ flags: ['--nodes', String(nodes)] });
       const namespaces = Object.keys(cases).map((_, index) => ({
         apiVersion: 'v1',
         kind: 'Namespace',

@@ -5,7 +5,7 @@ import { kubectlCases, type Case, type Input, type Kubectl } from './kubectl-cas
 export interface Refusal {
   /** Objects that are there before. */
   readonly given?: Input;
-  /** The command line; default: `create -f -`. {ns} in it, in `input` and in `says` stands for the case's namespace. */
+  /** The command line; default: `create -f -`. {ns} in it, in `input` and in `says` stands for the case's namespace, {server} for the API. */
   readonly run?: string;
   readonly input?: Input;
   /** The whole of what kubectl says on standard error, or a pattern of it. */
@@ -25,7 +25,9 @@ async function check(kubectl: Kubectl, { given, run = 'create -f -', input, says
   if (given !== undefined) await kubectl.ok('create -f -', inNamespace(kubectl, given));
   const before = given === undefined ? {} : await stateOf(kubectl);
   const said = await kubectl.refuses(
-    run.replaceAll('{ns}', kubectl.namespace),
+    run
+      .replaceAll('{ns}', kubectl.namespace)
+      .replaceAll('{server}', `https://127.0.0.1:${kubectl.cluster.apiPort}`),
     input && inNamespace(kubectl, input),
   );
   if (typeof says === 'string') assert.equal(said, says.replaceAll('{ns}', kubectl.namespace));

@@ -174,6 +174,10 @@ refusalCases('kubectl and wrong requests', {
     run: 'delete namespace default',
     says: /Error from server \(Forbidden\): namespaces "default" is forbidden: this namespace may not be deleted$/,
   },
+  'a caller that nobody knows': {
+    run: 'get services --kubeconfig=/dev/null --server={server} --insecure-skip-tls-verify --token=wrong',
+    says: 'error: You must be logged in to the server (Unauthorized)',
+  },
   'exposing what has no selector': {
     given: configMap('a'),
     run: 'expose configmap a --port=80',
