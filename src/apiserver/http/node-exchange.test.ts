@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:http2';
 import { after, before, test } from 'node:test';
+import { connect as tlsConnect } from 'node:tls';
 import { fakeClock } from '../../base/clock.ts';
 import type { FakeClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/logger.ts';
 import { askOn, createTestPki, overHttp1, overHttp2, testConfig } from '../fixtures/running-server.ts';
 import type { TestPki } from '../fixtures/running-server.ts';
 import { listenAll } from './listeners.ts';
-import type { HttpResponse, ResponseBody } from './message.ts';
+import type { HttpRequest, HttpResponse, ResponseBody } from './message.ts';
 
 let mine: TestPki;
 before(async () => {
@@ -23,7 +24,7 @@ interface Served {
 }
 
 /** A server that gives every request the same answer, on a clock that stands still. */
-async function serve(answer: () => Promise<HttpResponse>): Promise<Served> {
+async function serve(answer: (request: HttpRequest) => Promise<HttpResponse>): Promise<Served> {
   const clock = fakeClock();
   const config = testConfig(mine.pki, [{ host: '127.0.0.1', port: 0 }]);
   const listening = await listenAll({ config, clock, logger: silentLogger, handle: answer });
@@ -147,5 +148,25 @@ test('one connection may have many large answers under way', async () => {
   await Promise.all(waiting.map((stream) => once(stream, 'response')));
   assert.equal((await askOn(session, '/', { method: 'HEAD' })).status, 200);
   session.destroy();
+  await served.stop();
+});
+
+test('a body that is refused half-way ends its connection, and nothing else', async () => {
+  const served = await serve(async ({ body }) => {
+    for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
+      assert.ok(chunk.length > 0);
+      break;
+    }
+    return { status: 413, headers: {}, body: 'too large' };
+  });
+  const { port } = new URL(served.url);
+  const socket = tlsConnect({ port: Number(port), host: '127.0.0.1', ca: mine.pki.caCert });
+  let text = '';
+  socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  socket.write('POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n5\r\nabcde\r\n');
+  await once(socket, 'end');
+  assert.match(text, /^HTTP\/1\.1 413 /);
+  assert.equal((await overHttp1(served.url, { ca: mine.pki.caCert })).status, 413);
+  socket.destroy();
   await served.stop();
 });

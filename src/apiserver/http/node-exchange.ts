@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../base/clock.ts';
 import { identifyPeer } from '../authentication/client-certificate.ts';
@@ -39,6 +40,8 @@ export async function serveExchange(
   }: { readonly handle: (request: HttpRequest) => Promise<HttpResponse>; readonly clock: Clock },
 ): Promise<void> {
   const gone = new AbortController();
+  // Whoever stops reading a body half-way makes node forget the request's socket.
+  const { socket } = request;
   let isAnswered = false;
   // After the answer nothing is left to stop, and making an abort's event costs a tenth of a request.
   response.on('close', () => isAnswered || gone.abort(CLIENT_GONE));
@@ -58,18 +61,17 @@ export async function serveExchange(
     });
     await writeResponse(response, answer, { isHead: method === 'HEAD', gone: gone.signal, clock });
     isAnswered = true;
-    if (hasBody && !request.complete) discardRest(request, response);
+    if (hasBody && !request.complete && !('stream' in request)) discardRest(request, response, socket);
   } catch {
     // A server that cannot start answers nothing; a client that takes nothing gets no more.
     destroy(response);
   }
 }
 
-/** A body nobody read (a refused one) would keep an HTTP/1.1 connection from its next request. */
-function discardRest(request: NodeRequest, response: NodeResponse): void {
-  if ('stream' in request) return;
+/** A body nobody read to its end (a refused one) would keep an HTTP/1.1 connection from its next request. */
+function discardRest(request: IncomingMessage, response: NodeResponse, socket: Socket): void {
   request.resume();
-  response.on('finish', () => setImmediate(() => !request.complete && request.socket.destroySoon()));
+  response.on('finish', () => setImmediate(() => !request.complete && socket.destroySoon()));
 }
 
 interface WriteOptions {
