@@ -22,7 +22,7 @@ export interface NodeConfig {
   readonly kubeletPort: number;
   /** PEM texts; without them the kubelet API is not served. */
   readonly kubeletTls?: { readonly cert: string; readonly key: string; readonly clientCA: string };
-  /** Whether Pods end with `run` (default: only with `network: none`, where nothing else would end them). */
+  /** Whether Pods and their network end with `run` (default: only with `network: none`, where nothing else would end them). */
   readonly isStoppingPods?: boolean;
 }
 

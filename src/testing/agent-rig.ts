@@ -124,7 +124,7 @@ export const script = (text: string, more: Partial<Container> = {}): Container =
 export async function podIs(
   { api }: Pick<AgentRig, 'api'>,
   name: string,
-  [isWanted, timeoutMs = 5000]: readonly [(pod: Pod) => boolean, number?],
+  [isWanted, timeoutMs = 20_000]: readonly [(pod: Pod) => boolean, number?],
 ): Promise<Pod> {
   const end = Date.now() + timeoutMs;
   for (;;) {
@@ -146,7 +146,7 @@ export const isReady = (pod: Pod): boolean =>
 export async function podIsGone(
   { api }: Pick<AgentRig, 'api'>,
   name: string,
-  timeoutMs = 5000,
+  timeoutMs = 20_000,
 ): Promise<void> {
   const end = Date.now() + timeoutMs;
   for (;;) {

@@ -56,10 +56,10 @@ export async function runNames(
   signal: AbortSignal,
 ): Promise<void> {
   const { informers, clock, logger, channel } = deps;
-  const { host, port, clusterIP } = config.dns;
+  const { host, port, alsoOn, clusterIP } = config.dns;
   const dns = createClusterDns({
     informers,
-    listen: [{ host, port }],
+    listen: [host, ...alsoOn].map((address) => ({ host: address, port })),
     zone: config.clusterDomain,
     ownAddresses: [clusterIP],
     exchange: exchangeOf(config, deps),

@@ -60,12 +60,16 @@ async function node(config: NodeProcessConfig, channel: SupervisorChannel): Prom
       clusterDomain: config.clusterDomain,
       kubeletPort: config.network === 'none' ? 0 : config.kubeletPort,
       kubeletTls: { cert, key, clientCA: ca },
+      // A sandbox takes its Pods with it.
+      isStoppingPods: config.network !== 'sandbox',
     },
     { client, clock, logger: logger.child({ component: 'agent' }) },
   );
   const running = [proxy.run(channel.stopped), agent.run(channel.stopped)];
   void Promise.all([synced.promise, agent.ready]).then(() => channel.send({ type: 'ready', what: 'node' }));
   await Promise.all(running);
+  // This machine goes on without us, and without our rules.
+  if (config.network === 'host') await mode.cleanup();
   transport.close();
 }
 

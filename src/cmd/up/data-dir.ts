@@ -12,6 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { unmountBelow } from './leftover-mounts.ts';
 import { codeOf, messageOf, UserError } from './user-error.ts';
 
 /** One cluster's files. */
@@ -135,6 +136,7 @@ export function openDataDir(path: string | undefined): DataDir {
   };
   // What the nodes of a killed cluster left behind (nodes/) is theirs to clean: it names processes that may still run.
   const empty = (...more: readonly string[]): void => {
+    unmountBelow(dir.run);
     for (const name of [
       'kubeconfig',
       'kubeconfig.sandbox',

@@ -41,7 +41,14 @@ export interface ControlPlaneConfig {
   readonly serviceNodePortRange: string;
   readonly clusterDomain: string;
   readonly clusterCIDR: string;
-  readonly dns: { readonly clusterIP: string; readonly host: string; readonly port: number };
+  readonly dns: {
+    readonly clusterIP: string;
+    /** Where the cluster IP leads. */
+    readonly host: string;
+    readonly port: number;
+    /** More addresses of this process's network that names are answered on, with the same port. */
+    readonly alsoOn: readonly string[];
+  };
   /** Names are also answered on this port of the host's loopback; only in the sandbox. */
   readonly hostDnsPort?: number;
   readonly logLevel: string;

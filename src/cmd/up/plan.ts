@@ -19,6 +19,7 @@ export interface PlanInput {
   readonly hostIP: string;
 }
 
+const LOOPBACK = '127.0.0.1';
 const FABRIC_HOST = '172.18.0.1';
 const SANDBOX_API_PORT = 6443;
 const KUBELET_PORT = 10250;
@@ -29,7 +30,7 @@ interface Addresses {
   readonly clusterDNS: string;
   readonly advertise: { readonly host: string; readonly port: number };
   readonly listen: readonly { readonly host: string; readonly port: number }[];
-  readonly dns: { readonly host: string; readonly port: number };
+  readonly dns: Omit<ControlPlaneConfig['dns'], 'clusterIP'>;
   node(index: number): { readonly nodeIP: string; readonly podCIDR: string };
 }
 
@@ -43,7 +44,7 @@ function addresses({ options, apiPort, dnsPort, hostIP }: PlanInput): Addresses 
         ...kernel,
         advertise: { host: FABRIC_HOST, port: SANDBOX_API_PORT },
         listen: [{ host: FABRIC_HOST, port: SANDBOX_API_PORT }],
-        dns: { host: FABRIC_HOST, port: 53 },
+        dns: { host: FABRIC_HOST, port: 53, alsoOn: [] },
         node: (index) => ({ nodeIP: `172.18.0.${1 + index}`, podCIDR: pods(index) }),
       };
     case 'host':
@@ -51,7 +52,7 @@ function addresses({ options, apiPort, dnsPort, hostIP }: PlanInput): Addresses 
         ...kernel,
         advertise: { host: hostIP, port: apiPort },
         listen: [{ host: hostIP, port: apiPort }],
-        dns: { host: hostIP, port: dnsPort },
+        dns: { host: hostIP, port: dnsPort, alsoOn: hostIP === LOOPBACK ? [] : [LOOPBACK] },
         node: (index) => ({ nodeIP: hostIP, podCIDR: pods(index) }),
       };
     case 'none':
@@ -59,10 +60,10 @@ function addresses({ options, apiPort, dnsPort, hostIP }: PlanInput): Addresses 
         serviceCIDR: '127.96.0.0/16',
         clusterCIDR: '127.244.0.0/16',
         clusterDNS: '127.96.0.10',
-        advertise: { host: '127.0.0.1', port: apiPort },
+        advertise: { host: LOOPBACK, port: apiPort },
         listen: [],
-        dns: { host: '127.0.0.1', port: dnsPort },
-        node: (index) => ({ nodeIP: '127.0.0.1', podCIDR: `127.244.${index - 1}.0/24` }),
+        dns: { host: LOOPBACK, port: dnsPort, alsoOn: [] },
+        node: (index) => ({ nodeIP: LOOPBACK, podCIDR: `127.244.${index - 1}.0/24` }),
       };
   }
 }

@@ -16,6 +16,8 @@ export interface PodNetwork {
   tearDown(uid: string, ip: string): void;
   /** Pods that have something here. */
   list(): readonly string[];
+  /** Lets go of what Pods shared here; call it when none is left. */
+  dispose(): void;
 }
 
 /** Pods without namespaces: an address of the machine's loopback each, nothing to make. */
@@ -23,4 +25,5 @@ export const plainPodNetwork: PodNetwork = {
   setUp: () => ({ namespaces: {}, isNew: false }),
   tearDown: () => undefined,
   list: () => [],
+  dispose: () => undefined,
 };

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { mount, MS_BIND } from '../../kernel/libc/mounts.ts';
+import { mount, MS_BIND, unmount } from '../../kernel/libc/mounts.ts';
 import {
   createNamedIpc,
   createNamedNetns,
@@ -51,5 +51,6 @@ export function createNamespacedPodNetwork(directory: string, nodeIP: string): P
       rmSync(join(directory, uid), { recursive: true, force: true });
     },
     list: () => (existsSync(directory) ? readdirSync(directory) : []),
+    dispose: () => void unmount(directory),
   };
 }

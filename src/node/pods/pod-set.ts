@@ -11,7 +11,7 @@ export interface PodSet {
   adopt(pods: readonly Pod[]): void;
   change(change: Change<Pod>): void;
   workers(): readonly PodWorker[];
-  /** Ends every process. */
+  /** Ends every Pod as far as this node goes; the next agent starts them again. */
   stop(graceMs: number): Promise<void>;
   /** Leaves every process running. */
   release(): void;
@@ -58,6 +58,7 @@ export function createPodSet(deps: PodDependencies): PodSet {
     workers: () => [...workers.values()],
     stop: async (graceMs) => {
       await Promise.all([...workers.values()].map((worker) => worker.stop(graceMs)));
+      deps.network.dispose();
     },
     release: () => workers.forEach((worker) => worker.release()),
   };

@@ -33,7 +33,7 @@ export interface PodWorker {
   update(pod: Pod | undefined): void;
   /** The record as it is now. */
   record(): PodRecord;
-  /** Stops everything without telling the API; resolves when no process is left. */
+  /** Stops everything without telling the API; resolves when no process, address or device is left. What is known stays on the disk. */
   stop(graceMs: number): Promise<void>;
   /** Leaves the Pod running and forgets it. */
   release(): void;
@@ -120,6 +120,7 @@ class Worker implements PodWorker {
     this.#isEnded = true;
     this.#cancelWake();
     await Promise.all([...this.#live.values()].map((live) => live.stop(graceMs)));
+    this.#dropNetwork();
   }
 
   release(): void {
