@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { addresses } from '../../src/testing/addresses.ts';
 import { endpoints, endpointSlice } from '../kubectl/manifests.ts';
 import { clientPod, echoPod, echoService } from './manifests.ts';
-import { assertRefused, packetCases, settled, type PacketCase } from './scene.ts';
+import { assertBalanced, assertRefused, packetCases, settled, type PacketCase } from './scene.ts';
 
 const namedPort: PacketCase = async (scene) => {
   const web = (name: string, number: number, nodeName: string) =>
@@ -110,10 +110,43 @@ const notReady: PacketCase = async (scene) => {
   await assertRefused(client, await scene.target('strict'));
 };
 
+const many: PacketCase = async (scene) => {
+  const numbers = Array.from({ length: 40 }, (_, i) => 19_000 + i);
+  const server = await scene.at({ node: 'node-2' });
+  for (const number of numbers) await server.serve(String(number), number);
+  await scene.apply(
+    echoService('many', { selector: undefined }),
+    endpoints(
+      'many',
+      numbers.map((port) => ({ addresses: [{ ip: addresses.node(2) }], ports: [{ port }] })),
+    ),
+    clientPod('client', 'node-1'),
+  );
+  const target = { ...(await scene.target('many')), protocol: 'TCP' } as const;
+  const names = numbers.map(String);
+  for (const place of [await scene.at({ pod: 'client' }), await scene.at({ node: 'node-3' })]) {
+    await settled(place, target, names);
+    assertBalanced(await place.texts({ ...target, n: 800, concurrency: 8 }), names);
+  }
+};
+
+const apiServer: PacketCase = async (scene) => {
+  await scene.apply(clientPod('client', 'node-3'));
+  await scene.at({ pod: 'client' });
+  const pod = `${scene.namespace}/client`;
+  for (const where of [{ pod }, { node: 'node-1' }, { node: 'node-2' }]) {
+    const url = 'https://kubernetes.default.svc.cluster.local/version';
+    const { stdout, stderr } = await scene.cluster.shell(['curl', '-sk', '-m', '10', url], where);
+    assert.match(stdout, /"gitVersion"|"code": ?401/, stderr);
+  }
+};
+
 packetCases('endpoints', {
   'of a named target port have each Pod’s own number': namedPort,
   'belong to the ports they are named for, when a Service has several': severalPorts,
   'written by hand, as Endpoints or as slices, lead out of the Pods and to where they are changed':
     handWritten,
+  'of whatever number share the connections evenly': many,
+  'of the API server are behind a cluster IP like others': apiServer,
   'that are not ready are used only where publishNotReadyAddresses says so': notReady,
 });

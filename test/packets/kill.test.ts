@@ -2,28 +2,29 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../../src/testing/test-cluster.ts';
 import { commandLine, descendantsOf, isRunning, type ProcessId } from '../../src/testing/processes.ts';
-import { clientPod, echoDeployment, echoService } from './manifests.ts';
+import { clientPod, echoDeployment, echoPod, echoService } from './manifests.ts';
 import { freeNodePort, nameOf, packetCases, settled, type PacketCase, type Scene } from './scene.ts';
 
-/** The program itself, not the tools that entered its namespaces for it. */
-function component(scene: Scene, main: string, name = ''): ProcessId | undefined {
-  return descendantsOf(scene.cluster.pid).find(({ pid }) => {
+/** The program and, above it, the tools that entered its namespaces for it. */
+function component(scene: Scene, main: string, name = ''): { program?: ProcessId; tools: ProcessId[] } {
+  const found = descendantsOf(scene.cluster.pid).filter(({ pid }) => {
     const line = commandLine(pid);
-    return (
-      /^\S*\/node /.test(line) &&
-      line.includes(`/src/cmd/${main}/main.ts`) &&
-      (name === '' || line.includes(`"name":"${name}"`))
-    );
+    return line.includes(`/src/cmd/${main}/main.ts`) && (name === '' || line.includes(`"name":"${name}"`));
   });
+  const isProgram = ({ pid }: ProcessId): boolean => /^\S*\/node /.test(commandLine(pid));
+  const program = found.find(isProgram);
+  return { ...(program === undefined ? {} : { program }), tools: found.filter((p) => !isProgram(p)) };
 }
 
 /** Kills it and resolves when another one runs in its place. */
 async function killAndWait(scene: Scene, main: string, name?: string): Promise<void> {
-  const victim = component(scene, main, name);
+  const { program: victim, tools } = component(scene, main, name);
   assert.ok(victim !== undefined, `${main} ${name ?? ''} is found below ${scene.cluster.pid}`);
   process.kill(victim.pid, 'SIGKILL');
+  // nsenter stops together with the program it waits for.
+  for (const { pid } of tools) process.kill(pid, 'SIGCONT');
   await eventually(`${main} to be started again`, async () => {
-    const next = component(scene, main, name);
+    const { program: next } = component(scene, main, name);
     return next !== undefined && next.pid !== victim.pid && !isRunning(victim) ? true : undefined;
   });
 }
@@ -109,9 +110,54 @@ const gate: PacketCase = async (scene) => {
   await settled(host, target, (await scene.ready('web', 2)).map(nameOf));
 };
 
+/** The process is stopped first, so that it surely misses what happens. */
+const missed: PacketCase = async (scene) => {
+  const pod = (name: string, nodeName: string) => echoPod(name, 'web', { nodeName, graceSeconds: 1 });
+  const ports = (['TCP', 'UDP'] as const).map((protocol) => ({
+    name: protocol.toLowerCase(),
+    protocol,
+    port: 80,
+    targetPort: 9376,
+  }));
+  await scene.apply(
+    echoService('web', { ports }),
+    echoService('sticky', { selector: { app: 'web' }, sessionAffinity: 'ClientIP' }),
+    pod('first', 'node-3'),
+    clientPod('client', 'node-2'),
+  );
+  await scene.ready('web', 1);
+  const target = await scene.target('web');
+  const flow = { ...target, protocol: 'UDP', sourcePort: 40_055 } as const;
+  const sticky = await scene.target('sticky');
+  const client = await scene.at({ pod: 'client' });
+  await settled(client, target, ['first']);
+  await settled(client, sticky, ['first']);
+  const answerer = async (): Promise<string | undefined> => (await client.text(flow)).split(' ')[0];
+  assert.equal(await answerer(), 'first');
+  await scene.apply(pod('second', 'node-1'));
+  await scene.ready('web', 2);
+  await settled(client, target, ['first', 'second']);
+  await killAndWait(scene, 'node', 'node-2');
+  await settled(client, target, ['first', 'second']);
+  assert.deepEqual(
+    [await answerer(), await client.text(sticky)],
+    ['first', 'first'],
+    'what was known is kept',
+  );
+
+  const { program: stopped } = component(scene, 'node', 'node-2');
+  assert.ok(stopped !== undefined);
+  process.kill(stopped.pid, 'SIGSTOP');
+  await scene.kubectl.ok('delete pod first --wait=true');
+  await killAndWait(scene, 'node', 'node-2');
+  await settled(client, target, ['second']);
+  assert.deepEqual([await answerer(), await client.text(sticky)], ['second', 'second']);
+};
+
 packetCases('kill -9 under a steady load', {
   'of the control plane fails no request, and what comes later is done': controlPlane,
   'of a node’s process fails no request, keeps its Pods, and what comes later is done': node,
   'of all of them at once fails no request either': all,
+  'of a node’s process: known flows and clients are kept, and what it missed is made good': missed,
   'of the node that carries node ports to the host’s loopback is mended': gate,
 });
