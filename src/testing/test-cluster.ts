@@ -92,7 +92,8 @@ export async function startTestCluster(options: TestClusterOptions = {}): Promis
   });
   const kubeconfig = await Promise.race([started, ended.then((o) => Promise.reject(failure(o, root)))]);
   // kubectl keeps discovery per address; another cluster may have had this port.
-  const env = { KUBECONFIG: kubeconfig, KUBECACHEDIR: join(root, 'kubectl-cache') };
+  // Without its garbage collector a run of kubectl takes a third less time.
+  const env = { KUBECONFIG: kubeconfig, KUBECACHEDIR: join(root, 'kubectl-cache'), GOGC: 'off' };
   return {
     root,
     kubeconfig,
