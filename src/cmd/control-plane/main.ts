@@ -1,7 +1,4 @@
-import { createClient } from '../../client/client.ts';
-import { createInformers } from '../../client/informers.ts';
 import type { Transport } from '../../client/transport.ts';
-import { createControllers } from '../../controllers/all.ts';
 import { inProcessTransport } from '../../apiserver/in-process-transport.ts';
 import { realClock } from '../../base/clock.ts';
 import { createLogger, type LogLevel } from '../../base/logger.ts';
@@ -9,8 +6,6 @@ import { connectSupervisor, runMain, type SupervisorChannel } from '../component
 import { messageOf } from '../up/user-error.ts';
 import type { ControlPlaneConfig } from '../up/messages.ts';
 import { assembleApi, openStore } from './api-server.ts';
-import { ensureDnsObjects } from './cluster-dns-objects.ts';
-import { runNames } from './names.ts';
 
 /** Whom the parts of this process act as. */
 const SELF = { name: 'system:kube-controller-manager', groups: ['system:masters'] };
@@ -46,15 +41,9 @@ async function controlPlane(config: ControlPlaneConfig, channel: SupervisorChann
   await Promise.race([untilReady(transport, channel.stopped), serving]);
   channel.send({ type: 'ready', what: 'api' });
 
-  const client = createClient(transport);
-  const informers = createInformers({ client, clock, logger });
-  const deps = { client, informers, clock, logger };
-  const running = [
-    ...createControllers(deps).map((controller) => controller.run(stop.signal)),
-    runNames(config, { ...deps, channel }, stop.signal),
-    informers.run(stop.signal),
-    ensureDnsObjects(client, config),
-  ];
+  // Loaded now, not before: nobody waits for them until there is an API.
+  const { runParts } = await import('./parts.ts');
+  const running = runParts(config, { transport, clock, logger, channel }, stop.signal);
   const stopped = new Promise<void>((resolve) => {
     if (channel.stopped.aborted) resolve();
     channel.stopped.addEventListener('abort', () => resolve());
@@ -63,7 +52,7 @@ async function controlPlane(config: ControlPlaneConfig, channel: SupervisorChann
   await Promise.race([stopped, serving, ...running.map((part) => part.then(() => stopped))]);
   stop.abort();
   await Promise.allSettled([serving, ...running]);
-  client.transport.close();
+  transport.close();
   await store.close();
 }
 
