@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:http2';
 import { after, before, test } from 'node:test';
+import { fakeClock } from '../base/clock.ts';
 import { inProcessTransport } from './in-process-transport.ts';
 import { configMap, createTestPki, postJson, startServer } from './fixtures/running-server.ts';
 import type { Running, TestPki } from './fixtures/running-server.ts';
@@ -217,17 +218,16 @@ test('a caller of the same process is who it says, and authenticated by that', a
   assert.match(warned.headers.warning ?? '', /unknown field/);
 });
 
-test('a stopping server ends the watches of all connections quickly, and finishes what it answers', async () => {
-  const other = await startServer(mine.pki);
+test('a stopping server ends the watches of all connections by itself, and finishes what it answers', async () => {
+  // On a clock that stands still, nothing is cut off: whatever ends does so because it was told to.
+  const other = await startServer(mine.pki, { clock: fakeClock() });
   const session = connect(other.url, { ca: mine.pki.caCert, ...mine.pki.admin });
   const stream = session.request({ ':path': `${maps}?watch=1` });
   const headers = new Promise((resolve) => stream.on('response', resolve));
   const ended = new Promise((resolve) => stream.resume().on('end', resolve));
   await headers;
-  const started = performance.now();
   await other.stop();
   await ended;
-  assert.ok(performance.now() - started < 1000);
   await assert.rejects(
     transport.request({
       ...postJson({}),

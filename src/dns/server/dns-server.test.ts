@@ -189,9 +189,9 @@ describe('the server', () => {
   it('closes a TCP connection that is silent', async (t) => {
     const server = await startServer(testPlugins(), 100);
     t.after(() => server.stop());
+    const startMs = Date.now();
     const socket = connect(server.port, HOST);
     await once(socket, 'connect');
-    const startMs = Date.now();
     socket.resume();
     await once(socket, 'close');
     assert.ok(Date.now() - startMs >= 90);
