@@ -148,6 +148,20 @@ const withTable =
   };
 
 const cases: Readonly<Record<string, Case>> = {
+  'counts the transactions that changed something, and nothing else': withTable(async (nft, run) => {
+    const start = await nft.generation();
+    await nft.table(table);
+    await nft.elements(table, addresses);
+    await assert.rejects(run({ op: 'delete-chain', name: 'nobody' }));
+    assert.equal(await nft.generation(), start);
+    await run({
+      op: 'add-elements',
+      set: addresses,
+      elements: [{ key: ['192.0.2.1'] }, { key: ['192.0.2.2'] }],
+    });
+    await run({ op: 'delete-elements', set: addresses, elements: [{ key: ['192.0.2.1'] }] });
+    assert.equal(await nft.generation(), start + 2);
+  }),
   'knows of no table that is not there': async (nft) => {
     assert.equal(await nft.table(table), undefined);
   },

@@ -169,6 +169,7 @@ export function createFakeNft(
 ): NftKernel & { readonly ruleset: Ruleset; readonly applied: Transaction[] } {
   const ruleset: Ruleset = new Map();
   const applied: Transaction[] = [];
+  let generation = 1;
   const apply = (transaction: Transaction): void => {
     const interpreter = new Interpreter(ruleset, transaction.table);
     for (const command of transaction.commands) {
@@ -181,6 +182,7 @@ export function createFakeNft(
       }
     }
     applied.push(transaction);
+    generation++;
   };
   return {
     ruleset,
@@ -205,6 +207,7 @@ export function createFakeNft(
         .filter((element) => isAlive(element, nowMs()))
         .map(({ key, data }) => (data === undefined ? { key } : { key, data }));
     },
+    generation: async () => generation,
     close: () => undefined,
   };
 }

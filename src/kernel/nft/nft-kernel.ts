@@ -11,6 +11,11 @@ export interface NftKernel {
   table(ref: TableRef): Promise<TableShape | undefined>;
   /** The elements of one set, in no order; dynamic ones that expired are absent. Throws NftError ENOENT when there is no such set. */
   elements(ref: TableRef, set: NftSet): Promise<NftElement[]>;
+  /**
+   * A number that grows by one with every transaction, anybody's, that changed a table of the namespace (32 bits, then it begins again).
+   * What packets write into dynamic sets does not count.
+   */
+  generation(): Promise<number>;
   close(): void;
 }
 

@@ -114,6 +114,17 @@ function readSets(socket: NetlinkSocket, ref: TableRef): Set<string> {
   return sets;
 }
 
+function readGeneration(socket: NetlinkSocket): number {
+  const request = nfgenmsg(
+    new NetlinkWriter(64).begin(nfnetlinkType(NFNL_SUBSYS_NFTABLES, nft.GETGEN), 0),
+    0,
+  );
+  const [answer] = socket.request(request.finish(), 'get generation');
+  const id = answer === undefined ? undefined : readAttributes(answer.payload, 4).get(nft.GEN_ID);
+  if (id === undefined) throw new NftError('get generation', 'no answer');
+  return id.readUInt32BE(0);
+}
+
 function readElements(socket: NetlinkSocket, ref: TableRef, set: NftSet): NftElement[] {
   let collector = elementCollector(set);
   try {
@@ -150,6 +161,7 @@ export function openNft(options: NftOptions = {}): NftKernel {
     apply: async (transaction) => apply(socket(), transaction),
     table: async (ref) => readTable(socket(), ref),
     elements: async (ref, set) => readElements(socket(), ref, set),
+    generation: async () => readGeneration(socket()),
     close: () => {
       opened?.close();
       opened = undefined;

@@ -13,11 +13,14 @@ export const DELSET = 11;
 export const NEWSETELEM = 12;
 export const GETSETELEM = 13;
 export const DELSETELEM = 14;
+export const GETGEN = 16;
 
 export const NFPROTO_IPV4 = 2;
 export const NFPROTO_IPV6 = 10;
 
 export const LIST_ELEM = 1;
+
+export const GEN_ID = 1;
 
 export const TABLE_NAME = 1;
 export const TABLE_USERDATA = 6;

@@ -56,6 +56,44 @@ describe('sync', () => {
     assert.deepEqual(rig.elements('endpoints-2'), []);
   });
 
+  it('looks at everything without reading it back while nobody else has written', async () => {
+    const rig = createRig();
+    let nReads = 0;
+    const kernel: NftKernel = {
+      ...rig.nft,
+      elements: async (ref, set) => {
+        nReads++;
+        return rig.nft.elements(ref, set);
+      },
+    };
+    const mode = rig.start({ kernel });
+    await mode.sync(stateOf(web([1])));
+    await mode.sync(stateOf(web([1, 2])), new Set(['default/web:/TCP']));
+    nReads = 0;
+    await mode.sync(stateOf(web([2])));
+    assert.equal(nReads, 0);
+    assert.deepEqual(rig.elements('hairpin'), [elementKey([pod(2), pod(2)])]);
+    await mode.sync(stateOf());
+    assert.deepEqual([nReads, rig.elements('hairpin')], [0, []]);
+  });
+
+  it('mends what somebody else changed when it is asked to look at everything', async () => {
+    const rig = createRig();
+    const mode = rig.start();
+    await mode.sync(stateOf(web([1, 2])));
+    const right = rig.elements('endpoints-2');
+    const set = rig.nft.ruleset.get('ip portico')?.sets.get('endpoints-2')?.set;
+    assert.ok(set !== undefined);
+    const elements = [{ key: ['10.96.1.1', 'tcp', 80, 1] }];
+    await rig.nft.apply({ table, commands: [{ op: 'delete-elements', set, elements }] });
+    assert.notDeepEqual(rig.elements('endpoints-2'), right);
+    await mode.sync(stateOf(web([1, 2])));
+    assert.deepEqual(rig.elements('endpoints-2'), right);
+    await rig.nft.apply({ table, commands: [{ op: 'delete-table' }] });
+    await mode.sync(stateOf(web([1, 2])));
+    assert.deepEqual(rig.elements('endpoints-2'), right);
+  });
+
   it('looks at everything when the node changed, and replaces its blocks', async () => {
     const rig = createRig();
     const mode = rig.start({ serviceCIDRs: ['10.96.0.0/12'] });

@@ -10,6 +10,8 @@ import type { AffinityTargets } from './affinity.ts';
 import { affinityMaps, applyAll, applyChange } from './apply.ts';
 import type { Target, Wanted } from './apply.ts';
 import { layoutOf } from './layout.ts';
+import { countOwnWrites } from './own-writes.ts';
+import type { OwnWrites } from './own-writes.ts';
 import type { Memory } from './plan.ts';
 import { addGoneUdp, addUdpTargets, changedUdpTargets, endStaleUdp } from './stale-udp.ts';
 import type { UdpTargets } from './stale-udp.ts';
@@ -33,34 +35,39 @@ interface Known {
 class NftablesMode implements ProxyMode {
   readonly #options: NftablesModeOptions;
   readonly #target: Target;
+  readonly #writes: OwnWrites;
   /** Undefined: nobody knows what the table holds; the next sync reads it. */
   #known: Known | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: NftablesModeOptions) {
     this.#options = options;
-    const { nft, serviceCIDRs = [] } = options;
-    this.#target = { nft, layout: layoutOf(options.family), serviceCIDRs };
+    const { serviceCIDRs = [] } = options;
+    this.#writes = countOwnWrites(options.nft);
+    this.#target = { nft: this.#writes.nft, layout: layoutOf(options.family), serviceCIDRs };
   }
 
   sync(state: ProxyState, changed?: ReadonlySet<string>): Promise<void> {
     /** The map is a live view: what is wanted is read now, not when earlier syncs are done. */
     const { node } = state;
-    const all = changed === undefined ? [...state.services.values()] : undefined;
-    const next = new Map([...(changed ?? [])].map((id) => [id, state.services.get(id)]));
+    const all = changed === undefined ? new Map(state.services) : undefined;
+    const named = new Map([...(changed ?? [])].map((id) => [id, state.services.get(id)]));
     return this.#inTurn(async () => {
       const known = this.#known;
-      const isChange = all === undefined && known !== undefined && deepEqual(known.node, node);
+      const next = all !== undefined && known !== undefined ? differing(known.memory, all) : named;
+      const isKnown = all === undefined || (await this.#writes.areAll());
+      const isChange = isKnown && known !== undefined && deepEqual(known.node, node);
       const udp: UdpTargets =
         known === undefined ? new Map<string, Set<string>>() : changedUdp(known.memory, next);
       if (isChange && (await this.#change(known.memory, { next, udp }))) return;
-      await this.#all({ node, ports: all ?? [...state.services.values()] }, udp);
+      await this.#all({ node, ports: [...(all ?? state.services).values()] }, udp);
     });
   }
 
   cleanup(): Promise<void> {
     return this.#inTurn(async () => {
       this.#known = undefined;
+      this.#writes.forget();
       const { nft, layout } = this.#target;
       await nft.apply({ table: layout.table, commands: [{ op: 'add-table' }, { op: 'delete-table' }] });
     });
@@ -107,6 +114,7 @@ class NftablesMode implements ProxyMode {
   /** `udp` are frontends whose flows a change that failed would have ended. */
   async #all({ node, ports }: Wanted, udp: UdpTargets): Promise<void> {
     this.#known = undefined;
+    await this.#writes.watch();
     const { memory, found, goneFrontends } = await applyAll(this.#target, { node, ports });
     const { table } = this.#target.layout;
     this.#options.logger.info('nftables table is in place', { ...table, found, ports: ports.length });
@@ -140,6 +148,14 @@ class NftablesMode implements ProxyMode {
       logger.warn('stale UDP flows could not be ended', { family, err: error });
     }
   }
+}
+
+/** The ports that are not as remembered. */
+function differing(memory: Memory, wanted: ReadonlyMap<string, ServicePort>): PortChanges {
+  const changes = new Map<string, ServicePort | undefined>();
+  for (const [id, port] of wanted) if (memory.ports.get(id) !== port) changes.set(id, port);
+  for (const id of memory.ports.keys()) if (!wanted.has(id)) changes.set(id, undefined);
+  return changes;
 }
 
 function changedUdp(memory: Memory, next: PortChanges): UdpTargets {
