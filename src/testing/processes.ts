@@ -35,8 +35,11 @@ const identify = (pid: number): ProcessId => ({ pid, startedAt: statField(pid, 2
 export const commandLine = (pid: number): string => read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim();
 
 /** A zombie counts as gone: it holds nothing but its number. */
+const isGone = (pid: number): boolean => ['', 'Z', 'X'].includes(statField(pid, 3));
+
+/** Whether it is still that process, and does something. */
 export function isRunning({ pid, startedAt }: ProcessId): boolean {
-  return startedAt !== '' && statField(pid, 22) === startedAt && !['Z', 'X'].includes(statField(pid, 3));
+  return startedAt !== '' && statField(pid, 22) === startedAt && !isGone(pid);
 }
 
 /** Children of every thread. */
@@ -68,10 +71,14 @@ export function namespaceOf(pid: number, kind: 'net' | 'mnt' | 'pid' | 'user'): 
   }
 }
 
-/** Processes that are in the namespace. */
-export function processesIn(namespace: string): number[] {
+/** The time of `startedAt` by now: 100 ticks a second wherever Linux runs Node (sysconf _SC_CLK_TCK). */
+export const ticksNow = (): number => Math.floor(Number(read('/proc/uptime').split(' ')[0]) * 100);
+
+/** Processes in the namespace that began before `ticks`: the kernel gives the name of one that is gone to a new one. */
+export function processesIn(namespace: string, ticks: number): number[] {
   const kind = namespace.slice(0, namespace.indexOf(':')) as 'net' | 'mnt' | 'pid' | 'user';
   return entries('/proc')
     .map(Number)
-    .filter((pid) => pid > 0 && namespaceOf(pid, kind) === namespace);
+    .filter((pid) => pid > 0 && namespaceOf(pid, kind) === namespace)
+    .filter((pid) => !isGone(pid) && Number(statField(pid, 22)) < ticks);
 }
