@@ -38,6 +38,12 @@ describe('portico for an ordinary user', () => {
     assertRefused(outcome, { says, code: 1, root: user.root });
   });
 
+  it('refuses a port that only root may have', async () => {
+    const outcome = await run(['up', '--api-port', '1']);
+    const says = /--api-port 1: this user may not listen on ports below 1024; choose a higher one/;
+    assertRefused(outcome, { says, code: 1, root: user.root });
+  });
+
   it('refuses a data directory and a kubeconfig where this user may not write', async () => {
     const says = [
       /this user may not write there; choose another with --data-dir/,

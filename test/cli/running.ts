@@ -20,6 +20,8 @@ export interface RunningOptions {
   readonly argv?: readonly [string, ...string[]];
   readonly env?: Readonly<Record<string, string>>;
   readonly flags?: readonly string[];
+  /** Default true: with free ports of its own. */
+  readonly hasPorts?: boolean;
 }
 
 /** Starts it with free ports. The temporary data directory is in the scratch folder. */
@@ -29,7 +31,7 @@ export async function startPortico(
 ): Promise<RunningPortico> {
   const [apiPort, dnsPort] = [await freePort(), await freePort()];
   const [command, ...prefix] = options.argv ?? [PORTICO];
-  const ports = ['--api-port', `${apiPort}`, '--dns-port', `${dnsPort}`];
+  const ports = options.hasPorts === false ? [] : ['--api-port', `${apiPort}`, '--dns-port', `${dnsPort}`];
   const child = spawn(command, [...prefix, 'up', ...ports, ...(options.flags ?? [])], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...scratch.env, ...options.env },
