@@ -1,15 +1,13 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { mount, unmount } from '../kernel/libc/mounts.ts';
 import { createNamedNetns, deleteNamedNamespace, withNetns } from '../kernel/netns/named-netns.ts';
 import type { NetworkObject } from '../kernel/route/model.ts';
 import { ensureSysctl, openNetworkStack } from '../kernel/route/network-stack.ts';
 import { addresses } from './addresses.ts';
 import type { PeerCall } from './packet-peer.ts';
+import { sandboxFolder } from './sandbox.ts';
 
 /** Addresses of the lab in both families; Pods and the outside client are numbered or named as in PacketLab. */
 export const labAddresses = {
@@ -140,8 +138,7 @@ async function output(child: ChildProcess): Promise<string> {
 }
 
 export function createPacketLab(nPods: number): PacketLab {
-  const root = mkdtempSync(join(tmpdir(), 'portico-lab-'));
-  mount({ target: root, type: 'tmpfs' });
+  const root = sandboxFolder('portico-lab-');
   const places = ['node', 'outside', ...Array.from({ length: nPods }, (_, i) => `pod${i + 1}`)];
   const netns = (place: string): string => join(root, place);
   for (const place of places) {
@@ -181,7 +178,6 @@ export function createPacketLab(nPods: number): PacketLab {
         }),
       );
       for (const place of places) deleteNamedNamespace(netns(place));
-      unmount(root);
     },
   };
 }
