@@ -4,7 +4,9 @@ import { compareResourceVersions } from '../client/resource-version.ts';
 
 /**
  * What a controller wrote and its informer has not shown yet. Planning on a copy without one's own last write makes
- * everything twice, so a controller waits until the copy has caught up; the event that does it brings the key back.
+ * everything twice, so a controller waits until the copy has caught up. The event that does it brings the key back; but
+ * what somebody else undid while the copy was cut off never makes one, so a key that waits is also looked at again after
+ * `behindMs`.
  */
 export interface OwnWrites {
   /** `object` is what the server answered. */
@@ -14,6 +16,9 @@ export interface OwnWrites {
   isBehind(owner: string, copy: readonly KubeObject[]): boolean;
   forget(owner: string): void;
 }
+
+/** How soon a copy that does not catch up by itself is looked at again. */
+export const behindMs = 1_000;
 
 const patienceMs = 10_000;
 

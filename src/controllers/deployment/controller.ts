@@ -12,14 +12,12 @@ import { settleClaims } from '../adoption.ts';
 import { claim } from '../claims.ts';
 import { alongside, createController } from '../controller.ts';
 import type { Controller, ControllerDeps } from '../controller.ts';
-import { createOwnWrites } from '../own-writes.ts';
+import { behindMs, createOwnWrites } from '../own-writes.ts';
 import { controllerOf } from '../ownership.ts';
 import { isPodFinished } from '../pod-state.ts';
 import { planDeployment } from './plan.ts';
 import { createRolloutWriter } from './rollout-writer.ts';
 import { isSameTemplate } from './template-hash.ts';
-
-const behindMs = 1_000;
 
 /** Rolls each Deployment out over its ReplicaSets. */
 export function createDeploymentController(deps: ControllerDeps): Controller {
@@ -60,7 +58,8 @@ export function createDeploymentController(deps: ControllerDeps): Controller {
     const nOldPods = countOldPods(deployment, sets);
     const plan = planDeployment({ deployment, replicaSets: sets, nOldPods, now: clock.now() });
     await write(deployment, plan, sets);
-    return plan.againMs;
+    const shown = replicaSets.by('owner', deployment.metadata.uid ?? '');
+    return ownWrites.isBehind(key, shown) ? behindMs : plan.againMs;
   };
 
   const controller = createController(deps, {

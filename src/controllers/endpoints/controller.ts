@@ -6,13 +6,11 @@ import { isNotFound } from '../../api/errors/api-error.ts';
 import { parseObjectKey } from '../../api/kind.ts';
 import { createController } from '../controller.ts';
 import type { Controller, ControllerDeps } from '../controller.ts';
-import { createOwnWrites } from '../own-writes.ts';
+import { behindMs, createOwnWrites } from '../own-writes.ts';
 import type { ServicePods } from '../service-pods.ts';
 import { onServiceOrPodChange } from '../service-triggers.ts';
 import { createTriggerTimes } from '../trigger-time.ts';
 import { managedByLabel, planEndpoints } from './plan.ts';
-
-const behindMs = 1_000;
 
 /** Keeps the Endpoints object of every Service with a selector, and removes it with its Service. */
 export function createEndpointsController(deps: ControllerDeps, servicePods: ServicePods): Controller {
@@ -50,7 +48,9 @@ export function createEndpointsController(deps: ControllerDeps, servicePods: Ser
     const pods = servicePods.podsOf(service);
     const triggerTime = triggerTimes.next(key, service, pods);
     const next = planEndpoints({ service, pods, current, triggerTime });
-    if (next !== undefined) await write(next, key);
+    if (next === undefined) return;
+    await write(next, key);
+    return behindMs;
   };
 
   return createController(deps, {

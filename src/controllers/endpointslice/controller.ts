@@ -9,12 +9,10 @@ import { createController } from '../controller.ts';
 import type { Controller, ControllerDeps } from '../controller.ts';
 import type { ServicePods } from '../service-pods.ts';
 import { onServiceOrPodChange } from '../service-triggers.ts';
+import { behindMs } from '../own-writes.ts';
 import { createTriggerTimes } from '../trigger-time.ts';
 import { createManagedSlices } from './apply.ts';
 import { managedBy, managedByLabel, planSlices, serviceNameLabel, zoneOf } from './plan.ts';
-
-/** How soon a copy that does not catch up by itself is looked at again. */
-const behindMs = 1_000;
 
 const serviceKeyOf = ({ metadata: { namespace, labels } }: EndpointSlice): readonly string[] => {
   const name = labels?.[serviceNameLabel];
@@ -49,6 +47,7 @@ export function createEndpointSliceController(deps: ControllerDeps, servicePods:
     const nodeOf = (name: string): Node | undefined => nodes.get(name);
     const triggerTime = triggerTimes.next(key, service, selected);
     await managed.apply(key, planSlices({ service, pods: selected, nodeOf, slices: current, triggerTime }));
+    return managed.current(key) === undefined ? behindMs : undefined;
   };
 
   /** Services with a Pod on the node. */

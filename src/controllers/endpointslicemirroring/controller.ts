@@ -9,10 +9,9 @@ import { alongside, createController } from '../controller.ts';
 import type { Controller, ControllerDeps } from '../controller.ts';
 import { createManagedSlices } from '../endpointslice/apply.ts';
 import { managedByLabel, serviceNameLabel } from '../endpointslice/plan.ts';
+import { behindMs } from '../own-writes.ts';
 import { maxPerSubset, mirroredBy, needsMirror, planMirror } from './plan.ts';
 import type { MirrorPlan } from './plan.ts';
-
-const behindMs = 1_000;
 
 const endpointsKeyOf = ({ metadata: { namespace, labels } }: EndpointSlice): readonly string[] => {
   const name = labels?.[serviceNameLabel];
@@ -55,6 +54,7 @@ export function createEndpointSliceMirroringController(deps: ControllerDeps): Co
     const plan = planMirror(object, current);
     report(object, plan);
     await managed.apply(key, plan);
+    return managed.current(key) === undefined ? behindMs : undefined;
   };
 
   const controller = createController(deps, {

@@ -12,7 +12,7 @@ import { claim } from '../claims.ts';
 import { isSameStatus, timeText, withCondition, withoutCondition } from '../conditions.ts';
 import { alongside, createController } from '../controller.ts';
 import type { Controller, ControllerDeps } from '../controller.ts';
-import { createOwnWrites } from '../own-writes.ts';
+import { behindMs, createOwnWrites } from '../own-writes.ts';
 import { controllerOf } from '../ownership.ts';
 import { isPodActive } from '../pod-state.ts';
 import { planReplicas } from './plan.ts';
@@ -66,7 +66,7 @@ export function createReplicaSetController(deps: ControllerDeps): Controller {
       recorder.record(replicaSetKind, replicaSet, { type: 'Warning', reason: failure.reason, message });
       throw failure.error;
     }
-    return plan.againMs;
+    return ownWrites.isBehind(key, pods.by('owner', uid)) ? behindMs : plan.againMs;
   };
 
   const controller = createController(deps, {
