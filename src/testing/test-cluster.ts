@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -77,7 +77,13 @@ export interface TestClusterOptions {
   readonly dnsPort?: number;
 }
 
-/** Starts `portico up` and resolves when it printed the kubeconfig's path; rejects with what it said when it ends. */
+/** A start takes about a second; on a machine that is busy with other tests, several. */
+const START_TIMEOUT_MS = 90_000;
+
+/**
+ * Starts `portico up` and resolves when it printed the kubeconfig's path; rejects with what it said when it ends, or when
+ * it does not serve within 90 s.
+ */
 export async function startTestCluster(options: TestClusterOptions = {}): Promise<TestCluster> {
   const root = options.dataDir ?? mkdtempSync(join(tmpdir(), 'portico-test-'));
   const apiPort = options.apiPort ?? (await freePort());
@@ -90,7 +96,11 @@ export async function startTestCluster(options: TestClusterOptions = {}): Promis
   const started = new Promise<string>((resolve) => {
     child.stdout?.once('data', (chunk: Buffer) => resolve(chunk.toString().trim()));
   });
-  const kubeconfig = await Promise.race([started, ended.then((o) => Promise.reject(failure(o, root)))]);
+  const givenUp = setTimeout(() => child.kill('SIGINT'), START_TIMEOUT_MS);
+  const kubeconfig = await Promise.race([
+    started,
+    ended.then((o) => Promise.reject(failure(o, root))),
+  ]).finally(() => clearTimeout(givenUp));
   // kubectl keeps discovery per address; another cluster may have had this port.
   // Without its garbage collector a run of kubectl takes a third less time.
   const env = { KUBECONFIG: kubeconfig, KUBECACHEDIR: join(root, 'kubectl-cache'), GOGC: 'off' };
@@ -128,13 +138,11 @@ function outcomeOf(child: ChildProcess): Promise<Outcome> {
 }
 
 function failure(outcome: Outcome, root: string): Error {
-  let log = '';
-  try {
-    log = readFileSync(join(root, 'logs', 'control-plane.log'), 'utf8').slice(-2000);
-  } catch {
-    log = '(no log)';
-  }
-  return new Error(`portico up ended with code ${outcome.code}:\n${outcome.stderr}\n${log}`);
+  const folder = join(root, 'logs');
+  const logs = (existsSync(folder) ? readdirSync(folder) : []).map(
+    (name) => `${name}: ${readFileSync(join(folder, name), 'utf8').slice(-1000)}`,
+  );
+  return new Error(`portico up ended with code ${outcome.code}:\n${outcome.stderr}\n${logs.join('\n')}`);
 }
 
 /** Asks `probe` every 20 ms until it gives something other than undefined; rejects naming `what` after `timeoutMs`. */
