@@ -2,11 +2,11 @@ import type { Container } from '../../api/core/v1/container.ts';
 import { pods, type Pod, type PodStatus } from '../../api/core/v1/pod.ts';
 import { isConflict, isNotFound } from '../../api/errors/api-error.ts';
 import type { CancelTimer } from '../../base/clock.ts';
-import { ConfigError } from '../environment/container-environment.ts';
 import { hostnameOf } from '../environment/dns.ts';
 import type { Exit, PodNamespaces } from '../runtime/model.ts';
-import { containerStart, ImageError, StartError } from './container-start.ts';
+import { containerStart } from './container-start.ts';
 import type { PodDependencies } from './dependencies.ts';
+import { afterFailedStart, messageOf } from './failed-start.ts';
 import {
   newContainerRecord,
   withContainer,
@@ -14,16 +14,8 @@ import {
   type ContainerRun,
   type PodRecord,
 } from './model.ts';
-import {
-  afterExit,
-  afterStart,
-  containersOf,
-  countRestart,
-  planPod,
-  terminationOf,
-  type PodPlan,
-} from './plan.ts';
-import { crashLoopMessage, podStatus } from './status.ts';
+import { afterExit, afterStart, containersOf, planPod, terminationOf, type PodPlan } from './plan.ts';
+import { crashLoopMessage, podStatus, withConditions } from './status.ts';
 import { superviseContainer, type SupervisedContainer } from './supervised-container.ts';
 
 /** Runs one Pod: looks at what is and what shall be, does the next step, and again. */
@@ -40,8 +32,6 @@ export interface PodWorker {
 }
 
 const retryMs = 1000;
-const configRetryMs = 2000;
-const imageRetryMs = 10_000;
 /** What a Pod gets whose object was taken away from under it. */
 const orphanGraceMs = 1000;
 const defaultGraceSeconds = 30;
@@ -232,27 +222,14 @@ class Worker implements PodWorker {
   #cannotStart(
     container: Container,
     error: unknown,
-    run: { readonly startedAt: number; readonly containerID: string },
+    attempt: { readonly startedAt: number; readonly containerID: string },
   ): void {
     const { clock, events } = this.#deps;
-    const message = messageOf(error);
-    if (error instanceof ImageError || error instanceof ConfigError) {
-      const isImage = error instanceof ImageError;
-      const isRepeated = this.#containerRecord(container.name).waiting !== undefined;
-      const reason = isImage
-        ? isRepeated
-          ? 'ImagePullBackOff'
-          : 'ErrImagePull'
-        : 'CreateContainerConfigError';
-      const notBefore = clock.now() + (isImage ? imageRetryMs : configRetryMs);
-      events.record(pods, this.#pod, { type: 'Warning', reason: 'Failed', message: `Error: ${message}` });
-      this.#change(container.name, (former) => ({ ...former, notBefore, waiting: { reason, message } }));
-      return;
-    }
-    events.record(pods, this.#pod, { type: 'Warning', reason: 'Failed', message: `Error: ${message}` });
-    const reason = error instanceof StartError ? 'StartError' : 'ContainerCannotRun';
-    const termination = { exitCode: 128, reason, message, finishedAt: clock.now(), ...run };
-    this.#change(container.name, (former) => afterExit(countRestart(former), termination));
+    const message = `Error: ${messageOf(error)}`;
+    events.record(pods, this.#pod, { type: 'Warning', reason: 'Failed', message });
+    this.#change(container.name, (former) =>
+      afterFailedStart(former, error, { ...attempt, nowMs: clock.now() }),
+    );
   }
 
   #supervise(started: {
@@ -380,17 +357,6 @@ class Worker implements PodWorker {
   #key(): string {
     return `${this.#record.namespace}/${this.#record.name}`;
   }
-}
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
-/** What was said last counts more than what the API echoes later, so that the times of conditions stay. */
-function withConditions(pod: Pod, published: PodStatus | undefined): Pod {
-  const own = published?.conditions ?? [];
-  const others = (pod.status?.conditions ?? []).filter(
-    ({ type }) => !own.some((condition) => condition.type === type),
-  );
-  return { ...pod, status: { ...pod.status, conditions: [...own, ...others] } };
 }
 
 /** A Pod that is no more in the API is treated as one that shall go. */

@@ -184,3 +184,12 @@ function gated({ spec, status }: Pod, containers: Omit<Condition, 'type'>): Cond
   const message = `corresponding condition of pod readiness gate "${first}" does not exist or is not "True".`;
   return { type: 'Ready', status: 'False', reason: 'ReadinessGatesNotReady', message };
 }
+
+/** The Pod as the API has it, with the conditions of the status that was last told it, so that their times stay while the echo is on its way. */
+export function withConditions(pod: Pod, told: PodStatus | undefined): Pod {
+  const own = told?.conditions ?? [];
+  const others = (pod.status?.conditions ?? []).filter(
+    ({ type }) => !own.some((condition) => condition.type === type),
+  );
+  return { ...pod, status: { ...pod.status, conditions: [...own, ...others] } };
+}
