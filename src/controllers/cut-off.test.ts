@@ -84,7 +84,7 @@ const cases: Readonly<Record<string, Case>> = {
 };
 
 for (const [what, { kind, controller, create }] of Object.entries(cases)) {
-  it(`${what} that was removed before its controller saw it is made anew`, { timeout: 30_000 }, async () => {
+  it(`${what} that was removed before its controller saw it is made anew`, { timeout: 30_000 }, async (t) => {
     const api = startInProcessApi();
     const { transport, setCut } = cuttable(api.client.transport, kind);
     const client = createClient(transport);
@@ -94,6 +94,11 @@ for (const [what, { kind, controller, create }] of Object.entries(cases)) {
     const running = [controller({ client, informers, clock, logger: silentLogger }), informers].map((part) =>
       part.run(stop.signal),
     );
+    t.after(async () => {
+      stop.abort();
+      await Promise.all(running);
+      await api.stop();
+    });
     await informers.synced(stop.signal);
     const made = async (): Promise<KubeObject | undefined> =>
       (await api.client.list(kind, { namespace: 'default' })).items.find(({ metadata }) =>
@@ -109,8 +114,5 @@ for (const [what, { kind, controller, create }] of Object.entries(cases)) {
       return made();
     });
     assert.notEqual(again.metadata.uid, first.metadata.uid);
-    stop.abort();
-    await Promise.all(running);
-    await api.stop();
   });
 }

@@ -12,8 +12,11 @@ import type { Controller, ControllerDeps } from '../controller.ts';
 
 /** The finalizer of `spec.finalizers` that this controller answers for. */
 const ownFinalizer = 'kubernetes';
-/** Pods take their grace period to go; their end is seen at once, that of other things soon. */
-const emptyCheckMs = 500;
+/**
+ * Pods take their grace period to go; their end is seen at once, that of other things soon. What is still held after long
+ * (a finalizer nobody answers for) is asked about more and more rarely.
+ */
+const emptyCheck = { minMs: 500, maxMs: 15_000 };
 
 /** Events last: the others make some while they go. */
 const namespacedKinds: readonly Kind[] = [
@@ -23,7 +26,7 @@ const namespacedKinds: readonly Kind[] = [
 
 /** Empties a namespace that is being deleted, and then lets it go. */
 export function createNamespaceController(deps: ControllerDeps): Controller {
-  const { client, informers } = deps;
+  const { client, informers, clock } = deps;
   const namespaces = informers.for(namespaceKind);
   const pods = informers.for(podKind);
 
@@ -64,7 +67,8 @@ export function createNamespaceController(deps: ControllerDeps): Controller {
     if (!(namespace.spec?.finalizers ?? []).includes(ownFinalizer)) return;
     for (const kind of namespacedKinds) await empty(name, kind);
     const left = await Promise.all(namespacedKinds.map((kind) => hasAny(name, kind)));
-    if (left.includes(true)) return emptyCheckMs;
+    if (left.includes(true))
+      return nextCheckMs(clock.now() - Date.parse(namespace.metadata.deletionTimestamp));
     await finalize(namespace);
   };
 
@@ -82,3 +86,6 @@ export function createNamespaceController(deps: ControllerDeps): Controller {
     ],
   });
 }
+
+const nextCheckMs = (ageMs: number): number =>
+  Math.min(emptyCheck.maxMs, Math.max(emptyCheck.minMs, ageMs / 4));
