@@ -75,7 +75,7 @@ const moments: Readonly<Record<string, (running: RunningPortico) => Promise<unkn
 
 describe('portico up, interrupted during its start', { concurrency: 2 }, () => {
   for (const [when, moment] of Object.entries(moments)) {
-    it(`${when}, stops within two seconds and leaves nothing`, async () => {
+    it(`${when}, stops soon and leaves nothing`, async () => {
       const scratch = makeScratch();
       const running = await startPortico(scratch, { flags });
       await moment(running);
@@ -87,7 +87,8 @@ describe('portico up, interrupted during its start', { concurrency: 2 }, () => {
       // Before its own code runs, the default of the signal ends the program: code null.
       assert.ok(code === 130 || code === null, `${code}: ${stderr}`);
       if (code === 130) assert.match(stderr, /^portico: stopped before the cluster was up$/m);
-      assert.ok(tookMs < 2000, `${tookMs} ms`);
+      // Longer only than a program takes to load on a busy machine: until then it hears nothing.
+      assert.ok(tookMs < 5000, `${tookMs} ms`);
       assertNothingRuns(scratch.root);
       assert.deepEqual(leftIn(scratch.tmp), []);
       scratch.remove();
