@@ -78,7 +78,7 @@ export async function containerStart(input: ContainerStartInput): Promise<Contai
   });
   if (argv?.[0] === undefined)
     throw new StartError(`no command specified (the image "${image.name}" has none of its own)`);
-  const volumes = await prepareVolumes({ pod, directory: podDirectory, facts, references });
+  const paths = await prepareVolumes({ pod, directory: podDirectory, facts, references });
   const directory = join(podDirectory, 'containers', container.name, String(nRestarts));
   rmSync(directory, { recursive: true, force: true });
   dropOldRun(input);
@@ -89,7 +89,10 @@ export async function containerStart(input: ContainerStartInput): Promise<Contai
     env,
     workingDir,
     namespaces,
-    mounts: [...nameFiles(input), ...volumeMounts(container, volumes, env)],
+    mounts: [
+      ...nameFiles(input),
+      ...volumeMounts(container, { volumes: pod.spec.volumes ?? [], paths, env }),
+    ],
     directory,
     logPath: logPath(config.stateDir, pod, { name: container.name, nRestarts }),
   };

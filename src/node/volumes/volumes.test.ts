@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -95,6 +105,34 @@ describe('volumes', () => {
     assert.equal(statSync(join(path, 'token')).mode & 0o777, 0o400);
   });
 
+  it('are replaced, not written over, when the container starts again', async () => {
+    const volume: Volume = { name: 'again', secret: { secretName: 'key', defaultMode: 0o466 } };
+    const file = join((await prepare(volume)).get('again') ?? '', 'token');
+    const former = openSync(file, 'r');
+    await prepare(volume);
+    const { nlink, mode } = fstatSync(former);
+    closeSync(former);
+    assert.deepEqual([nlink, mode & 0o777], [0, 0o466]);
+  });
+
+  it('of the API cannot be written by the container', () => {
+    const sources: readonly Volume[] = [
+      { name: 'a', configMap: { name: 'map' } },
+      { name: 'b', secret: { secretName: 'key' } },
+      { name: 'c', downwardAPI: {} },
+      { name: 'd', projected: { sources: [] } },
+      { name: 'e', emptyDir: {} },
+    ];
+    const mounts = volumeMounts(
+      { name: 'c', volumeMounts: sources.map(({ name }) => ({ name, mountPath: `/${name}` })) },
+      { volumes: sources, paths: new Map(sources.map(({ name }) => [name, directory])), env: {} },
+    );
+    assert.deepEqual(
+      mounts.filter(({ isReadOnly }) => isReadOnly).map(({ target }) => target),
+      ['/a', '/b', '/c', '/d'],
+    );
+  });
+
   it('of the machine are used as they are, and made where the type says so', async () => {
     const made = join(directory, 'host', 'folder');
     const file = join(directory, 'host', 'file');
@@ -137,9 +175,10 @@ describe('volumes', () => {
     const paths = await prepare({ name: 'v', emptyDir: {} });
     const own = paths.get('v') ?? '';
     const volumeMountsOf = (mount: object) =>
-      volumeMounts({ name: 'c', volumeMounts: [{ name: 'v', mountPath: '/x', ...mount }] }, paths, {
-        POD: 'p-1',
-      });
+      volumeMounts(
+        { name: 'c', volumeMounts: [{ name: 'v', mountPath: '/x', ...mount }] },
+        { volumes: [{ name: 'v', emptyDir: {} }], paths, env: { POD: 'p-1' } },
+      );
     assert.deepEqual(volumeMountsOf({ readOnly: true }), [
       { source: `${own}/`, target: '/x', isReadOnly: true },
     ]);

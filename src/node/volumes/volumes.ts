@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import type { Container } from '../../api/core/v1/container.ts';
 import type { Pod } from '../../api/core/v1/pod.ts';
@@ -49,7 +49,10 @@ async function prepareVolume(input: VolumesInput, volume: Volume): Promise<strin
   for (const { path, content, mode } of await filesOf(input, volume)) {
     const target = join(own, normalize(`/${path}`));
     mkdirSync(dirname(target), { recursive: true });
+    // A file of mode 0400 cannot be written over by its owner, but replaced.
+    rmSync(target, { force: true });
     writeFileSync(target, content, { mode });
+    chmodSync(target, mode);
   }
   return own;
 }
@@ -141,20 +144,28 @@ function downwardFiles({ pod, facts }: VolumesInput, source: Downward): FileCont
   });
 }
 
+/** Files of the API are nobody's to write, as upstream has it. */
+const isOfApi = ({ configMap, secret, downwardAPI, projected }: Volume): boolean =>
+  (configMap ?? secret ?? downwardAPI ?? projected) !== undefined;
+
+export interface VolumeMountsInput {
+  /** The Pod's volumes, and where `prepareVolumes` put them. */
+  readonly volumes: readonly Volume[];
+  readonly paths: ReadonlyMap<string, string>;
+  readonly env: Readonly<Record<string, string>>;
+}
+
 /** The bind mounts of a container's volumes. */
-export function volumeMounts(
-  container: Container,
-  volumes: ReadonlyMap<string, string>,
-  env: Readonly<Record<string, string>>,
-): BindMount[] {
+export function volumeMounts(container: Container, { volumes, paths, env }: VolumeMountsInput): BindMount[] {
+  const unwritable = new Set(volumes.filter(isOfApi).map(({ name }) => name));
   return (container.volumeMounts ?? []).map(({ name, mountPath, subPath, subPathExpr, readOnly }) => {
-    const volume = volumes.get(name);
+    const volume = paths.get(name);
     if (volume === undefined)
       throw new ConfigError(`volume "${name}" of container ${container.name} is not in the Pod`);
     const below =
       subPathExpr === undefined ? (subPath ?? '') : expand(subPathExpr, (variable) => env[variable]);
     const source = join(volume, normalize(`/${below}`));
     if (!existsSync(source)) mkdirSync(source, { recursive: true });
-    return { source, target: mountPath, isReadOnly: readOnly === true };
+    return { source, target: mountPath, isReadOnly: readOnly === true || unwritable.has(name) };
   });
 }

@@ -10,7 +10,17 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { bindFunction, checked } from '../../../kernel/libc/function.ts';
-import { mount, MS_BIND, MS_RDONLY, MS_REC, MS_REMOUNT } from '../../../kernel/libc/mounts.ts';
+import {
+  mount,
+  MS_BIND,
+  MS_NODEV,
+  MS_NOEXEC,
+  MS_NOSUID,
+  MS_RDONLY,
+  MS_REC,
+  MS_REMOUNT,
+} from '../../../kernel/libc/mounts.ts';
+import { hasCode } from '../../../kernel/libc/system-error.ts';
 import type { BindMount } from '../model.ts';
 
 const cChroot = bindFunction('int chroot(str path)');
@@ -44,6 +54,19 @@ function makeTarget({ source, target }: BindMount): void {
   writeFileSync(target, '');
 }
 
+/** What a mount made outside of this user namespace may have; nobody in it can take that away, so a remount must name it. */
+const lockedFlags = [0, MS_NOSUID | MS_NODEV, MS_NOSUID | MS_NODEV | MS_NOEXEC];
+
+function makeReadOnly(target: string): void {
+  for (const locked of lockedFlags) {
+    try {
+      return mount({ target, flags: MS_BIND | MS_REMOUNT | MS_RDONLY | locked });
+    } catch (error) {
+      if (!hasCode(error, 'EPERM') || locked === lockedFlags.at(-1)) throw error;
+    }
+  }
+}
+
 /**
  * Makes the bind mounts in the calling thread's own mount namespace. Where a target does not exist, the folder above it is replaced by a mirror that has
  * it, so that nothing is ever made on the machine's disk; for a target in `/` itself the thread's root becomes the mirror. `staging` is an empty folder.
@@ -65,6 +88,6 @@ export function bindMounts(mounts: readonly BindMount[], staging: string): void 
   }
   for (const { source, target, isReadOnly } of mounts) {
     mount({ source, target, flags: MS_BIND | MS_REC });
-    if (isReadOnly) mount({ target, flags: MS_BIND | MS_REMOUNT | MS_RDONLY });
+    if (isReadOnly) makeReadOnly(target);
   }
 }
