@@ -35,25 +35,45 @@ export function changeOf<T extends KubeObject>(parts: {
 export interface EventLog<T extends KubeObject = KubeObject> {
   /** All changes with a greater revision are here. */
   readonly floor: number;
-  append(change: Change<T>): void;
+  /** `bytes` is the stored size of what the change wrote; 0 for a deletion. */
+  append(change: Change<T>, bytes: number): void;
   /** Changes with a greater revision; undefined when some of them have been dropped. */
   after(revision: number): readonly Change<T>[] | undefined;
 }
 
-/** `floor` is the revision the log starts from; at most `capacity` changes are kept for good. */
-export function createEventLog<T extends KubeObject>(floor: number, capacity: number): EventLog<T> {
+export interface EventLogLimit {
+  /** Changes kept for good; twice as many before the older half goes. */
+  readonly changes: number;
+  /** Of the objects they wrote, as stored; counted in the same way. */
+  readonly bytes: number;
+}
+
+/** `floor` is the revision the log starts from. */
+export function createEventLog<T extends KubeObject>(floor: number, limit: EventLogLimit): EventLog<T> {
   let changes: Change<T>[] = [];
+  let sizes: number[] = [];
+  let nBytes = 0;
   let low = floor;
+  /** All changes of a revision go together. */
+  const trim = (): void => {
+    let n = Math.max(0, changes.length - limit.changes);
+    let left = sizes.slice(n).reduce((sum, size) => sum + size, 0);
+    for (; left > limit.bytes && n < changes.length; n++) left -= sizes[n] ?? 0;
+    const cut = firstAfter(changes, changes[n - 1]?.revision ?? 0);
+    low = changes[cut - 1]?.revision ?? low;
+    changes = changes.slice(cut);
+    sizes = sizes.slice(cut);
+    nBytes = sizes.reduce((sum, size) => sum + size, 0);
+  };
   return {
     get floor() {
       return low;
     },
-    append(change) {
+    append(change, bytes) {
       changes.push(change);
-      if (changes.length < capacity * 2) return;
-      const cut = firstAfter(changes, changes[capacity - 1]?.revision ?? 0);
-      low = changes[cut - 1]?.revision ?? low;
-      changes = changes.slice(cut);
+      sizes.push(bytes);
+      nBytes += bytes;
+      if (changes.length >= limit.changes * 2 || nBytes > limit.bytes * 2) trim();
     },
     after(revision) {
       if (revision < low) return undefined;

@@ -141,8 +141,8 @@ describe('the event log', () => {
     changeOf({ revision, key: 'a', next: object('a'), prev: revision === 1 ? undefined : object('a') });
 
   it('keeps the latest changes and knows where they begin', () => {
-    const log = createEventLog(0, 10);
-    for (let revision = 1; revision <= 25; revision++) log.append(change(revision));
+    const log = createEventLog(0, { changes: 10, bytes: Infinity });
+    for (let revision = 1; revision <= 25; revision++) log.append(change(revision), 1);
     assert.equal(log.floor, 10);
     assert.equal(log.after(9), undefined);
     assert.deepEqual(
@@ -153,10 +153,23 @@ describe('the event log', () => {
   });
 
   it('never drops a part of one revision', () => {
-    const log = createEventLog(0, 2);
-    for (const revision of [1, 2, 2, 2]) log.append(change(revision));
+    const log = createEventLog(0, { changes: 2, bytes: Infinity });
+    for (const revision of [1, 2, 2, 2]) log.append(change(revision), 1);
     assert.equal(log.floor, 2);
     assert.deepEqual(log.after(2), []);
+  });
+
+  it('keeps fewer of large changes', () => {
+    const log = createEventLog(0, { changes: 10, bytes: 100 });
+    for (let revision = 1; revision <= 8; revision++) log.append(change(revision), 25);
+    assert.equal(log.floor, 0, 'up to twice the limit');
+    log.append(change(9), 25);
+    assert.equal(log.floor, 5);
+    log.append(change(10), 0);
+    assert.deepEqual(
+      log.after(5)?.map(({ revision }) => revision),
+      [6, 7, 8, 9, 10],
+    );
   });
 
   it('tells what is gone as it was, with the revision of its end', () => {

@@ -57,6 +57,8 @@ export interface WatchCache {
   history(resource: CachedResource, from: number, signal: AbortSignal): AsyncIterable<readonly Change[]>;
 }
 
+/** Per resource. A few hundred large ConfigMaps must not cost a few hundred megabytes. */
+const LOG_BYTES = 4 * 1024 * 1024;
 const RETRY_MS = 500;
 const TICK_MS = 60_000;
 
@@ -142,7 +144,7 @@ function createMemory({ store, prefixes, listeners, logCapacity = 500 }: WatchCa
       const fresh = (prefix: string): CachedResource => ({
         prefix,
         objects: createObjectTable(),
-        log: createEventLog(revision, logCapacity),
+        log: createEventLog(revision, { changes: logCapacity, bytes: LOG_BYTES }),
       });
       resources = new Map(prefixes.map((prefix) => [prefix, fresh(prefix)]));
       for (const { key, value, revision: written } of entries) {
@@ -181,10 +183,10 @@ function apply({ prefix, objects, log }: CachedResource, event: StoreEvent, revi
   const prev = objects.get(key);
   if (event.type === 'put') {
     const next = decodeStored(event.entry.value, revision);
-    log.append(changeOf({ revision, key, next, prev }));
+    log.append(changeOf({ revision, key, next, prev }), event.entry.value.length);
     objects.set(key, next);
   } else if (prev !== undefined) {
-    log.append(changeOf({ revision, key, next: undefined, prev }));
+    log.append(changeOf({ revision, key, next: undefined, prev }), 0);
     objects.delete(key);
   }
 }
