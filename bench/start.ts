@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readCluster } from '../src/cmd/up/data-dir.ts';
 import { enterSandbox } from '../src/cmd/up/sandbox.ts';
-import { freePort } from '../src/testing/test-cluster.ts';
+import { endedWithUs, freePort } from '../src/testing/test-cluster.ts';
 import { quantile, rounded, wholeOption, type Benchmark } from './figure.ts';
 import { residentMegabytes } from './resident.ts';
 
@@ -149,13 +149,9 @@ async function measure(): Promise<Record<string, number>> {
   const [apiPort, dnsPort] = [await freePort(), await freePort()];
   const startedAt = performance.now();
   const since = (): number => performance.now() - startedAt;
-  const up = spawn(
-    PORTICO,
-    ['up', '--data-dir', root, '--api-port', String(apiPort), '--dns-port', String(dnsPort)],
-    {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    },
-  );
+  const ports = ['--api-port', String(apiPort), '--dns-port', String(dnsPort)];
+  const [command, ...args] = endedWithUs([PORTICO, 'up', '--data-dir', root, ...ports]);
+  const up = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
   const ended = new Promise((resolve) => up.once('close', resolve));
   try {
     await until('the API', async () =>

@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { portOf, takePort } from '../cmd/up/host-ports.ts';
 
 const PORTICO = join(import.meta.dirname, '..', '..', 'bin', 'portico');
 
@@ -39,16 +39,18 @@ export function runProgram(argv: readonly [string, ...string[]], options: RunOpt
   });
 }
 
-/** A port of the loopback that nothing listens on now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
+/** The command line, made to end (as by Ctrl-C) with the process that starts it, however that ends. */
+export function endedWithUs(argv: readonly [string, ...string[]]): readonly [string, ...string[]] {
+  return ['setpriv', '--pdeathsig', 'INT', '--', ...argv];
+}
+
+/** A free port of the loopback, below those the kernel gives to connections, so that none takes it before its user does. */
+export async function freePort(): Promise<number> {
+  const port = 20_000 + Math.floor(Math.random() * 9_000);
+  const server = await takePort('a test port', { port, isFixed: false, hasUdp: true });
+  const taken = portOf(server);
+  await new Promise((closed) => server.close(closed));
+  return taken;
 }
 
 /** A whole cluster, started by the command that users type. */
@@ -89,7 +91,15 @@ export async function startTestCluster(options: TestClusterOptions = {}): Promis
   const apiPort = options.apiPort ?? (await freePort());
   const dnsPort = options.dnsPort ?? (await freePort());
   const ports = ['--api-port', String(apiPort), '--dns-port', String(dnsPort)];
-  const child = spawn(PORTICO, ['up', '--data-dir', root, ...ports, ...(options.flags ?? [])], {
+  const [command, ...args] = endedWithUs([
+    PORTICO,
+    'up',
+    '--data-dir',
+    root,
+    ...ports,
+    ...(options.flags ?? []),
+  ]);
+  const child = spawn(command, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const ended = outcomeOf(child);

@@ -1,7 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { PORTICO, type Scratch } from './attempt.ts';
-import { portOf, takePort } from '../../src/cmd/up/host-ports.ts';
-import type { Outcome } from '../../src/testing/test-cluster.ts';
+import { freePort, type Outcome } from '../../src/testing/test-cluster.ts';
 
 /** `portico up` as a user starts it in a terminal: a process group of its own, so that Ctrl-C reaches the whole of it. */
 export interface RunningPortico {
@@ -25,21 +24,12 @@ export interface RunningOptions {
   readonly hasPorts?: boolean;
 }
 
-/** A free port below those that the kernel gives to connections, so that none takes it before the cluster does. */
-async function quietPort(): Promise<number> {
-  const port = 20_000 + Math.floor(Math.random() * 9_000);
-  const server = await takePort('--api-port', { port, isFixed: false, hasUdp: true });
-  const taken = portOf(server);
-  await new Promise((closed) => server.close(closed));
-  return taken;
-}
-
 /** Starts it with free ports. The temporary data directory is in the scratch folder. */
 export async function startPortico(
   scratch: Pick<Scratch, 'env'>,
   options: RunningOptions = {},
 ): Promise<RunningPortico> {
-  const [apiPort, dnsPort] = [await quietPort(), await quietPort()];
+  const [apiPort, dnsPort] = [await freePort(), await freePort()];
   const [command, ...prefix] = options.argv ?? [PORTICO];
   const ports = options.hasPorts === false ? [] : ['--api-port', `${apiPort}`, '--dns-port', `${dnsPort}`];
   const child = spawn(command, [...prefix, 'up', ...ports, ...(options.flags ?? [])], {
