@@ -19,6 +19,7 @@ import { eventDefinition } from './events/definition.ts';
 import { createAcknowledged, currentObject, type RegistryContext } from './generic/context.ts';
 import { anyDefinition, type Definition } from './generic/definition.ts';
 import { createResource } from './generic/resource.ts';
+import { createTurns } from './generic/turns.ts';
 import { leaseDefinition } from './leases/definition.ts';
 import { namespaceDefinition } from './namespaces/definition.ts';
 import { nodeDefinition } from './nodes/definition.ts';
@@ -70,6 +71,7 @@ export async function createResources({ store, config, clock, logger }: Registry
     clock,
     logger,
     acknowledged: createAcknowledged(),
+    turns: createTurns(),
     admissions: [namespaceLifecycle(findNamespace)],
   };
   const toJson = createJsonTexts();

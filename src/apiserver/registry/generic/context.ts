@@ -6,6 +6,7 @@ import type { Admission } from '../../admission/admission.ts';
 import { decodeStored, objectPrefix } from '../../cache/stored-object.ts';
 import type { CachedResource, WatchCache } from '../../cache/watch-cache.ts';
 import type { Definition } from './definition.ts';
+import type { Turns } from './turns.ts';
 
 /** What the handlers of all resources share. */
 export interface RegistryContext {
@@ -16,6 +17,8 @@ export interface RegistryContext {
   readonly logger: Logger;
   /** The last revision this server told a client of. */
   readonly acknowledged: Acknowledged;
+  /** By the objects' keys in the store. */
+  readonly turns: Turns;
 }
 
 export interface Acknowledged {

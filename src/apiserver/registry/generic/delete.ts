@@ -2,6 +2,7 @@ import { ApiError, conflict, forbidden, notFound } from '../../../api/errors/api
 import type { KubeObject } from '../../../api/kind.ts';
 import type { Status } from '../../../api/meta/v1/status.ts';
 import type { DeleteOptions, ListOutcome, ListQuery, RequestScope } from '../../rest/rest.ts';
+import { objectPrefix } from '../../cache/stored-object.ts';
 import { type Committed, commitObject, commitRemoval, type Writing } from './commit.ts';
 import { currentObject, keyIn, type RegistryContext, timestamp } from './context.ts';
 import type { Definition } from './definition.ts';
@@ -26,15 +27,17 @@ export async function deleteObject<T extends KubeObject>(
   const { kind } = definition;
   const key = keyIn(kind.isNamespaced ? scope.namespace : '', name);
   const writing: Writing<T> = { context, definition, key, isDryRun: scope.isDryRun };
-  let prev = await currentObject(context, definition, key);
-  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-    if (prev === undefined) throw notFound(kind, name);
-    const step = await deleteOnce(writing, prev, options);
-    if (step.isDone)
-      return step.isGone && definition.answersDeleted !== true ? success(definition, prev) : step.object;
-    prev = step.current;
-  }
-  throw conflict(kind, name);
+  return context.turns.take(objectPrefix(kind) + key, async () => {
+    let prev = await currentObject(context, definition, key);
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+      if (prev === undefined) throw notFound(kind, name);
+      const step = await deleteOnce(writing, prev, options);
+      if (step.isDone)
+        return step.isGone && definition.answersDeleted !== true ? success(definition, prev) : step.object;
+      prev = step.current;
+    }
+    throw conflict(kind, name);
+  });
 }
 
 const keepsClaims = {};

@@ -5,6 +5,7 @@ import { applyMergePatch } from '../../../api/patch/merge-patch.ts';
 import { applyStrategicMergePatch } from '../../../api/patch/strategic-merge-patch.ts';
 import type { JsonObject } from '../../../base/json.ts';
 import type { PatchRequest, RequestScope } from '../../rest/rest.ts';
+import { objectPrefix } from '../../cache/stored-object.ts';
 import { currentObject, keyIn, type RegistryContext } from './context.ts';
 import { checkName, decodeBody } from './decode.ts';
 import type { Definition } from './definition.ts';
@@ -21,8 +22,6 @@ export async function patchObject<T extends KubeObject>(
 ): Promise<T> {
   const { kind } = definition;
   const key = keyIn(kind.isNamespaced ? scope.namespace : '', request.name);
-  const prev = await currentObject(context, definition, key);
-  if (prev === undefined) throw notFound(kind, request.name);
   const intent = (current: T): T => {
     const json = apply(definition, request, asJson(current));
     const body = decodeBody(definition, scope, json);
@@ -34,7 +33,11 @@ export async function patchObject<T extends KubeObject>(
     return body;
   };
   const target = { context, definition, scope, key, subresource: request.subresource };
-  return writeOver(target, { prev, intent, isRetried: true });
+  return context.turns.take(objectPrefix(kind) + key, async () => {
+    const prev = await currentObject(context, definition, key);
+    if (prev === undefined) throw notFound(kind, request.name);
+    return writeOver(target, { prev, intent, isRetried: true });
+  });
 }
 
 function apply<T extends KubeObject>(

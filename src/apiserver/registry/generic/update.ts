@@ -5,6 +5,7 @@ import { validateObjectMetaUpdate } from '../../../api/validation/object-meta.ts
 import { deepEqual } from '../../../base/deep-equal.ts';
 import type { RequestScope, UpdateRequest } from '../../rest/rest.ts';
 import type { Strategy } from '../strategy.ts';
+import { objectPrefix } from '../../cache/stored-object.ts';
 import { type Committed, commitObject, commitRemoval, type Writing } from './commit.ts';
 import { currentObject, keyIn, type RegistryContext, storedObject } from './context.ts';
 import { createNamed } from './create.ts';
@@ -21,38 +22,50 @@ export async function updateObject<T extends KubeObject>(
   context: RegistryContext,
   definition: Definition<T>,
   [scope, request]: readonly [RequestScope, UpdateRequest],
-): Promise<{ readonly object: T; readonly isCreated: boolean }> {
+): Promise<Updated<T>> {
   const { kind } = definition;
   const body = decodeBody(definition, scope, request.body);
   checkName(body, request.name);
   const key = keyIn(kind.isNamespaced ? scope.namespace : '', request.name);
-  let prev = await currentObject(context, definition, key);
-  if (prev === undefined) {
-    if (definition.isCreatedByUpdate !== true || request.subresource !== undefined)
-      throw notFound(kind, request.name);
-    return {
-      object: await createNamed(context, definition, { scope, object: body, name: request.name }),
-      isCreated: true,
-    };
-  }
+  const target = { context, definition, scope, key, subresource: request.subresource };
   const { resourceVersion: written = '' } = body.metadata;
   // As in Go, 0 is no version.
   const resourceVersion = written === '0' ? '' : written;
+  const update = (): Promise<Updated<T>> => updateTo(target, body, { name: request.name, resourceVersion });
+  return resourceVersion === '' ? context.turns.take(objectPrefix(kind) + key, update) : update();
+}
+
+interface Updated<T> {
+  readonly object: T;
+  readonly isCreated: boolean;
+}
+
+/** `resourceVersion` '' overwrites what stands, where the kind allows that. */
+async function updateTo<T extends KubeObject>(
+  target: Target<T>,
+  body: T,
+  { name, resourceVersion }: { readonly name: string; readonly resourceVersion: string },
+): Promise<Updated<T>> {
+  const { context, definition, scope, key, subresource } = target;
+  const { kind } = definition;
+  let prev = await currentObject(context, definition, key);
+  if (prev === undefined) {
+    if (definition.isCreatedByUpdate !== true || subresource !== undefined) throw notFound(kind, name);
+    const object = await createNamed(context, definition, { scope, object: body, name });
+    return { object, isCreated: true };
+  }
   if (resourceVersion !== '' && resourceVersion !== prev.metadata.resourceVersion) {
     // Memory may be behind what another server has written.
     prev = await storedObject(context, definition, key);
-    if (prev === undefined) throw notFound(kind, request.name);
-    if (resourceVersion !== prev.metadata.resourceVersion) throw conflict(kind, request.name);
+    if (prev === undefined) throw notFound(kind, name);
+    if (resourceVersion !== prev.metadata.resourceVersion) throw conflict(kind, name);
   }
   if (resourceVersion === '' && definition.resourceVersion === 'required') {
-    throw invalid(kind, request.name, [
+    throw invalid(kind, name, [
       invalidValue('metadata.resourceVersion', '', 'must be specified for an update'),
     ]);
   }
-  const object = await writeOver(
-    { context, definition, scope, key, subresource: request.subresource },
-    { prev, intent: () => body, isRetried: resourceVersion === '' },
-  );
+  const object = await writeOver(target, { prev, intent: () => body, isRetried: resourceVersion === '' });
   return { object, isCreated: false };
 }
 
@@ -64,7 +77,7 @@ export interface Target<T extends KubeObject> {
   readonly subresource: string | undefined;
 }
 
-/** Enough for any honest crowd of writers; more says that something is wrong. */
+/** Those who take turns only meet writers that do not, and other servers; more says that something is wrong. */
 const MAX_ATTEMPTS = 20;
 
 /** Puts what `intent` says in the place of `prev`, through the rules of the kind. */
