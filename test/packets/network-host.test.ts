@@ -33,8 +33,8 @@ describe('--network host, on a machine of one address', () => {
   let untouched: Machine;
   let cluster: TestCluster;
   const root = sandboxFolder('portico-host-');
-  const start = (): Promise<TestCluster> =>
-    startTestCluster({ dataDir: join(root, 'data'), flags: ['--network', 'host'] });
+  const start = (...flags: readonly string[]): Promise<TestCluster> =>
+    startTestCluster({ dataDir: join(root, 'data'), flags: ['--network', 'host', ...flags] });
   const text = async (argv: readonly [string, ...string[]]): Promise<string> => {
     const { stdout, stderr, code } = await runProgram(argv);
     assert.equal(code, 0, `${argv.join(' ')}: ${stdout}${stderr}`);
@@ -46,6 +46,12 @@ describe('--network host, on a machine of one address', () => {
     return stdout.trim();
   };
   const get = (url: string): Promise<string> => text(['curl', '-sS', '--max-time', '5', url]);
+
+  const killAll = async (): Promise<void> => {
+    const nodes = (await text(['pgrep', '-f', 'cmd/node/main.ts'])).split('\n').map(Number);
+    for (const pid of [cluster.pid, ...nodes]) process.kill(pid, 'SIGKILL');
+    await cluster.stop();
+  };
 
   before(async () => {
     const stack = openNetworkStack();
@@ -100,11 +106,21 @@ describe('--network host, on a machine of one address', () => {
     cluster = await start();
     await kubectl('wait', '--for=condition=Ready', 'pod', '--all', '--timeout=60s');
     const pods = await kubectl('get', 'pods', '-o', 'jsonpath={.items[*].status.podIP}');
-    const { stdout } = await runProgram(['pgrep', '-f', 'cmd/node/main.ts']);
-    for (const pid of [cluster.pid, ...stdout.trim().split('\n').map(Number)]) process.kill(pid, 'SIGKILL');
-    await cluster.stop();
+    await killAll();
     cluster = await start();
     assert.equal(await kubectl('get', 'pods', '-o', 'jsonpath={.items[*].status.podIP}'), pods);
+    const ip = await kubectl('get', 'service', 'my-service', '-o', 'jsonpath={.spec.clusterIP}');
+    assert.match(await get(`http://${ip}/`), /^my-app-\S+ answers/);
+    await cluster.stop();
+    assert.deepEqual(await lookAtMachine(), untouched);
+  });
+
+  it('takes away what a killed cluster of another proxy mode left', async () => {
+    cluster = await start();
+    await killAll();
+    cluster = await start('--proxy-mode', 'userspace');
+    assert.equal((await lookAtMachine()).tables, 'table ip portico-userspace\n');
+    await kubectl('wait', '--for=condition=Ready', 'pod', '--all', '--timeout=60s');
     const ip = await kubectl('get', 'service', 'my-service', '-o', 'jsonpath={.spec.clusterIP}');
     assert.match(await get(`http://${ip}/`), /^my-app-\S+ answers/);
     await cluster.stop();

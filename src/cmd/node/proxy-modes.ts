@@ -36,7 +36,12 @@ async function userspace(config: NodeProcessConfig, deps: ModeDeps): Promise<Pro
   return createUserspaceMode({ ...deps, capture });
 }
 
-/** The mode the node was asked for; modules of the others are never loaded. Rejects with what the kernel lacks. */
-export function createProxyMode(config: NodeProcessConfig, deps: ModeDeps): Promise<ProxyMode> {
-  return config.proxyMode === 'nftables' ? nftables(config, deps) : userspace(config, deps);
+/**
+ * The mode the node was asked for. Rejects with what the kernel lacks. On the machine's own network the rules of the other mode are taken away
+ * first: a cluster that was killed may have left them. Elsewhere modules of the other mode are never loaded.
+ */
+export async function createProxyMode(config: NodeProcessConfig, deps: ModeDeps): Promise<ProxyMode> {
+  const [make, makeOther] = config.proxyMode === 'nftables' ? [nftables, userspace] : [userspace, nftables];
+  if (config.network === 'host') await (await makeOther(config, deps)).cleanup();
+  return make(config, deps);
 }

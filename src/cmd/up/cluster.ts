@@ -4,6 +4,7 @@ import type { Server } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
 import { runComponent, type Component } from './component.ts';
 import { openDataDir, writeCluster, writeResolvConf, type ClusterFile, type DataDir } from './data-dir.ts';
+import { leftoversGone } from './leftover-processes.ts';
 import { checkMachine } from './machine.ts';
 import { createHostDoor, type HostDoor } from './host-door.ts';
 import { hostResolver } from './host-resolver.ts';
@@ -78,6 +79,7 @@ export async function startCluster(options: UpOptions, deps: ClusterDeps): Promi
   let api: Server | undefined;
   let parts: Parts | undefined;
   try {
+    if (dataDir.wasKilled) await leftoversGone(dataDir.root, deps.clock, deps.signal);
     api = await takePort('--api-port', options.apiPort);
     const dns = await takePort('--dns-port', { ...options.dnsPort, hasUdp: true });
     const dnsPort = portOf(dns);

@@ -23,6 +23,8 @@ export interface DataDir {
   readonly logs: string;
   /** State of the nodes' Pods, and in a sandbox the mount point of its network namespaces. */
   readonly run: string;
+  /** An earlier cluster in it did not stop in good order. */
+  readonly wasKilled: boolean;
   /** Frees the folder for the next `up` and empties a temporary one. After a failed start a folder made for it is removed. */
   release(end: 'stopped' | 'failed to start'): void;
 }
@@ -151,6 +153,7 @@ export function openDataDir(path: string | undefined): DataDir {
       rmSync(join(root, name), { recursive: true, force: true });
     }
   };
+  const wasKilled = readCluster(root) !== undefined;
   try {
     // What an earlier process wrote of itself is over: nobody else has the lock.
     if (isTemporary) empty();
@@ -162,6 +165,7 @@ export function openDataDir(path: string | undefined): DataDir {
   }
   return {
     ...dir,
+    wasKilled,
     release: (end) => {
       rmSync(join(root, 'cluster.json'), { force: true });
       if (isNew && end === 'failed to start') rmSync(root, { recursive: true, force: true });
