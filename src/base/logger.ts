@@ -1,4 +1,5 @@
-import pino from 'pino';
+import { createRequire } from 'node:module';
+import type pino from 'pino';
 
 export type LogFields = Readonly<Record<string, unknown>>;
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -13,21 +14,36 @@ export interface Logger {
   child(fields: LogFields): Logger;
 }
 
-function wrap(inner: pino.Logger): Logger {
+const ORDER: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'silent'];
+
+/** The library is loaded with the first line: a quiet process starts sooner without it. */
+function openPino(level: LogLevel, fd: number): pino.Logger {
+  const load = createRequire(import.meta.url)('pino') as typeof pino;
+  return load({ level, base: null }, load.destination({ fd, sync: true }));
+}
+
+function wrap(level: LogLevel, inner: () => pino.Logger): Logger {
+  const line =
+    (own: Exclude<LogLevel, 'silent'>) =>
+    (message: string, fields?: LogFields): void => {
+      if (ORDER.indexOf(own) >= ORDER.indexOf(level)) inner()[own](fields ?? {}, message);
+    };
   return {
-    debug: (message, fields) => inner.debug(fields ?? {}, message),
-    info: (message, fields) => inner.info(fields ?? {}, message),
-    warn: (message, fields) => inner.warn(fields ?? {}, message),
-    error: (message, fields) => inner.error(fields ?? {}, message),
-    child: (fields) => wrap(inner.child(fields)),
+    debug: line('debug'),
+    info: line('info'),
+    warn: line('warn'),
+    error: line('error'),
+    child: (fields) => {
+      let child: pino.Logger | undefined;
+      return wrap(level, () => (child ??= inner().child(fields)));
+    },
   };
 }
 
 /** JSON lines, written synchronously to a file descriptor (default 2, standard error). `err` fields print as errors. */
 export function createLogger(options: { readonly level: LogLevel; readonly fd?: number }): Logger {
-  return wrap(
-    pino({ level: options.level, base: null }, pino.destination({ fd: options.fd ?? 2, sync: true })),
-  );
+  let opened: pino.Logger | undefined;
+  return wrap(options.level, () => (opened ??= openPino(options.level, options.fd ?? 2)));
 }
 
 export interface LogLine {

@@ -55,6 +55,7 @@ export interface ClusterDeps {
   readonly signal: AbortSignal;
 }
 
+const CONTROL_PLANE_NAME = 'control-plane';
 const CONTROL_PLANE = join(import.meta.dirname, '..', 'control-plane', 'main.ts');
 const NODE = join(import.meta.dirname, '..', 'node', 'main.ts');
 
@@ -140,8 +141,8 @@ async function boot(parts: Parts, options: UpOptions, deps: ClusterDeps): Promis
   const { dataDir, plan, api, ending } = parts;
   const isSandbox = options.network === 'sandbox';
   ending.signal.throwIfAborted();
-  const pki = (parts.certificates = preparePki(pkiRequest(parts, options), ending.signal));
-  pki.catch(() => undefined);
+  const pki = preparePki(pkiRequest(parts, options), ending.signal);
+  parts.certificates = pki.all;
   if (isSandbox) parts.sandbox = await openSandbox(parts);
   const launch = (name: string, argv: Argv, openListener?: () => Promise<Server>): Component => {
     ending.signal.throwIfAborted();
@@ -152,7 +153,7 @@ async function boot(parts: Parts, options: UpOptions, deps: ClusterDeps): Promis
       ...(openListener === undefined ? {} : { openListener }),
       clock: deps.clock,
       onSpawn: (self) =>
-        void pki.then(
+        void (name === CONTROL_PLANE_NAME ? pki.server : pki.all).then(
           () => self.send({ type: 'pki-ready' }),
           () => undefined,
         ),
@@ -165,8 +166,8 @@ async function boot(parts: Parts, options: UpOptions, deps: ClusterDeps): Promis
   };
   const apiListener = (): Promise<Server> =>
     api.listening ? Promise.resolve(api) : takePort('--api-port', { port: parts.apiPort, isFixed: true });
-  const controlPlane = launch('control-plane', program(CONTROL_PLANE, plan.controlPlane), apiListener);
-  await pki;
+  const controlPlane = launch(CONTROL_PLANE_NAME, program(CONTROL_PLANE, plan.controlPlane), apiListener);
+  await pki.server;
   await controlPlane.ready('api');
   deps.progress.step(`API server   https://127.0.0.1:${parts.apiPort}`);
   const cluster = clusterFile(parts, options);
@@ -175,7 +176,7 @@ async function boot(parts: Parts, options: UpOptions, deps: ClusterDeps): Promis
   const nodes = plan.nodes.map((node) => launch(node.name, program(NODE, node)));
   await controlPlane.ready('dns');
   deps.progress.step(`cluster DNS  ${plan.controlPlane.dns.clusterIP}`);
-  await Promise.all(nodes.map((node) => node.ready('node')));
+  await Promise.all([pki.all, ...nodes.map((node) => node.ready('node'))]);
   deps.progress.step(`nodes        ${plan.nodes.map((n) => n.name).join(', ')}`);
 }
 
