@@ -27,5 +27,5 @@ export interface NodeConfig {
 }
 
 /** Shown as the node's version; the API version this agent speaks. */
-export const kubeletVersion = 'v1.34.0+portico';
+export const kubeletVersion = 'v1.36.0+portico';
 export const runtimeName = 'portico-process';
