@@ -182,10 +182,9 @@ const RETRANSMISSION_MS = 900;
 
 /**
  * Fails unless every call was refused, and at once: within 100 ms in the median, none only after a packet was sent again.
- * Of UDP only two calls are made: Linux sends a client six ICMP errors and then one a second (icmp_ratelimit).
  */
 export async function assertRefused(place: Place, target: Target): Promise<void> {
-  const n = target.protocol === 'UDP' ? 2 : 10;
+  const n = 10;
   const answers = await place.answers({ ...target, n });
   const outcomes = new Set(answers.map(({ text, error }) => text ?? error));
   assert.deepEqual(

@@ -25,6 +25,17 @@ function answeredBy(place: Place, target: Target, names: readonly string[]): Pro
   });
 }
 
+/**
+ * Sends until it is refused. The flow of a removed Pod is ended just after the rules have changed: a datagram sent in
+ * between is lost, as datagrams may be.
+ */
+function refused(place: Place, target: Target): Promise<true> {
+  return eventually(`${target.host} to refuse datagrams`, async () => {
+    const [answer] = await place.answers({ ...target, n: 1, timeoutMs: 200 });
+    return answer?.error === 'ECONNREFUSED' ? true : undefined;
+  });
+}
+
 const balance: PacketCase = async (scene) => {
   await scene.apply(service, echoDeployment('dns', 3), clientPod('client', 'node-1'));
   const names = (await scene.ready('dns', 3)).map(nameOf);
@@ -55,6 +66,7 @@ const comesAndGoes: PacketCase = async (scene) => {
   await scene.ready('dns', 1);
   await answeredBy(client, fixed, ['first']);
   await scene.kubectl.ok('delete pod first --grace-period=1');
+  await refused(client, fixed);
   await assertRefused(client, target);
   await assertRefused(client, fixed);
 };

@@ -6,6 +6,7 @@ import {
   nodeNetworkPlan,
   nodePortName,
   nodeSysctls,
+  sandboxSysctls,
   type FabricInput,
   type NetworkPlan,
   type NodeNetworkInput,
@@ -54,6 +55,7 @@ export function ensureNodeNetwork(input: NodeNetworkInput): void {
     applyPlan(root, plan.fabric);
     withStack(input.netnsPath, (node) => {
       ensureNodeSysctls(node);
+      for (const [name, value] of Object.entries(sandboxSysctls)) node.sysctl(name, value);
       applyPlan(node, plan.node);
     });
     root.ensure({ kind: 'route', to: input.podCIDR, via: input.nodeIP });

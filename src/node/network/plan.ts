@@ -67,6 +67,12 @@ export const nodeSysctls: Readonly<Record<string, string>> = {
   'net.ipv4.conf.default.send_redirects': '0',
 };
 
+/**
+ * Only in a namespace of our own: Linux sends a client six ICMP errors and then one a second, so that the next ones who
+ * are refused would wait for an answer that never comes.
+ */
+export const sandboxSysctls: Readonly<Record<string, string>> = { 'net.ipv4.icmp_ratelimit': '0' };
+
 export const fabricBridge = 'fabric';
 
 export interface FabricInput {
