@@ -3,6 +3,7 @@ import { mkdtempSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mount, unmount } from '../kernel/libc/mounts.ts';
+import { openCoverageFolder } from './coverage.ts';
 
 const marker = 'PORTICO_TEST_SANDBOX';
 
@@ -26,11 +27,13 @@ const unshare = [
  */
 export function inSandbox(file: string): void {
   if (process.env[marker] !== undefined) return;
+  const coverage = openCoverageFolder();
   const result = spawnSync(
     'unshare',
     [...unshare, '--mount-proc', '--', process.execPath, ...process.execArgv, file],
-    { stdio: 'inherit', env: { ...process.env, [marker]: '1' } },
+    { stdio: 'inherit', env: { ...process.env, ...coverage.env, [marker]: '1' } },
   );
+  coverage.collect();
   if (result.error !== undefined) {
     console.error(
       `cannot make a sandbox for ${file}: ${result.error.message} (util-linux's unshare is needed)`,

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { portOf, takePort } from '../cmd/up/host-ports.ts';
+import { uncovered } from './coverage.ts';
 
 const PORTICO = join(import.meta.dirname, '..', '..', 'bin', 'portico');
 
@@ -23,7 +24,7 @@ export interface RunOptions {
 export function runProgram(argv: readonly [string, ...string[]], options: RunOptions = {}): Promise<Outcome> {
   const [command, ...args] = argv;
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { env: { ...process.env, ...options.env } });
+    const child = spawn(command, args, { env: { ...process.env, ...uncovered, ...options.env } });
     const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 30_000);
     let stdout = '';
     let stderr = '';
@@ -100,6 +101,7 @@ export async function startTestCluster(options: TestClusterOptions = {}): Promis
     ...(options.flags ?? []),
   ]);
   const child = spawn(command, args, {
+    env: { ...process.env, ...uncovered },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const ended = outcomeOf(child);

@@ -71,8 +71,7 @@ export function ordinaryUser(): OrdinaryUser {
     root,
     tmp,
     portico: join(checkout, 'bin', 'portico'),
-    // The test runner's folder for coverage is root's: another user's programs could only complain about it.
-    env: { HOME: home, TMPDIR: tmp, ...(isRoot ? { NODE_V8_COVERAGE: '' } : {}) },
+    env: { HOME: home, TMPDIR: tmp },
     as: (argv) => {
       const [command = '', ...args] = isRoot ? [...drop, ...argv] : argv;
       return [command, ...args];

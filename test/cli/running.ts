@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { PORTICO, type Scratch } from './attempt.ts';
+import { uncovered } from '../../src/testing/coverage.ts';
 import { freePort, type Outcome } from '../../src/testing/test-cluster.ts';
 
 /** `portico up` as a user starts it in a terminal: a process group of its own, so that Ctrl-C reaches the whole of it. */
@@ -34,7 +35,7 @@ export async function startPortico(
   const ports = options.hasPorts === false ? [] : ['--api-port', `${apiPort}`, '--dns-port', `${dnsPort}`];
   const child = spawn(command, [...prefix, 'up', ...ports, ...(options.flags ?? [])], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...scratch.env, ...options.env },
+    env: { ...process.env, ...uncovered, ...scratch.env, ...options.env },
     detached: true,
   });
   let stderr = '';

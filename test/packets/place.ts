@@ -1,3 +1,4 @@
+import { uncovered } from '../../src/testing/coverage.ts';
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -23,7 +24,10 @@ export interface Place {
 /** Starts the client by a command line that runs a program there: `program` is what to put at its end. */
 export function openPlace(commandLine: (program: readonly string[]) => readonly string[]): Place {
   const [command = '', ...args] = commandLine([process.execPath, PROBER]);
-  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(command, args, {
+    env: { ...process.env, ...uncovered },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   const waiting: PromiseWithResolvers<Reply>[] = [];
   const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
   createInterface({ input: child.stdout }).on('line', (line) =>
