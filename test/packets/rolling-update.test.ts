@@ -4,7 +4,20 @@ import { eventually } from '../../src/testing/test-cluster.ts';
 import type { Manifest } from '../kubectl/manifests.ts';
 import type { LoadReport } from './prober.ts';
 import { clientPod, echoDeployment, echoService } from './manifests.ts';
-import { assertRefused, nameOf, packetCases, settled, type PacketCase, type Scene } from './scene.ts';
+import {
+  assertNoFailures,
+  assertRefused,
+  nameOf,
+  packetCases,
+  settled,
+  type PacketCase,
+  type Scene,
+} from './scene.ts';
+
+/** A busy machine may hold a program up; what counts is that no request is lost. */
+const PATIENCE_MS = 15_000;
+/** For the same reason Pods serve longer than the default of two seconds after they were told to end. */
+const drained = { args: ['--drain', '4'], graceSeconds: 10 } as const;
 
 /** 200 new connections a second from a Pod and 100 from a node, and eight clients that keep theirs, through a roll-out. */
 async function rollUnderLoad(
@@ -19,11 +32,9 @@ async function rollUnderLoad(
   const pod = await scene.at({ pod: 'client' });
   const node = await scene.at({ node: 'node-3' });
   for (const place of [pod, node]) await settled(place, target, before);
+  const load = { ...target, nKeepAlive: 4, timeoutMs: PATIENCE_MS };
   const startedAt = Date.now();
-  const loads = [
-    await pod.load({ ...target, perSecond: 200, nKeepAlive: 4 }),
-    await node.load({ ...target, perSecond: 100, nKeepAlive: 4 }),
-  ];
+  const loads = [await pod.load({ ...load, perSecond: 200 }), await node.load({ ...load, perSecond: 100 })];
   await sleep(500);
   await roll();
   await scene.kubectl.ok('rollout status deployment web --timeout=25s');
@@ -36,10 +47,10 @@ async function rollUnderLoad(
   await sleep(500);
   const seconds = (Date.now() - startedAt) / 1000;
   const reports: LoadReport[] = [];
-  for (const load of loads) reports.push(await load.end());
+  for (const running of loads) reports.push(await running.end());
   for (const [index, report] of reports.entries()) {
-    const { nRequests, nKeptRequests, failures, answers } = report;
-    assert.deepEqual(failures, [], `of ${nRequests} requests in ${seconds} s`);
+    const { nRequests, nKeptRequests, answers } = report;
+    assertNoFailures(report);
     assert.ok(nRequests - nKeptRequests >= (index === 0 ? 200 : 100) * (seconds - 1), 'the load was steady');
     assert.ok(nKeptRequests > 4 * seconds);
     for (const name of [...before, ...after]) assert.ok((answers[name]?.n ?? 0) > 0, `${name} answered`);
@@ -48,12 +59,14 @@ async function rollUnderLoad(
 
 const changedTemplate: PacketCase = (scene) => {
   const withVersion = (value: string): Manifest =>
-    echoDeployment('web', 4, { env: [{ name: 'VERSION', value }] });
+    echoDeployment('web', 4, { ...drained, env: [{ name: 'VERSION', value }] });
   return rollUnderLoad(scene, withVersion('1'), () => scene.apply(withVersion('2')));
 };
 
 const restart: PacketCase = (scene) =>
-  rollUnderLoad(scene, echoDeployment('web', 6), () => scene.kubectl.ok('rollout restart deployment web'));
+  rollUnderLoad(scene, echoDeployment('web', 6, drained), () =>
+    scene.kubectl.ok('rollout restart deployment web'),
+  );
 
 const drains: PacketCase = async (scene) => {
   await scene.apply(

@@ -13,7 +13,7 @@ import { eventually, startTestCluster, type TestCluster } from '../../src/testin
 import { kubectlIn, type Kubectl } from '../kubectl/kubectl-cases.ts';
 import type { Manifest } from '../kubectl/manifests.ts';
 import { openPlace, type Place } from './place.ts';
-import type { Target } from './prober.ts';
+import type { LoadReport, Target } from './prober.ts';
 
 const PORTICO = join(import.meta.dirname, '..', '..', 'bin', 'portico');
 /** How long Pods may take to be ready on a busy machine. */
@@ -175,6 +175,13 @@ export function assertBalanced(answers: readonly string[], names: readonly strin
     chiSquare < chiSquareBound(names.length - 1),
     `${[...counts].join(' ')}: chi-square ${chiSquare}`,
   );
+}
+
+/** Fails, with how many requests met which error, unless every request of the load was answered. */
+export function assertNoFailures({ nRequests, failures }: LoadReport): void {
+  const counts = new Map<string, number>();
+  for (const { error } of failures) counts.set(error, (counts.get(error) ?? 0) + 1);
+  assert.deepEqual(Object.fromEntries(counts), {}, `${failures.length} of ${nRequests} requests failed`);
 }
 
 /** Until a client sends a lost packet again. */

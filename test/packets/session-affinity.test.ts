@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../../src/testing/test-cluster.ts';
 import type { Manifest } from '../kubectl/manifests.ts';
 import { clientPod, echoDeployment, echoService } from './manifests.ts';
-import { nameOf, packetCases, settled, type PacketCase } from './scene.ts';
+import { assertNoFailures, nameOf, packetCases, settled, type PacketCase } from './scene.ts';
 
 const sticky = (name: string, timeoutSeconds: number): Manifest => ({
   ...echoService(name, {
@@ -69,12 +69,12 @@ const forgets: PacketCase = async (scene) => {
   await scene.kubectl.ok(`delete pod ${first} --wait=false`);
   const after = (await scene.ready('web', 3)).map(nameOf);
   await sleep(500);
-  const { failures, answers } = await load.end();
-  assert.deepEqual(failures, []);
+  const report = await load.end();
+  assertNoFailures(report);
   const [next = '', ...more] = new Set(await client.texts({ ...target, n: 30 }));
   assert.deepEqual(more, []);
   assert.ok(next !== first && [...names, ...after].includes(next), next);
-  assert.ok(Object.keys(answers).length >= 2, Object.keys(answers).join(' '));
+  assert.ok(Object.keys(report.answers).length >= 2, Object.keys(report.answers).join(' '));
 };
 
 packetCases('session affinity', {
