@@ -63,7 +63,8 @@ const loopback: PacketCase = async (scene) => {
   await scene.ready('web', 0);
   for (const { text, error, ms } of await host.answers({ ...target, n: 5 })) {
     assert.match(text ?? error ?? '', /^ECONN(REFUSED|RESET)$/, 'a node port without endpoints');
-    assert.ok(ms < 500, `ended only after ${ms} ms`);
+    // The prober itself gives up after 5 s.
+    assert.ok(ms < 4000, `ended only after ${ms} ms`);
   }
   await scene.kubectl.ok('delete service web');
   await eventually('the port to be free again', async () => {
