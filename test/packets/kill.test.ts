@@ -28,7 +28,8 @@ function component(scene: Scene, main: string, name = ''): { program?: ProcessId
 async function killAndWait(scene: Scene, main: string, name?: string): Promise<void> {
   const { program: victim, tools } = component(scene, main, name);
   assert.ok(victim !== undefined, `${main} ${name ?? ''} is found below ${scene.cluster.pid}`);
-  process.kill(victim.pid, 'SIGKILL');
+  // It may have gone with one that was killed just before.
+  await runProgram(['kill', '-KILL', String(victim.pid)]);
   // nsenter stops together with the program it waits for; it may be gone with it, too.
   for (const tool of tools.filter(isRunning)) await runProgram(['kill', '-CONT', String(tool.pid)]);
   await eventually(`${main} to be started again`, async () => {
