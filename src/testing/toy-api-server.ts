@@ -56,10 +56,8 @@ export async function createToyApiServer(
   options: { readonly http1Only?: boolean } = {},
 ): Promise<ToyApiServer> {
   const now = Date.now();
-  const root = await createAuthority({ commonName: 'toy-ca', days: 2, now });
-  const leaf = await (
-    await loadAuthority(root)
-  ).issue(
+  const root = createAuthority({ commonName: 'toy-ca', days: 2, now });
+  const leaf = loadAuthority(root).issue(
     {
       subject: { commonName: 'toy', organizations: [] },
       hosts: ['127.0.0.1'],

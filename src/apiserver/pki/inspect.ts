@@ -1,4 +1,4 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
 import { parseIp } from '../../net/ip.ts';
 import type { KeyPair } from '../config.ts';
 
@@ -49,6 +49,15 @@ export function inspectLeaf(
   }
   const isSame = hasTimeLeft(certificate, want.now) && sameHosts(certificate, want.hosts);
   return isSame ? pair : undefined;
+}
+
+/** Both halves of the key of `<path>.key`, PEM. Throws an Error naming the file when it holds no private key. */
+export function checkSigningKey(
+  path: string,
+  privateKey: string,
+): { readonly privateKey: string; readonly publicKey: string } {
+  const key = parsed(`${path}.key`, 'private key', () => createPrivateKey(privateKey));
+  return { privateKey, publicKey: createPublicKey(key).export({ type: 'spki', format: 'pem' }).toString() };
 }
 
 function completePair(path: string, found: FoundPair): KeyPair {

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import type { KeyPair } from '../config.ts';
 import { writeFileAtomically } from './atomic-file.ts';
+import { createAuthority, createSigningKey, loadAuthority } from './certificate-authority.ts';
 import type { CertificateAuthority, LeafRequest } from './certificate-authority.ts';
-import { checkAuthority, inspectLeaf } from './inspect.ts';
+import { checkAuthority, checkSigningKey, inspectLeaf } from './inspect.ts';
 
 const CA_DAYS = 3650;
 const LEAF_DAYS = 365;
@@ -35,17 +36,26 @@ export interface Pki {
   readonly kubeletClient: KeyPair;
   /** Server and client in one, by node name: CN system:node:NAME, O system:nodes. */
   readonly nodes: Readonly<Record<string, KeyPair>>;
+  /** Signs the tokens of service accounts. */
+  readonly serviceAccount: SigningKey;
   /** Bearer token of the administrator. */
   readonly adminToken: string;
 }
 
-/** Where each part lies: `<path>.crt` and `<path>.key` for pairs. */
+/** PEM: PKCS #8 and SPKI. */
+export interface SigningKey {
+  readonly privateKey: string;
+  readonly publicKey: string;
+}
+
+/** Where each part lies: `<path>.crt` and `<path>.key` for pairs, `<path>.key` and `<path>.pub` for the signing key. */
 export const pkiFiles = (dir: string) => ({
   ca: join(dir, 'ca'),
   serving: join(dir, 'apiserver'),
   admin: join(dir, 'admin'),
   kubeletClient: join(dir, 'apiserver-kubelet-client'),
   node: (name: string) => join(dir, 'nodes', name),
+  serviceAccount: join(dir, 'sa'),
   adminToken: join(dir, 'admin.token'),
 });
 
@@ -62,15 +72,12 @@ export async function createPki(options: PkiOptions): Promise<Pki> {
     now,
     hasLeaves: (await readPair(files.serving)).cert !== undefined,
   });
-  let authority: Promise<CertificateAuthority> | undefined;
-  const sign = async (request: LeafRequest): Promise<KeyPair> => {
-    authority ??= import('./certificate-authority.ts').then((module) => module.loadAuthority(ca));
-    return (await authority).issue(request, now);
-  };
+  let authority: CertificateAuthority | undefined;
+  const sign = (request: LeafRequest): KeyPair => (authority ??= loadAuthority(ca)).issue(request, now);
   const leaf = async (path: string, request: LeafRequest): Promise<KeyPair> => {
     const found = inspectLeaf(path, await readPair(path), { caCert: ca.cert, hosts: request.hosts, now });
     if (found !== undefined) return found;
-    return writePair(path, await sign(request));
+    return writePair(path, sign(request));
   };
   const nodePairs = nodes.map(
     async (node) => [node.name, await leaf(files.node(node.name), nodeRequest(node))] as const,
@@ -79,13 +86,15 @@ export async function createPki(options: PkiOptions): Promise<Pki> {
     leaf(files.serving, servingRequest(options.apiServerHosts)),
     leaf(files.admin, clientRequest('kubernetes-admin', 'system:masters')),
     leaf(files.kubeletClient, clientRequest('kube-apiserver-kubelet-client', 'system:masters')),
+    ensureSigningKey(files.serviceAccount),
     ensureToken(files.adminToken),
     Promise.all(nodePairs),
   ] as const;
   // A failure is told when nothing is being written any more.
   await Promise.allSettled([...work, ...nodePairs]);
-  const [serving, admin, kubeletClient, adminToken, pairs] = await Promise.all(work);
-  return { caCert: ca.cert, serving, admin, kubeletClient, nodes: Object.fromEntries(pairs), adminToken };
+  const [serving, admin, kubeletClient, serviceAccount, adminToken, pairs] = await Promise.all(work);
+  const own = { serving, admin, kubeletClient, nodes: Object.fromEntries(pairs) };
+  return { caCert: ca.cert, ...own, serviceAccount, adminToken };
 }
 
 /** Reads what `createPki` made, without checking it again. Throws an Error naming the first missing file. */
@@ -95,20 +104,25 @@ export async function readPki(dir: string, nodeNames: readonly string[]): Promis
     const [cert, key] = await Promise.all([readText(`${path}.crt`), readText(`${path}.key`)]);
     return { cert, key };
   };
-  const [caCert, serving, admin, kubeletClient, adminToken, ...nodes] = await Promise.all([
-    readText(`${files.ca}.crt`),
-    pair(files.serving),
-    pair(files.admin),
-    pair(files.kubeletClient),
-    readText(files.adminToken),
-    ...nodeNames.map(async (name) => [name, await pair(files.node(name))] as const),
-  ]);
+  const signing = files.serviceAccount;
+  const [caCert, privateKey, publicKey, serving, admin, kubeletClient, adminToken, ...nodes] =
+    await Promise.all([
+      readText(`${files.ca}.crt`),
+      readText(`${signing}.key`),
+      readText(`${signing}.pub`),
+      pair(files.serving),
+      pair(files.admin),
+      pair(files.kubeletClient),
+      readText(files.adminToken),
+      ...nodeNames.map(async (name) => [name, await pair(files.node(name))] as const),
+    ]);
   return {
     caCert,
     serving,
     admin,
     kubeletClient,
     nodes: Object.fromEntries(nodes),
+    serviceAccount: { privateKey, publicKey },
     adminToken: adminToken.trim(),
   };
 }
@@ -120,9 +134,8 @@ async function ensureAuthority(
   const found = await readPair(path);
   const checked = checkAuthority(path, found, { now, hasLeaves });
   if (checked.isCurrent) return checked.pair;
-  const { createAuthority } = await import('./certificate-authority.ts');
   const key = checked.pair?.key;
-  const made = await createAuthority({
+  const made = createAuthority({
     commonName: 'portico-ca',
     days: CA_DAYS,
     now,
@@ -157,6 +170,23 @@ async function writePair(path: string, pair: KeyPair): Promise<KeyPair> {
   await writeFileAtomically(`${path}.key`, pair.key);
   await writeFileAtomically(`${path}.crt`, pair.cert);
   return pair;
+}
+
+/** Kept for good, since the tokens it signed are out in the world; the public half is made anew from the other. */
+async function ensureSigningKey(path: string): Promise<SigningKey> {
+  const [privateKey, publicKey] = await Promise.all([
+    readOptional(`${path}.key`),
+    readOptional(`${path}.pub`),
+  ]);
+  if (privateKey === undefined) {
+    const made = createSigningKey();
+    await writeFileAtomically(`${path}.key`, made.privateKey);
+    await writeFileAtomically(`${path}.pub`, made.publicKey);
+    return made;
+  }
+  const checked = checkSigningKey(path, privateKey);
+  if (publicKey !== checked.publicKey) await writeFileAtomically(`${path}.pub`, checked.publicKey);
+  return checked;
 }
 
 async function readPair(path: string): Promise<{ readonly cert?: string; readonly key?: string }> {

@@ -11,7 +11,7 @@ import { hostResolver } from './host-resolver.ts';
 import { portOf, takePort } from './host-ports.ts';
 import type { ControlPlaneConfig, NodeProcessConfig } from './messages.ts';
 import type { UpOptions } from './options.ts';
-import { preparePki } from './pki.ts';
+import { preparePki, type PkiRequest } from './pki.ts';
 import { planCluster, type ClusterPlan } from './plan.ts';
 import { createSandbox, type Argv, type Sandbox } from './sandbox.ts';
 import { UserError } from './user-error.ts';
@@ -141,8 +141,10 @@ async function boot(parts: Parts, options: UpOptions, deps: ClusterDeps): Promis
   const { dataDir, plan, api, ending } = parts;
   const isSandbox = options.network === 'sandbox';
   ending.signal.throwIfAborted();
-  const pki = preparePki(pkiRequest(parts, options), ending.signal);
-  parts.certificates = pki.all;
+  const pki = preparePki(pkiRequest(parts, options, deps.clock));
+  // Waited for below; a failure in between is told there.
+  pki.catch(() => undefined);
+  parts.certificates = pki;
   if (isSandbox) parts.sandbox = await openSandbox(parts);
   const launch = (name: string, argv: Argv, openListener?: () => Promise<Server>): Component => {
     ending.signal.throwIfAborted();
@@ -153,7 +155,7 @@ async function boot(parts: Parts, options: UpOptions, deps: ClusterDeps): Promis
       ...(openListener === undefined ? {} : { openListener }),
       clock: deps.clock,
       onSpawn: (self) =>
-        void (name === CONTROL_PLANE_NAME ? pki.server : pki.all).then(
+        void pki.then(
           () => self.send({ type: 'pki-ready' }),
           () => undefined,
         ),
@@ -167,7 +169,7 @@ async function boot(parts: Parts, options: UpOptions, deps: ClusterDeps): Promis
   const apiListener = (): Promise<Server> =>
     api.listening ? Promise.resolve(api) : takePort('--api-port', { port: parts.apiPort, isFixed: true });
   const controlPlane = launch(CONTROL_PLANE_NAME, program(CONTROL_PLANE, plan.controlPlane), apiListener);
-  await pki.server;
+  await pki;
   await controlPlane.ready('api');
   deps.progress.step(`API server   https://127.0.0.1:${parts.apiPort}`);
   const cluster = clusterFile(parts, options);
@@ -176,7 +178,7 @@ async function boot(parts: Parts, options: UpOptions, deps: ClusterDeps): Promis
   const nodes = plan.nodes.map((node) => launch(node.name, program(NODE, node)));
   await controlPlane.ready('dns');
   deps.progress.step(`cluster DNS  ${plan.controlPlane.dns.clusterIP}`);
-  await Promise.all([pki.all, ...nodes.map((node) => node.ready('node'))]);
+  await Promise.all(nodes.map((node) => node.ready('node')));
   deps.progress.step(`nodes        ${plan.nodes.map((n) => n.name).join(', ')}`);
 }
 
@@ -192,7 +194,7 @@ async function openSandbox({ dataDir, ending }: Parts): Promise<Sandbox> {
   return sandbox;
 }
 
-function pkiRequest({ dataDir, plan, apiPort }: Parts, options: UpOptions): Parameters<typeof preparePki>[0] {
+function pkiRequest({ dataDir, plan, apiPort }: Parts, options: UpOptions, clock: Clock): PkiRequest {
   const { controlPlane, nodes } = plan;
   const kubernetesIP = controlPlane.dns.clusterIP.replace(/\.10$/, '.1');
   const names = [
@@ -209,6 +211,7 @@ function pkiRequest({ dataDir, plan, apiPort }: Parts, options: UpOptions): Para
   ];
   return {
     dir: dataDir.pki,
+    clock,
     nodes: nodes.map((n) => ({ name: n.name, addresses: [n.nodeIP] })),
     apiServerHosts: [
       ...new Set(['127.0.0.1', '::1', 'localhost', controlPlane.advertise.host, kubernetesIP, ...names]),
