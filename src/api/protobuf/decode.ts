@@ -92,15 +92,28 @@ function addEntry(
   let entry: JsonValue | undefined;
   for (const field of readFields(asBytes(value))) {
     if (field.number === 1) key = asText(field.value);
-    if (field.number === 2) entry = decodeValue(type, field.value, depth);
+    if (field.number === 2) entry = decodeEntry(type, field.value, depth);
   }
   // defineProperty, so that a key named __proto__ is a key like any other.
   const property = { value: entry ?? emptyOf(type), enumerable: true, writable: true, configurable: true };
   Object.defineProperty(map, key, property);
 }
 
+/** A list as the value of a map (`extra` of a user) travels in a message of its own, as its field 1. */
+function decodeEntry(type: AnyType, value: WireValue, depth: number): JsonValue | undefined {
+  if (type.is !== 'list') return decodeValue(type, value, depth);
+  const items: JsonValue[] = [];
+  for (const field of readFields(asBytes(value))) {
+    if (field.number === 1) items.push(decodeValue(type.of, field.value, depth + 1) ?? null);
+  }
+  return items;
+}
+
 /** A map entry may leave out a value that is zero. */
-const emptyOf = (type: AnyType): JsonValue => (type.is === 'message' ? {} : '');
+const emptyOf = (type: AnyType): JsonValue => {
+  if (type.is === 'list') return [];
+  return type.is === 'message' ? {} : '';
+};
 
 function decodeValue(type: AnyType, value: WireValue, depth: number): JsonValue | undefined {
   switch (type.is) {
