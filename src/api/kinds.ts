@@ -12,6 +12,10 @@ import { serviceAccounts } from './core/v1/service-account.ts';
 import { services } from './core/v1/service.ts';
 import { endpointSlices } from './discovery/v1/endpoint-slice.ts';
 import type { Kind } from './kind.ts';
+import { clusterRoleBindings } from './rbac/v1/cluster-role-binding.ts';
+import { clusterRoles } from './rbac/v1/cluster-role.ts';
+import { roleBindings } from './rbac/v1/role-binding.ts';
+import { roles } from './rbac/v1/role.ts';
 
 /** Every kind the API server stores, in the order discovery lists them. */
 export const allKinds: readonly Kind[] = [
@@ -28,6 +32,10 @@ export const allKinds: readonly Kind[] = [
   replicaSets,
   leases,
   endpointSlices,
+  clusterRoleBindings,
+  clusterRoles,
+  roleBindings,
+  roles,
 ];
 
 /** The kind with this apiVersion ('v1', 'apps/v1') and kind name, if it is known. */

@@ -24,6 +24,12 @@ import { leaseDefinition } from './leases/definition.ts';
 import { namespaceDefinition } from './namespaces/definition.ts';
 import { nodeDefinition } from './nodes/definition.ts';
 import { podDefinition } from './pods/definition.ts';
+import {
+  clusterRoleBindingDefinition,
+  clusterRoleDefinition,
+  roleBindingDefinition,
+  roleDefinition,
+} from './rbac/definitions.ts';
 import type { RegistryConfig } from './registry-config.ts';
 import { replicaSetDefinition } from './replicasets/definition.ts';
 import { secretDefinition } from './secrets/definition.ts';
@@ -144,5 +150,9 @@ function definitionsFor(
     anyDefinition(replicaSetDefinition),
     anyDefinition(leaseDefinition),
     anyDefinition(endpointSliceDefinition(allowedEndpointCidrs)),
+    anyDefinition(clusterRoleBindingDefinition),
+    anyDefinition(clusterRoleDefinition),
+    anyDefinition(roleBindingDefinition),
+    anyDefinition(roleDefinition),
   ];
 }

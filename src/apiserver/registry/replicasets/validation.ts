@@ -81,7 +81,7 @@ export function workloadFaults(selector: LabelSelector, template: PodTemplateSpe
 
 const OPERATORS = ['In', 'NotIn', 'Exists', 'DoesNotExist'];
 
-function selectorFaults(
+export function selectorFaults(
   { matchLabels = {}, matchExpressions = [] }: LabelSelector,
   path: string,
 ): FieldError[] {
