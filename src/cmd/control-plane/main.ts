@@ -33,8 +33,6 @@ async function controlPlane(config: ControlPlaneConfig, channel: SupervisorChann
     channel.send({ type: 'fatal', message: messageOf(error) });
     throw error;
   });
-  // Loaded while the certificates are being made: nobody needs these parts before there is an API.
-  const parts = import('./parts.ts');
   const [store] = await Promise.all([opened, prepareNetwork(config), channel.pkiReady]);
   const server = assembleApi(config, { store, clock, logger, isSupervised: process.send !== undefined });
   const stop = new AbortController();
@@ -43,7 +41,8 @@ async function controlPlane(config: ControlPlaneConfig, channel: SupervisorChann
   await Promise.race([untilReady(transport, channel.stopped), serving]);
   channel.send({ type: 'ready', what: 'api' });
 
-  const { runParts } = await parts;
+  // Loaded only now: nobody needs these parts before there is an API.
+  const { runParts } = await import('./parts.ts');
   const running = runParts(config, { transport, clock, logger, channel }, stop.signal);
   const stopped = new Promise<void>((resolve) => {
     if (channel.stopped.aborted) resolve();
