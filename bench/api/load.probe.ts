@@ -1,0 +1,217 @@
+// A load process of bench/api.ts: does the jobs it is sent, one after the other, and answers each with its figures.
+import { openConnection } from './connection.ts';
+import type { Connection, Protocol, Question, Reply, Target } from './connection.ts';
+import { serviceText } from './manifest.ts';
+
+export type Job =
+  | {
+      /** Each client asks again as soon as it has its answer, for a while or so many times. */
+      readonly type: 'closed';
+      readonly verb: 'create' | 'update' | 'get';
+      readonly prefix: string;
+      readonly clients: number;
+      /** Objects per client; `create` makes them, the others go round them. */
+      readonly each: number;
+      readonly warmupMs: number;
+      readonly ms: number;
+    }
+  | { readonly type: 'list'; readonly accept: string; readonly times: number; readonly items: number }
+  /** Resolves once all watch; what they receive until `watched` is asked for is timed. */
+  | {
+      readonly type: 'watch';
+      readonly watchers: number;
+      readonly perConnection: number;
+      readonly sampled: number;
+    }
+  | { readonly type: 'watched'; readonly events: number }
+  /** Writes that begin at a fixed rate, whatever the server does. */
+  | { readonly type: 'open'; readonly perSecond: number; readonly ms: number };
+
+export interface Outcome {
+  /** Milliseconds. */
+  readonly samples: readonly number[];
+  readonly count: number;
+  /** With those of the warm-up. */
+  readonly total: number;
+  readonly elapsedMs: number;
+}
+
+const [target, protocol] = JSON.parse(process.argv[2] ?? '') as [Target, Protocol];
+const services = '/api/v1/namespaces/default/services';
+const now = (): number => performance.timeOrigin + performance.now();
+
+async function expect(connection: Connection, question: Question, status: number): Promise<Reply> {
+  const reply = await connection.ask(question);
+  if (reply.status === status) return reply;
+  throw new Error(`${question.method} ${question.path} answered ${reply.status}: ${reply.text}`);
+}
+
+const versionIn = ({ text }: Reply): string | undefined => /"resourceVersion":"(\d+)"/.exec(text)?.[1];
+
+/** One client: it remembers what it has been told, as an informer does. */
+function createClient(connection: Connection) {
+  const versions = new Map<string, string | undefined>();
+  const get = async (name: string): Promise<void> => {
+    const reply = await expect(connection, { method: 'GET', path: `${services}/${name}` }, 200);
+    versions.set(name, versionIn(reply));
+  };
+  return {
+    get,
+    create: async (name: string): Promise<void> => {
+      await expect(connection, { method: 'POST', path: services, body: serviceText(name) }, 201);
+    },
+    /** To be called for an object that `get` has read, or this client has updated. */
+    update: async (name: string, annotations: Readonly<Record<string, string>>): Promise<void> => {
+      const body = serviceText(name, { annotations, resourceVersion: versions.get(name) });
+      const reply = await expect(connection, { method: 'PUT', path: `${services}/${name}`, body }, 200);
+      versions.set(name, versionIn(reply));
+    },
+  };
+}
+
+async function closed(job: Extract<Job, { type: 'closed' }>): Promise<Outcome> {
+  const connections = await Promise.all(
+    Array.from({ length: job.clients }, () => openConnection(target, protocol)),
+  );
+  const begin = now() + job.warmupMs;
+  const end = begin + job.ms;
+  const samples: number[] = [];
+  let total = 0;
+  const work = async (connection: Connection, c: number): Promise<void> => {
+    const client = createClient(connection);
+    const nameOf = (i: number): string => `${job.prefix}-${c}-${i % job.each}`;
+    if (job.verb === 'update') for (let i = 0; i < job.each; i++) await client.get(nameOf(i));
+    for (let i = 0; i < job.each || job.verb !== 'create'; i++) {
+      const startedAt = now();
+      if (startedAt >= end) return;
+      await client[job.verb](nameOf(i), { round: String(i) });
+      const endedAt = now();
+      total++;
+      if (startedAt >= begin && endedAt <= end) samples.push(endedAt - startedAt);
+    }
+    if (now() < end) throw new Error(`${job.each} objects for each client were not enough`);
+  };
+  await Promise.all(connections.map(work));
+  for (const connection of connections) connection.close();
+  return { samples, count: samples.length, total, elapsedMs: job.ms };
+}
+
+async function list({ accept, times, items }: Extract<Job, { type: 'list' }>): Promise<Outcome> {
+  const connection = await openConnection(target, protocol);
+  const samples: number[] = [];
+  for (let i = 0; i < times; i++) {
+    const startedAt = now();
+    const reply = await expect(connection, { method: 'GET', path: '/api/v1/services', accept }, 200);
+    samples.push(now() - startedAt);
+    if (!reply.contentType.startsWith(accept))
+      throw new Error(`asked for ${accept}, the answer is ${reply.contentType}`);
+    if (reply.length < items * 100)
+      throw new Error(`${reply.length} bytes are too few for ${items} Services`);
+  }
+  connection.close();
+  return { samples, count: times, total: times, elapsedMs: 0 };
+}
+
+interface Watching {
+  readonly connections: Connection[];
+  readonly samples: number[];
+  readonly bytes: number[];
+  nSeen: number;
+}
+
+let watching: Watching | undefined;
+
+async function watch(job: Extract<Job, { type: 'watch' }>): Promise<Outcome> {
+  const state: Watching = { connections: [], samples: [], bytes: [], nSeen: 0 };
+  watching = state;
+  const first = await openConnection(target, protocol);
+  const { text } = await expect(first, { method: 'GET', path: '/api/v1/services?limit=1' }, 200);
+  first.close();
+  const { metadata } = JSON.parse(text) as { metadata: { resourceVersion: string } };
+  const path = `/api/v1/services?watch=true&resourceVersion=${metadata.resourceVersion}`;
+  const step = Math.max(1, Math.floor(job.watchers / job.sampled));
+  for (let i = 0; i < job.watchers; i++) {
+    if (i % job.perConnection === 0) state.connections.push(await openConnection(target, protocol));
+    state.bytes[i] = 0;
+    const isSampled = i % step === 0;
+    let rest = '';
+    await state.connections.at(-1)?.stream(path, (chunk) => {
+      state.bytes[i] = (state.bytes[i] ?? 0) + chunk.length;
+      if (!isSampled) return;
+      const at = now();
+      const text = rest + chunk.toString('latin1');
+      let last = 0;
+      for (const found of text.matchAll(/"sent-at":"([\d.]+)"/g)) {
+        state.samples.push(at - Number(found[1]));
+        state.nSeen++;
+        last = found.index + found[0].length;
+      }
+      rest = text.slice(Math.max(last, text.length - 64));
+    });
+  }
+  return { samples: [], count: job.watchers, total: job.watchers, elapsedMs: 0 };
+}
+
+/** What has arrived, after a moment for what is under way. Every watcher must have got everything. */
+async function watched({ events }: Extract<Job, { type: 'watched' }>): Promise<Outcome> {
+  if (watching === undefined) throw new Error('nothing is watched');
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  const { samples, nSeen, bytes, connections } = watching;
+  for (const connection of connections) connection.close();
+  const least = Math.min(...bytes);
+  if (least < events * 300) throw new Error(`a watcher received ${least} bytes for ${events} events`);
+  return { samples, count: nSeen, total: nSeen, elapsedMs: 0 };
+}
+
+async function open({ perSecond, ms }: Extract<Job, { type: 'open' }>): Promise<Outcome> {
+  // An object is written again after 100 others, so its last answer is there.
+  const connections = await Promise.all(Array.from({ length: 100 }, () => openConnection(target, protocol)));
+  const clients = connections.map(createClient);
+  for (const [i, client] of clients.entries()) {
+    await client.create(`watched-${i}`);
+    await client.get(`watched-${i}`);
+  }
+  const samples: number[] = [];
+  const startedAt = now();
+  const lines = clients.map(() => Promise.resolve());
+  let nDone = 0;
+  const write = async (i: number): Promise<void> => {
+    const sentAt = now();
+    await clients[i]?.update(`watched-${i}`, { 'sent-at': sentAt.toFixed(3) });
+    samples.push(now() - sentAt);
+  };
+  while (now() < startedAt + ms) {
+    const due = Math.floor(((now() - startedAt) / 1000) * perSecond);
+    for (; nDone < due; nDone++) {
+      const i = nDone % clients.length;
+      lines[i] = (lines[i] ?? Promise.resolve()).then(() => write(i));
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  await Promise.all(lines);
+  for (const connection of connections) connection.close();
+  return { samples, count: nDone, total: nDone, elapsedMs: ms };
+}
+
+function run(job: Job): Promise<Outcome> {
+  switch (job.type) {
+    case 'closed':
+      return closed(job);
+    case 'list':
+      return list(job);
+    case 'watch':
+      return watch(job);
+    case 'watched':
+      return watched(job);
+    case 'open':
+      return open(job);
+  }
+}
+
+process.on('message', (job: Job) => {
+  run(job).then(
+    (outcome) => process.send?.(outcome),
+    (error: unknown) => process.send?.({ error: error instanceof Error ? error.message : String(error) }),
+  );
+});
+process.on('disconnect', () => process.exit(0));
