@@ -160,7 +160,9 @@ async function boot(parts: Parts, options: UpOptions, deps: ClusterDeps): Promis
           () => undefined,
         ),
       onMessage: (message, from) => parts.door.handle(message, from),
-      onRestart: (who, how) => deps.progress.warn(`${who} ${how}; starting it again`),
+      onRestart: (who, how) =>
+        deps.progress.warn(`${who} ${how}; starting it again (log: ${join(dataDir.logs, `${who}.log`)})`),
+      onSlow: (who, how) => deps.progress.warn(`${who} ${how}`),
       onGiveUp: (error) => ending.abort(error),
     });
     parts.components.push(component);

@@ -71,6 +71,19 @@ describe('a component', { concurrency: 2 }, () => {
     assert.deepEqual([part.restarts, part.givenUp], [[], []]);
   });
 
+  it('that is not ready in time is told of, with the end of its log, and waited for', async () => {
+    const slow: string[] = [];
+    const part = start(`console.log('working'); await runMain(async () => { ${untilStopped} });`, {
+      slowStartMs: 1500,
+      onSlow: (name, how) => void slow.push(`${name} ${how}`),
+    });
+    const ready = part.component.ready('node').catch((error: unknown) => String(error));
+    await until('a word about it', () => slow.length > 0);
+    assert.match(slow.join(), /^part is not ready \(node\) after 1.5 s; the end of its log .*\nworking$/);
+    await part.component.stop();
+    assert.match(String(await ready), /was stopped/);
+  });
+
   it('that was killed is started again, and told anew what it waits for', async () => {
     const part = start(`await channel.pkiReady; ${serve} await runMain(async () => { ${untilStopped} });`, {
       argv: ['sh', '-c', 'echo $$; exec "$0" "$1"', process.execPath, join(scratch, `part-${n + 1}.mts`)],

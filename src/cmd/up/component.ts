@@ -19,6 +19,9 @@ export interface ComponentOptions {
   onSpawn(component: Component): void;
   onMessage(message: FromComponent, component: Component): void;
   onRestart(name: string, reason: string): void;
+  /** Somebody has waited for `slowStartMs` (default 10 s) in vain; the waiting goes on. */
+  onSlow?(name: string, what: string): void;
+  readonly slowStartMs?: number;
   /** It ended for good, which the error explains; nothing but `stop` may follow. */
   onGiveUp(error: UserError): void;
 }
@@ -36,6 +39,8 @@ export interface Component {
 /** Times a component may end during its start before the start is given up. */
 const START_ATTEMPTS = 3;
 const LONG_LIFE_MS = 10_000;
+/** A start takes a second; who waits this long should be told what for. */
+const SLOW_START_MS = 10_000;
 const LOG_LINES = 12;
 
 /** The last lines of a log, for people. */
@@ -52,6 +57,14 @@ function endOfLog(file: string): string {
 /** How long to wait before a program is started again that ended so many times in a row after a short life. */
 const pauseAfter = (shortLives: number): number =>
   shortLives <= 1 ? 0 : Math.min(5000, 50 * 2 ** shortLives);
+
+/** Waits, and tells of it when it takes long. */
+async function loudly(ready: Promise<void>, what: string, options: ComponentOptions): Promise<void> {
+  const { name, logFile, clock, slowStartMs = SLOW_START_MS } = options;
+  const tell = (): void =>
+    options.onSlow?.(name, `is not ready (${what}) after ${slowStartMs / 1000} s; ${endOfLog(logFile)}`);
+  await ready.finally(clock.after(slowStartMs, tell));
+}
 
 /**
  * Keeps one program running: it is restarted whenever it ends, at once after a long life, with a growing pause after
@@ -113,7 +126,7 @@ export function runComponent(options: ComponentOptions): Component {
   };
   const component: Component = {
     name,
-    ready: (what) => readiness.wait(what),
+    ready: (what) => loudly(readiness.wait(what), what, options),
     send: async (message, handle) => program?.send(message, handle),
     stop,
   };
