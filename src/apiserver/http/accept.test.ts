@@ -4,6 +4,9 @@ import { negotiate, parseAccept } from './accept.ts';
 
 const table = { encoding: 'json', shape: 'Table', shapeVersion: 'v1' };
 const json = { encoding: 'json', shape: 'object', shapeVersion: 'v1' };
+const yaml = { ...json, encoding: 'yaml' };
+const protobuf = { ...json, encoding: 'protobuf' };
+const asMetadata = 'as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
 const metadata = { encoding: 'json', shape: 'PartialObjectMetadata', shapeVersion: 'v1' };
 
 const cases: readonly [title: string, header: string | undefined, expected: object | undefined][] = [
@@ -20,17 +23,31 @@ const cases: readonly [title: string, header: string | undefined, expected: obje
     'application/json;as=Table;v=v1beta1;g=meta.k8s.io',
     { ...table, shapeVersion: 'v1beta1' },
   ],
-  ['protobuf is passed over when JSON will do', 'application/vnd.kubernetes.protobuf,application/json', json],
-  ['protobuf alone cannot be met', 'application/vnd.kubernetes.protobuf', undefined],
-  ['YAML', 'application/yaml', { ...json, encoding: 'yaml' }],
+  ['a Go client gets protobuf', 'application/vnd.kubernetes.protobuf,application/json', protobuf],
+  ['a Go client that watches', 'application/vnd.kubernetes.protobuf;stream=watch', protobuf],
+  ['a Go client that prefers JSON', 'application/json, application/vnd.kubernetes.protobuf', json],
+  ['another stream falls to the next clause', 'application/json;stream=all, application/yaml', yaml],
+  ['YAML has no streams', 'application/yaml;stream=watch', undefined],
+  [
+    'metadata in protobuf',
+    `application/vnd.kubernetes.protobuf;${asMetadata}`,
+    { ...metadata, encoding: 'protobuf' },
+  ],
+  [
+    'a Table in protobuf falls to the next clause',
+    'application/vnd.kubernetes.protobuf;as=Table;g=meta.k8s.io;v=v1, application/json;as=Table;g=meta.k8s.io;v=v1',
+    table,
+  ],
+  ['a type without wildcards comes before one with', '*/*, application/*, application/yaml', yaml],
+  ['wildcards of a type', 'application/*', json],
+  ['indented', 'application/json;pretty=1', { ...json, isPretty: true }],
+  ['quoted parameters', 'application/json;as="Table";g="meta.k8s.io";v="v1"', table],
+  ['a group without a shape is none', 'application/json;g=meta.k8s.io;v=v1', undefined],
+  ['a type that is called like a member of every object', 'constructor, application/yaml', yaml],
+  ['YAML', 'application/yaml', yaml],
   ['quality decides before order', 'application/yaml;q=0.5, application/json', json],
   ['quality zero is a refusal', 'application/json;q=0', undefined],
-  ['metadata only', 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1', metadata],
-  [
-    'the list form on one object cannot be met',
-    'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1',
-    undefined,
-  ],
+  ['metadata only', `application/json;${asMetadata}`, metadata],
   ['a shape of another group cannot be met', 'application/json;as=Table;g=example.org;v=v1', undefined],
   [
     'a shape nobody knows falls to the next clause',
@@ -40,18 +57,20 @@ const cases: readonly [title: string, header: string | undefined, expected: obje
 ];
 
 for (const [title, header, expected] of cases) {
-  test(`accept: ${title}`, () =>
-    assert.deepEqual(negotiate(header, { isList: false, hasShapes: true }), expected));
+  test(`accept: ${title}`, () => assert.deepEqual(negotiate(header, { hasShapes: true }), expected));
 }
 
-test('accept: the list form of metadata is for lists', () => {
+test('accept: the list form of metadata', () => {
   const header = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
-  assert.deepEqual(negotiate(header, { isList: true, hasShapes: true }), metadata);
+  assert.deepEqual(negotiate(header, { hasShapes: true }), {
+    ...metadata,
+    shape: 'PartialObjectMetadataList',
+  });
 });
 
 test('accept: where there are no shapes they are passed over', () => {
   const header = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json';
-  assert.deepEqual(negotiate(header, { isList: false, hasShapes: false }), json);
+  assert.deepEqual(negotiate(header, { hasShapes: false }), json);
 });
 
 test('accept: clauses keep their parameters', () => {

@@ -1,13 +1,14 @@
 import { isJsonObject } from '../../base/json.ts';
 import type { JsonObject } from '../../base/json.ts';
 import { badRequest, notAcceptable } from '../../api/errors/api-error.ts';
-import type { KubeObject } from '../../api/kind.ts';
+import type { Kind, KubeObject } from '../../api/kind.ts';
 import type { MessageType } from '../../api/schema/schema.ts';
 import type { ResourceRequest } from '../request-info.ts';
 import type { RequestScope, RequestUser, Resource } from '../rest/rest.ts';
-import { negotiate } from './accept.ts';
+import { MEDIA_TYPES, negotiate, STREAM_MEDIA_TYPES } from './accept.ts';
 import { decodeBody } from './body.ts';
 import type { HttpRequest, HttpResponse } from './message.ts';
+import { shapeNotAcceptable } from './refusals.ts';
 import { includeObjectOf, wantsPretty } from './respond.ts';
 import type { Presentation } from './respond.ts';
 import { writeOptions } from './write-options.ts';
@@ -26,16 +27,36 @@ export interface Call<T extends KubeObject = KubeObject> {
 /** A verb: it answers or throws an ApiError. `warnings` go into the response's headers. */
 export type Handle = (call: Call, warnings: string[]) => Promise<HttpResponse>;
 
+/** What a request is answered with. */
+export type AnswerForm = 'object' | 'list' | 'watch';
+
 /** How to answer; throws 406 when the client takes nothing the server has. */
-export function presentationOf({ request, query, now }: Call, isList = false): Presentation {
-  const accepted = negotiate(request.headers.accept, { isList, hasShapes: true });
-  if (accepted === undefined) throw notAcceptable(['application/json', 'application/yaml']);
+export function presentationOf(
+  { request, query, now, resource }: Call,
+  form: AnswerForm = 'object',
+): Presentation {
+  const accepted = negotiate(request.headers.accept, { hasShapes: true });
+  if (accepted === undefined || (form === 'watch' && accepted.encoding === 'yaml')) {
+    throw notAcceptable(form === 'watch' ? STREAM_MEDIA_TYPES : MEDIA_TYPES);
+  }
+  checkShape(accepted, form, resource.kind);
   return {
     accepted,
-    isPretty: wantsPretty(query, request.headers),
-    includeObject: includeObjectOf(query),
+    isPretty: accepted.isPretty ?? wantsPretty(query, request.headers),
+    includeObject: accepted.shape === 'Table' ? includeObjectOf(query) : 'Metadata',
     now: now(),
   };
+}
+
+/** Metadata of a list is no metadata of an object, and the other way round; a watch takes either. */
+function checkShape({ shape }: Presentation['accepted'], form: AnswerForm, kind: Kind): void {
+  const type = `*${kind.group === '' ? 'core' : kind.group.split('.', 1)[0]}.${kind.kind}`;
+  if (shape === 'PartialObjectMetadata' && form === 'list') {
+    throw shapeNotAcceptable(`you requested ${shape}, but the requested object is a list (${type}List)`);
+  }
+  if (shape === 'PartialObjectMetadataList' && form === 'object') {
+    throw shapeNotAcceptable(`you requested ${shape}, but the requested object is not a list (${type})`);
+  }
 }
 
 /** The scope of a read. */

@@ -1,12 +1,13 @@
 import { pageNotFound } from '../../api/errors/api-error.ts';
 import type { KubeObject } from '../../api/kind.ts';
 import type { ResourceRequest, Verb } from '../request-info.ts';
-import type { Resource } from '../rest/rest.ts';
+import type { Resource, WatchEvent } from '../rest/rest.ts';
 import { presentationOf, readScope } from './call.ts';
 import type { Call, Handle } from './call.ts';
 import { watchQuery } from './list-options.ts';
 import type { HttpResponse } from './message.ts';
 import { wrongMethod } from './refusals.ts';
+import type { Presentation } from './respond.ts';
 import { endingStream } from './streams.ts';
 import type { Streams } from './streams.ts';
 import { subresourcesOf } from './subresources.ts';
@@ -99,15 +100,27 @@ function withWarnings(response: HttpResponse, warnings: readonly string[]): Http
 const watchHandle =
   (streams: Streams): Handle =>
   async (call, warnings) => {
-    const presentation = presentationOf(call, true);
+    const presentation = presentationOf(call, 'watch');
     const query = watchQuery(call.query);
     const seconds = query.timeoutSeconds ?? WATCH_SECONDS * (1 + Math.random());
     const { signal, end } = streams.open(call.request.signal, seconds * 1000);
     const events = call.resource.read.watch({ ...readScope(call, warnings), signal }, query);
-    const text = watchText({ resource: call.resource, events, presentation, now: call.now });
-    return {
-      status: 200,
-      headers: { 'content-type': 'application/json' },
-      body: endingStream(text, end),
-    };
+    return { ...(await watchAnswer(call, events, { presentation, end })), status: 200 };
   };
+
+/** JSON lines, or frames of protobuf. */
+async function watchAnswer(
+  { resource, now }: Call,
+  events: AsyncIterable<readonly WatchEvent<KubeObject>[]>,
+  { presentation, end }: { readonly presentation: Presentation; readonly end: () => void },
+): Promise<Pick<HttpResponse, 'headers' | 'body'>> {
+  const { accepted } = presentation;
+  if (accepted.encoding !== 'protobuf') {
+    const text = watchText({ resource, events, presentation, now });
+    return { headers: { 'content-type': 'application/json' }, body: endingStream(text, end) };
+  }
+  const { protobufWatch } = await import('./protobuf.ts');
+  const frames = protobufWatch({ resource, events, accepted });
+  const type = 'application/vnd.kubernetes.protobuf;stream=watch';
+  return { headers: { 'content-type': type }, body: endingStream(frames, end) };
+}

@@ -13,7 +13,7 @@ import { createOpenApiDocuments } from '../openapi/openapi-documents.ts';
 import { parseRequestInfo } from '../request-info.ts';
 import type { OtherRequest } from '../request-info.ts';
 import type { RequestUser, Resource } from '../rest/rest.ts';
-import { defaultAccepted } from './accept.ts';
+import { defaultAccepted, negotiate } from './accept.ts';
 import { createDispatch } from './dispatch.ts';
 import type { HttpRequest, HttpResponse } from './message.ts';
 import { statusOf, wrongMethod } from './refusals.ts';
@@ -148,7 +148,9 @@ async function failureResponse(request: HttpRequest, error: unknown, logger: Log
     logger.error('request failed', { method: request.method, path: request.path, err: error });
   }
   const isPretty = wantsPretty(noQuery, request.headers);
-  const response = await jsonResponse(code, JSON.stringify(status), { accepted: defaultAccepted, isPretty });
+  // Who takes nothing that we have must still hear why.
+  const accepted = negotiate(request.headers.accept, { hasShapes: false }) ?? defaultAccepted;
+  const response = await jsonResponse(code, JSON.stringify(status), { accepted, isPretty });
   const headers: Record<string, string | readonly string[]> = { ...response.headers };
   const seconds = status.details?.retryAfterSeconds ?? 0;
   if (seconds > 0) headers['retry-after'] = String(seconds);

@@ -22,7 +22,8 @@ export interface HttpRequest {
 export type ResponseHeaders = Readonly<Record<string, string | readonly string[]>>;
 
 /** Text is UTF-8. Iterables are read once, with back-pressure; those that are async stream (a watch, a log). */
-export type ResponseBody = string | Uint8Array | readonly string[] | AsyncIterable<string | Uint8Array>;
+export type ResponseBody =
+  string | Uint8Array | readonly (string | Uint8Array)[] | AsyncIterable<string | Uint8Array>;
 
 export interface HttpResponse {
   readonly status: number;

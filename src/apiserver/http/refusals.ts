@@ -15,6 +15,18 @@ export const wrongMethod = (): ApiError =>
     code: 405,
   });
 
+/** 406 for a shape that does not fit what was asked for. */
+export const shapeNotAcceptable = (message: string): ApiError =>
+  new ApiError({
+    apiVersion: 'v1',
+    kind: 'Status',
+    metadata: {},
+    status: 'Failure',
+    message,
+    reason: 'NotAcceptable',
+    code: 406,
+  });
+
 /** 422 for options in the query or in a DeleteOptions body; `kind` is theirs, such as ListOptions. */
 export const invalidOptions = (kind: string, error: FieldError): ApiError =>
   invalid({ group: 'meta.k8s.io', kind, plural: '' }, '', [error]);

@@ -1,5 +1,6 @@
 import { apiVersionOf } from '../../api/kind.ts';
-import { notSupported } from '../../api/errors/field-error.ts';
+import { badRequest } from '../../api/errors/api-error.ts';
+import { formatFieldErrors, invalidValue } from '../../api/errors/field-error.ts';
 import type { KubeObject } from '../../api/kind.ts';
 import type { ListMeta } from '../../api/meta/v1/list-meta.ts';
 import type { ListOutcome, Resource } from '../rest/rest.ts';
@@ -10,7 +11,6 @@ import { contentTypeOf } from './accept.ts';
 import type { Accepted } from './accept.ts';
 import { isStream } from './message.ts';
 import type { HttpResponse, RequestHeaders } from './message.ts';
-import { invalidOptions } from './refusals.ts';
 
 /** Smaller answers are not worth compressing (upstream's number). */
 const GZIP_FROM = 128 * 1024;
@@ -25,17 +25,56 @@ export interface Presentation {
   readonly now: number;
 }
 
-/** `pretty` from the query, else only for people: curl and wget, as upstream. */
+/** `pretty` from the query, else only for people: curl, wget and browsers, as upstream. */
 export function wantsPretty(query: URLSearchParams, headers: RequestHeaders): boolean {
   const asked = query.get('pretty');
-  return asked === null ? /^(curl|Wget)\//i.test(headers['user-agent'] ?? '') : isTrue(asked);
+  if (asked !== null && asked !== '') return isTrue(asked);
+  return /^(curl|Wget|Mozilla\/5\.0)/.test(headers['user-agent'] ?? '');
 }
 
 export function includeObjectOf(query: URLSearchParams): IncludeObject {
   const value = query.get('includeObject');
   if (value === null || value === '') return 'Metadata';
   if (value === 'None' || value === 'Metadata' || value === 'Object') return value;
-  throw invalidOptions('TableOptions', notSupported('includeObject', value, ['Metadata', 'None', 'Object']));
+  const error = invalidValue('includeObject', value, "must be 'Metadata', 'Object', 'None', or empty");
+  throw badRequest(`Unable to convert to Table as requested: ${formatFieldErrors([error])}`);
+}
+
+/** How an answer looks, and its code when that is not 200. */
+export interface Answering {
+  readonly presentation: Presentation;
+  readonly status?: number;
+}
+
+/** One object as a whole response. */
+export async function objectAnswer<T extends KubeObject>(
+  resource: Resource<T>,
+  object: T,
+  { presentation, status = 200 }: Answering,
+): Promise<HttpResponse> {
+  const { accepted } = presentation;
+  if (accepted.encoding !== 'protobuf') {
+    return jsonResponse(status, renderObject(resource, object, presentation), presentation);
+  }
+  const { protobufObject } = await import('./protobuf.ts');
+  const body = protobufObject(resource, object, accepted);
+  return { status, headers: { 'content-type': contentTypeOf(accepted) }, body };
+}
+
+/** A list as a whole response. */
+export async function listAnswer<T extends KubeObject>(
+  resource: Resource<T>,
+  outcome: ListOutcome<T>,
+  { presentation, status = 200 }: Answering,
+): Promise<HttpResponse> {
+  const { accepted } = presentation;
+  if (accepted.encoding !== 'protobuf') {
+    return jsonResponse(status, renderList(resource, outcome, presentation), presentation);
+  }
+  const { protobufList } = await import('./protobuf.ts');
+  const content = { metadata: listMeta(outcome), items: outcome.items };
+  const body = protobufList(resource, content, accepted);
+  return { status, headers: { 'content-type': contentTypeOf(accepted) }, body };
 }
 
 /** One object in the shape that was asked for. */
@@ -49,6 +88,7 @@ export function renderObject<T extends KubeObject>(
     case 'object':
       return resource.toJson(object);
     case 'PartialObjectMetadata':
+    case 'PartialObjectMetadataList':
       return renderPartialMetadata(object, version);
     case 'Table': {
       const { resourceVersion } = object.metadata;
@@ -83,6 +123,7 @@ export function renderList<T extends KubeObject>(
         render: (item) => resource.toJson(item),
       });
     case 'PartialObjectMetadata':
+    case 'PartialObjectMetadataList':
       return itemList('PartialObjectMetadataList', `meta.k8s.io/${version}`, {
         metadata,
         items,
@@ -122,12 +163,21 @@ function itemList<T>(kind: string, apiVersion: string, { metadata, items, render
   return pieces;
 }
 
-/** JSON text as a whole response: as it is, indented, or as YAML. */
+/**
+ * JSON text as a whole response: as it is, indented, as YAML, or as protobuf where its kind has that form. It is the way
+ * of small documents; objects and lists in protobuf have a faster one.
+ */
 export async function jsonResponse(
   status: number,
   json: string | readonly string[],
   { accepted, isPretty }: Pick<Presentation, 'accepted' | 'isPretty'>,
 ): Promise<HttpResponse> {
+  if (accepted.encoding === 'protobuf') {
+    const { protobufDocument } = await import('./protobuf.ts');
+    const body = protobufDocument(typeof json === 'string' ? json : json.join(''));
+    if (body !== undefined) return { status, headers: { 'content-type': contentTypeOf(accepted) }, body };
+    return jsonResponse(status, json, { accepted: { ...accepted, encoding: 'json' }, isPretty });
+  }
   return {
     status,
     headers: { 'content-type': contentTypeOf(accepted) },

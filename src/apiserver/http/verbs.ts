@@ -11,12 +11,11 @@ import { objectBody, presentationOf, readScope, writeScope } from './call.ts';
 import type { Call, Handle } from './call.ts';
 import { listQuery } from './list-options.ts';
 import type { HttpResponse } from './message.ts';
-import { jsonResponse, renderList, renderObject } from './respond.ts';
+import { jsonResponse, listAnswer, objectAnswer } from './respond.ts';
 import { deleteOptions } from './write-options.ts';
 
 async function objectResponse(call: Call, status: number, object: KubeObject): Promise<HttpResponse> {
-  const presentation = presentationOf(call);
-  return jsonResponse(status, renderObject(call.resource, object, presentation), presentation);
+  return objectAnswer(call.resource, object, { presentation: presentationOf(call), status });
 }
 
 const get: Handle = async (call, warnings) => {
@@ -24,13 +23,13 @@ const get: Handle = async (call, warnings) => {
   const presentation = presentationOf(call);
   const version = query.get('resourceVersion') ?? undefined;
   const object = await resource.read.get(readScope(call, warnings), info.name, version);
-  return jsonResponse(200, renderObject(resource, object, presentation), presentation);
+  return objectAnswer(resource, object, { presentation });
 };
 
 const list: Handle = async (call, warnings) => {
-  const presentation = presentationOf(call, true);
+  const presentation = presentationOf(call, 'list');
   const outcome = await call.resource.read.list(readScope(call, warnings), listQuery(call.query));
-  return jsonResponse(200, renderList(call.resource, outcome, presentation), presentation);
+  return listAnswer(call.resource, outcome, { presentation });
 };
 
 const create: Handle = async (call, warnings) => {
@@ -105,12 +104,12 @@ const remove: Handle = async (call, warnings) => {
 };
 
 const removeCollection: Handle = async (call, warnings) => {
-  const presentation = presentationOf(call, true);
+  const presentation = presentationOf(call, 'list');
   const { options, isDryRun } = await readDeleteOptions(call);
   const scope = { ...readScope(call, warnings), isDryRun };
   const query = listQuery(call.query);
   const outcome = await call.resource.write.deleteCollection(scope, { query, options });
-  return jsonResponse(200, renderList(call.resource, outcome, presentation), presentation);
+  return listAnswer(call.resource, outcome, { presentation });
 };
 
 /** The verbs of an object and of its collection, but for watch, which streams. */

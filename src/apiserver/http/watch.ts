@@ -84,6 +84,7 @@ function createEventRenderer<T extends KubeObject>(request: WatchRequest<T>): (o
     case 'object':
       return (object) => resource.toJson(object);
     case 'PartialObjectMetadata':
+    case 'PartialObjectMetadataList':
       return (object) => renderPartialMetadata(object, version);
     case 'Table': {
       let hasColumns = true;

@@ -31,7 +31,7 @@ export function createOpenApiDocuments(kinds: readonly Kind[]): OpenApiDocuments
     if (path === '/openapi/v2' && parseAccept(headers.accept)[0]?.type === V2_PROTOBUF_ACCEPT) {
       return documentResponse(await (oldProtobuf ??= renderV2Protobuf(kinds)), headers);
     }
-    if (negotiate(headers.accept, { isList: false, hasShapes: false })?.encoding !== 'json') {
+    if (negotiate(headers.accept, { hasShapes: false })?.encoding !== 'json') {
       throw notAcceptable([JSON_TYPE]);
     }
     if (path === '/openapi/v2') return documentResponse(await (old ??= renderV2(kinds)), headers);
