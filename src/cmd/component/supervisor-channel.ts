@@ -38,8 +38,6 @@ export function connectSupervisor(): SupervisorChannel {
       case 'host-socket':
         for (const listener of socketListeners) listener(message.id, handle as HostSocket);
         return;
-      case 'host-socket-refused':
-        return;
       case 'dns-answer':
         for (const listener of answerListeners) {
           listener(message.id, message.answer === null ? null : Buffer.from(message.answer, 'base64'));

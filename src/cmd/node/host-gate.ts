@@ -25,7 +25,9 @@ function nodePortsOf(service: ServicePort): Carried[] {
  * lives on the node's network and connects on.
  */
 export class HostGate {
-  readonly #open = new Map<string, HostSocket | undefined>();
+  readonly #open = new Map<string, HostSocket>();
+  /** How many Service ports have a node port; two may share one for a moment, while it changes hands. */
+  readonly #users = new Map<string, number>();
   readonly #ports = new Map<string, readonly Carried[]>();
   readonly #options: { readonly channel: SupervisorChannel; readonly nodeIP: string; readonly clock: Clock };
 
@@ -40,20 +42,30 @@ export class HostGate {
 
   /** Opens and closes what the change of some Service ports asks for; `changed` undefined = look at all. */
   update(state: ProxyState, changed?: ReadonlySet<string>): void {
-    if (changed === undefined) this.#ports.clear();
-    for (const id of changed ?? state.services.keys()) {
+    for (const id of changed ?? new Set([...state.services.keys(), ...this.#ports.keys()])) {
       const service = state.services.get(id);
       const ports = service === undefined ? [] : nodePortsOf(service);
+      const before = this.#ports.get(id) ?? [];
       if (ports.length > 0) this.#ports.set(id, ports);
       else this.#ports.delete(id);
+      // Taken before given back, so that a port which stays is not closed in between.
+      for (const carried of ports) this.#take(carried);
+      for (const carried of before) this.#giveBack(idOf(carried));
     }
-    const wanted = new Map([...this.#ports.values()].flat().map((carried) => [idOf(carried), carried]));
-    for (const id of this.#open.keys()) if (!wanted.has(id)) this.#close(id);
-    for (const [id, carried] of wanted) {
-      if (this.#open.has(id)) continue;
-      this.#open.set(id, undefined);
-      this.#options.channel.send({ type: 'open-host-socket', id, ...carried });
-    }
+  }
+
+  #take(carried: Carried): void {
+    const id = idOf(carried);
+    const nUsers = this.#users.get(id) ?? 0;
+    this.#users.set(id, nUsers + 1);
+    if (nUsers === 0) this.#options.channel.send({ type: 'open-host-socket', id, ...carried });
+  }
+
+  #giveBack(id: string): void {
+    const nUsers = (this.#users.get(id) ?? 1) - 1;
+    if (nUsers > 0) return void this.#users.set(id, nUsers);
+    this.#users.delete(id);
+    this.#close(id);
   }
 
   #close(id: string): void {
@@ -63,7 +75,8 @@ export class HostGate {
   }
 
   #serve(id: string, socket: HostSocket): void {
-    if (!this.#open.has(id)) return void socket.close();
+    if (!this.#users.has(id)) return void socket.close();
+    this.#open.get(id)?.close();
     this.#open.set(id, socket);
     const { nodeIP: host, clock } = this.#options;
     relay(socket, { host, port: Number(id.split(' ')[1]) }, clock);

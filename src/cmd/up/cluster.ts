@@ -94,9 +94,12 @@ export async function startCluster(options: UpOptions, deps: ClusterDeps): Promi
       dnsPort,
       hostIP: hostAddress(),
     });
-    const door = createHostDoor(hostResolver(), (port, reason) =>
-      deps.progress.warn(`port ${port} is not carried to this machine's loopback: ${reason}`),
-    );
+    const door = createHostDoor({
+      resolver: hostResolver(),
+      clock: deps.clock,
+      onRefused: (port, reason) =>
+        deps.progress.warn(`port ${port} is not carried to this machine's loopback yet: ${reason}`),
+    });
     parts = {
       dataDir,
       api,

@@ -7,6 +7,7 @@ import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { fakeClock } from '../../base/clock.ts';
 import { eventually, freePort } from '../../testing/test-cluster.ts';
 import type { Component } from './component.ts';
 import { createHostDoor } from './host-door.ts';
@@ -68,10 +69,12 @@ const until = (line: Line, what: string): Promise<true> =>
 
 describe('the way between the host and a component', () => {
   const refused: string[] = [];
-  const door = createHostDoor(
-    (query) => Promise.resolve(query.toString() === 'known' ? Buffer.from('yes') : undefined),
-    (port, reason) => void refused.push(`${port} ${reason}`),
-  );
+  const clock = fakeClock();
+  const door = createHostDoor({
+    resolver: (query) => Promise.resolve(query.toString() === 'known' ? Buffer.from('yes') : undefined),
+    clock,
+    onRefused: (port, reason) => void refused.push(`${port} ${reason}`),
+  });
   const tcp = createServer({ allowHalfOpen: true }, (socket) => socket.pipe(socket));
   const udp = createSocket('udp4', (packet, from) =>
     udp.send(`<${packet.toString()}>`, from.port, from.address),
@@ -124,12 +127,22 @@ describe('the way between the host and a component', () => {
     assert.deepEqual(answers, ['<one>', '<two>']);
   });
 
-  it('tells both sides of a port that another program has', async () => {
-    const { port } = tcp.address() as AddressInfo;
-    for (const protocol of ['TCP', 'UDP'] as const) open(`c ${protocol}`, protocol, port);
+  it('tells once of a port that another program has, and takes it when it is free', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    for (const id of ['c', 'd']) open(id, 'TCP', port);
     await eventually('the refusals', () => Promise.resolve(refused.length === 2 || undefined));
+    door.handle({ type: 'close-host-socket', id: 'd' }, line.component);
+    await clock.advance(2000);
+    other.close();
+    await once(other, 'close');
+    await eventually('the socket', async () => {
+      await clock.advance(2000);
+      return line.said.includes('c') || undefined;
+    });
     assert.deepEqual(refused, [`${port} another program has it`, `${port} another program has it`]);
-    assert.ok(!line.said.some((what) => what.startsWith('c ')));
+    assert.ok(!line.said.includes('d'), 'what is not wanted any more is not tried again');
   });
 
   it('asks the resolvers of the host, and says when none answers', async () => {

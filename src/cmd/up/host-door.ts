@@ -1,5 +1,6 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import type { Server } from 'node:net';
+import type { CancelTimer, Clock } from '../../base/clock.ts';
 import { listenTcp } from './host-ports.ts';
 import { codeOf, messageOf } from './user-error.ts';
 import type { Component } from './component.ts';
@@ -25,33 +26,49 @@ function bindUdp(port: number): Promise<UdpSocket> {
   });
 }
 
-/** `onRefused` hears of ports that the host could not give. */
-export function createHostDoor(
-  resolver: HostResolver,
-  onRefused: (port: number, reason: string) => void,
-): HostDoor {
+type OpenRequest = Extract<FromComponent, { type: 'open-host-socket' }>;
+
+/** A port that another program has is tried again this often. */
+const RETRY_MS = 2000;
+
+export interface HostDoorDeps {
+  readonly resolver: HostResolver;
+  readonly clock: Clock;
+  /** Hears once of each port that the host cannot give now; it is tried again until it is not wanted any more. */
+  readonly onRefused: (port: number, reason: string) => void;
+}
+
+export function createHostDoor({ resolver, clock, onRefused }: HostDoorDeps): HostDoor {
   const open = new Map<string, Server | UdpSocket>();
+  const retries = new Map<string, CancelTimer>();
   const close = (key: string): void => {
+    retries.get(key)?.();
+    retries.delete(key);
     open.get(key)?.close();
     open.delete(key);
   };
-  const openSocket = async (
-    message: Extract<FromComponent, { type: 'open-host-socket' }>,
-    from: Component,
-  ): Promise<void> => {
+  const openSocket = async (message: OpenRequest, from: Component, isRetry = false): Promise<void> => {
     const { id, protocol, port } = message;
     const key = `${from.name} ${id}`;
     close(key);
+    // Stands for the wish while the socket is being opened: who closes meanwhile takes it away.
+    const wish = (): void => undefined;
+    retries.set(key, wish);
     try {
       const socket = protocol === 'TCP' ? await listenTcp('127.0.0.1', port) : await bindUdp(port);
+      if (retries.get(key) !== wish) return void socket.close();
       open.set(key, socket);
       await from.send({ type: 'host-socket', id, protocol }, socket);
       // The component has its own copy now; one kept open here would take connections and never serve them.
       close(key);
     } catch (error) {
+      if (retries.get(key) !== wish) return;
       const reason = codeOf(error) === 'EADDRINUSE' ? 'another program has it' : messageOf(error);
-      onRefused(port, reason);
-      await from.send({ type: 'host-socket-refused', id, reason });
+      if (!isRetry) onRefused(port, reason);
+      retries.set(
+        key,
+        clock.after(RETRY_MS, () => void openSocket(message, from, true)),
+      );
     }
   };
   const resolveName = async (id: number, query: string, from: Component): Promise<void> => {
@@ -65,7 +82,7 @@ export function createHostDoor(
       else if (message.type === 'dns-query') void resolveName(message.id, message.query, from);
     },
     close: () => {
-      for (const key of open.keys()) close(key);
+      for (const key of [...open.keys(), ...retries.keys()]) close(key);
     },
   };
 }

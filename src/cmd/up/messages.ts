@@ -5,7 +5,6 @@ export type ToComponent =
   | { readonly type: 'pki-ready' }
   /** Comes with the listening TCP server or bound UDP socket that was asked for. */
   | { readonly type: 'host-socket'; readonly id: string; readonly protocol: 'TCP' | 'UDP' }
-  | { readonly type: 'host-socket-refused'; readonly id: string; readonly reason: string }
   | { readonly type: 'dns-answer'; readonly id: number; readonly answer: string | null };
 
 export type FromComponent =
