@@ -2,6 +2,7 @@ import { alreadyExists, badRequest, invalid, isAlreadyExists } from '../../../ap
 import type { KubeObject } from '../../../api/kind.ts';
 import { validateObjectMeta } from '../../../api/validation/object-meta.ts';
 import type { JsonObject } from '../../../base/json.ts';
+import { admit } from '../../admission/admission.ts';
 import type { RequestScope } from '../../rest/rest.ts';
 import { commitObject } from './commit.ts';
 import { keyIn, type RegistryContext, storedObject } from './context.ts';
@@ -44,16 +45,17 @@ export async function createNamed<T extends KubeObject>(
 ): Promise<T> {
   const { kind, strategy } = definition;
   const namespace = kind.isNamespaced ? scope.namespace : '';
-  const named = withNewMeta(object, {
+  const born = withNewMeta(object, {
     name,
     namespace: kind.isNamespaced ? namespace : (object.metadata.namespace ?? ''),
     uid: crypto.randomUUID(),
     nowMs: context.clock.now(),
     hasGeneration: definition.generationOf !== undefined,
   });
-  for (const admit of context.admissions) {
-    await admit({ operation: 'create', kind, namespace, name, object: named, user: scope.user });
-  }
+  const { admissions } = context;
+  const { user } = scope;
+  const asked = { operation: 'create', kind, namespace, name, subresource: '', object: born, user } as const;
+  const named = await admit(admissions, asked);
   const next = strategy.prepare({ next: named, prev: undefined });
   const errors = [
     ...validateObjectMeta(next.metadata, { isNamespaced: kind.isNamespaced, name: definition.name }),

@@ -1,6 +1,7 @@
 import { ApiError, conflict, forbidden, notFound } from '../../../api/errors/api-error.ts';
 import type { KubeObject } from '../../../api/kind.ts';
 import type { Status } from '../../../api/meta/v1/status.ts';
+import { admit } from '../../admission/admission.ts';
 import type { DeleteOptions, ListOutcome, ListQuery, RequestScope } from '../../rest/rest.ts';
 import { objectPrefix } from '../../cache/stored-object.ts';
 import { type Committed, commitObject, commitRemoval, type Writing } from './commit.ts';
@@ -31,6 +32,7 @@ export async function deleteObject<T extends KubeObject>(
     let prev = await currentObject(context, definition, key);
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
       if (prev === undefined) throw notFound(kind, name);
+      await admitDelete(writing, prev, scope);
       const step = await deleteOnce(writing, prev, options);
       if (step.isDone)
         return step.isGone && definition.answersDeleted !== true ? success(definition, prev) : step.object;
@@ -38,6 +40,17 @@ export async function deleteObject<T extends KubeObject>(
     }
     throw conflict(kind, name);
   });
+}
+
+function admitDelete<T extends KubeObject>(
+  { context, definition }: Writing<T>,
+  object: T,
+  { user }: RequestScope,
+): Promise<T> {
+  const { name, namespace = '' } = object.metadata;
+  const { kind } = definition;
+  const objects = { subresource: '', object, old: object };
+  return admit(context.admissions, { operation: 'delete', kind, namespace, name, ...objects, user });
 }
 
 const keepsClaims = {};

@@ -3,6 +3,7 @@ import { invalidValue } from '../../../api/errors/field-error.ts';
 import type { KubeObject } from '../../../api/kind.ts';
 import { validateObjectMetaUpdate } from '../../../api/validation/object-meta.ts';
 import { deepEqual } from '../../../base/deep-equal.ts';
+import { admit } from '../../admission/admission.ts';
 import type { RequestScope, UpdateRequest } from '../../rest/rest.ts';
 import type { Strategy } from '../strategy.ts';
 import { objectPrefix } from '../../cache/stored-object.ts';
@@ -103,6 +104,7 @@ async function writeOnce<T extends KubeObject>(target: Target<T>, prev: T, body:
   checkUid(definition, body, prev);
   const prepared = strategy.prepare({ next: withMetaOf(body, prev), prev });
   const next = subresource !== undefined ? prepared : withGeneration(definition, prepared, prev);
+  await admitUpdate(target, next, prev);
   const errors = [
     ...validateObjectMetaUpdate(
       { next: next.metadata, prev: prev.metadata },
@@ -119,6 +121,21 @@ async function writeOnce<T extends KubeObject>(target: Target<T>, prev: T, body:
   }
   if (deepEqual(next, prev)) return unchanged(target, prev);
   return commitObject(writing, { next, prev }, strategy);
+}
+
+function admitUpdate<T extends KubeObject>(target: Target<T>, next: T, prev: T): Promise<T> {
+  const { context, definition, scope, subresource = '' } = target;
+  const { kind } = definition;
+  const { name, namespace = '' } = prev.metadata;
+  const objects = { object: next, old: prev, user: scope.user };
+  return admit(context.admissions, {
+    operation: 'update',
+    kind,
+    namespace,
+    name,
+    subresource,
+    ...objects,
+  });
 }
 
 /** A write that changes nothing makes no revision; but what it found must still be true. */
