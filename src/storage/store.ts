@@ -53,7 +53,10 @@ export type StoreEvent =
   /** `revision` is that of the deleting commit; `previous` is what was deleted. */
   | { readonly type: 'delete'; readonly key: string; readonly revision: number; readonly previous: Entry };
 
-/** Everything one commit did under the prefix, in the order of its writes. Never empty. */
+/**
+ * Everything one commit did under the prefix, in the order of its writes. Empty only where a store that others write to,
+ * too, says that nothing under the prefix happened up to this revision.
+ */
 export interface WatchBatch {
   readonly revision: number;
   readonly events: readonly StoreEvent[];
@@ -68,7 +71,8 @@ export interface Store {
   get(key: string): Promise<Entry | undefined>;
   list(prefix: string, options?: ListOptions): Promise<ListResult>;
   /**
-   * All or nothing, judged in the order of the calls. A commit with at least one effective write takes the next revision;
+   * All or nothing. A store of one process judges commits in the order of the calls, one that others write to in any order
+   * as long as they run at the same time. A commit with at least one effective write takes the next revision;
    * one without (nothing, or only deletes of missing keys) answers with the revision that stands.
    */
   commit(writes: readonly Write[]): Promise<CommitResult>;
@@ -85,6 +89,22 @@ export interface Store {
   compact(before: number): Promise<void>;
   /** Ends watches, finishes running commits and releases the medium. */
   close(): Promise<void>;
+}
+
+/**
+ * Why a store could not do what it was asked for. Only after 'unknown-outcome' may a commit have been carried out (or be
+ * carried out a little later); after the others nothing of it was kept.
+ */
+export type StoreTrouble = 'full' | 'too-large' | 'unavailable' | 'unknown-outcome';
+
+/** The medium failed in a way that the caller can act on; the message says how in one sentence. */
+export class StoreError extends Error {
+  readonly trouble: StoreTrouble;
+  constructor(trouble: StoreTrouble, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'StoreError';
+    this.trouble = trouble;
+  }
 }
 
 /** History older than `compactedRevision` is gone; list again. */

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CompactedError } from '../store.ts';
 import type { Entry, Store, StoreEvent, WatchBatch, Write } from '../store.ts';
 
 /** What a store must do, keyed by the sentence that says it. Each runs on a store of its own, never written before. */
@@ -43,6 +45,7 @@ export async function take(watch: AsyncIterable<WatchBatch>, n: number): Promise
   const found: string[] = [];
   if (n === 0) return found;
   for await (const batch of watch) {
+    if (batch.events.length === 0) continue;
     found.push(batchText(batch));
     if (found.length === n) break;
   }
@@ -51,3 +54,16 @@ export async function take(watch: AsyncIterable<WatchBatch>, n: number): Promise
 
 /** A signal that nobody aborts. */
 export const never = (): AbortSignal => new AbortController().signal;
+
+/** Waits until `isTrue`, for 5 s at most. */
+export async function until(isTrue: () => boolean, what: string): Promise<void> {
+  for (let i = 0; i < 500 && !isTrue(); i++) await sleep(10);
+  assert.ok(isTrue(), what);
+}
+
+/** For assert.rejects: a CompactedError with these revisions. */
+export const isCompacted = (compactedRevision: number, currentRevision: number) => (error: unknown) => {
+  assert.ok(error instanceof CompactedError);
+  assert.deepEqual([error.compactedRevision, error.currentRevision], [compactedRevision, currentRevision]);
+  return true;
+};
