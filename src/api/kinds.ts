@@ -12,6 +12,8 @@ import { serviceAccounts } from './core/v1/service-account.ts';
 import { services } from './core/v1/service.ts';
 import { endpointSlices } from './discovery/v1/endpoint-slice.ts';
 import type { Kind } from './kind.ts';
+import { ipAddresses } from './networking/v1/ip-address.ts';
+import { serviceCIDRs } from './networking/v1/service-cidr.ts';
 import { clusterRoleBindings } from './rbac/v1/cluster-role-binding.ts';
 import { clusterRoles } from './rbac/v1/cluster-role.ts';
 import { roleBindings } from './rbac/v1/role-binding.ts';
@@ -32,6 +34,8 @@ export const allKinds: readonly Kind[] = [
   replicaSets,
   leases,
   endpointSlices,
+  ipAddresses,
+  serviceCIDRs,
   clusterRoleBindings,
   clusterRoles,
   roleBindings,

@@ -2,15 +2,14 @@ import type { Namespace } from '../../api/core/v1/namespace.ts';
 import type { KubeObject } from '../../api/kind.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
-import type { IpFamily } from '../../net/ip.ts';
 import type { Store } from '../../storage/store.ts';
 import { namespaceLifecycle } from '../admission/namespace-lifecycle.ts';
 import { createJsonTexts } from '../cache/json-text.ts';
 import { objectPrefix } from '../cache/stored-object.ts';
 import { createWatchCache } from '../cache/watch-cache.ts';
 import type { Resource } from '../rest/rest.ts';
-import { bootstrap, ensureKubernetesService, SYSTEM_NAMESPACES } from './bootstrap/bootstrap.ts';
-import { runHousekeeping } from './bootstrap/housekeeping.ts';
+import { bootstrap, SYSTEM_NAMESPACES } from './bootstrap/bootstrap.ts';
+import { runUpkeep } from './bootstrap/upkeep.ts';
 import { configMapDefinition } from './configmaps/definition.ts';
 import { deploymentDefinition } from './deployments/definition.ts';
 import { endpointsDefinition } from './endpoints/definition.ts';
@@ -20,6 +19,7 @@ import { createAcknowledged, currentObject, type RegistryContext } from './gener
 import { anyDefinition, type Definition } from './generic/definition.ts';
 import { createResource } from './generic/resource.ts';
 import { createTurns } from './generic/turns.ts';
+import { ipAddressDefinition } from './ipaddresses/definition.ts';
 import { leaseDefinition } from './leases/definition.ts';
 import { namespaceDefinition } from './namespaces/definition.ts';
 import { nodeDefinition } from './nodes/definition.ts';
@@ -34,9 +34,9 @@ import type { RegistryConfig } from './registry-config.ts';
 import { replicaSetDefinition } from './replicasets/definition.ts';
 import { secretDefinition } from './secrets/definition.ts';
 import { serviceAccountDefinition } from './serviceaccounts/definition.ts';
-import type { AllocationContext } from './services/claims.ts';
+import { serviceCIDRDefinition } from './servicecidrs/definition.ts';
+import { type Allocation, createAllocation } from './services/allocation.ts';
 import { serviceDefinition } from './services/definition.ts';
-import { addressPool, type ListeningPool, nodePortPool } from './services/pools.ts';
 
 export interface RegistryDeps {
   readonly store: Store;
@@ -59,7 +59,7 @@ export interface Registry {
 
 /** Everything but `run` waits for nothing; requests before `ready` wait for the store to be loaded, for a while. */
 export async function createResources({ store, config, clock, logger }: RegistryDeps): Promise<Registry> {
-  const pools = createPools(config);
+  const pools = createAllocation(config, (kind) => cache.resource(objectPrefix(kind)).objects);
   const namespaces = namespaceDefinition(SYSTEM_NAMESPACES);
   const definitions = definitionsFor(config, { pools, namespaces });
   const cache = createWatchCache({
@@ -96,7 +96,7 @@ export async function createResources({ store, config, clock, logger }: Registry
         if (stopping.aborted) return;
         await bootstrap(parts, stopping);
         isReady = true;
-        await runHousekeeping({ context, mend: () => ensureKubernetesService(parts, stopping) }, stopping);
+        await runUpkeep(parts, stopping);
       };
       try {
         await Promise.race([following, serve()]);
@@ -109,25 +109,8 @@ export async function createResources({ store, config, clock, logger }: Registry
   };
 }
 
-interface Pools extends AllocationContext {
-  readonly families: readonly IpFamily[];
-  readonly listeners: readonly ListeningPool<unknown>['listener'][];
-}
-
-function createPools({ serviceCidrs, nodePortRange }: RegistryConfig): Pools {
-  const addresses: Partial<Record<IpFamily, ListeningPool<string>>> = {};
-  for (const cidr of serviceCidrs) addresses[cidr.family] = addressPool(cidr);
-  const nodePorts = nodePortPool(nodePortRange);
-  return {
-    addresses,
-    nodePorts,
-    families: serviceCidrs.map(({ family }) => family),
-    listeners: [...Object.values(addresses), nodePorts].map(({ listener }) => listener),
-  };
-}
-
 interface Parts {
-  readonly pools: Pools;
+  readonly pools: Allocation;
   readonly namespaces: Definition<Namespace>;
 }
 
@@ -150,6 +133,8 @@ function definitionsFor(
     anyDefinition(replicaSetDefinition),
     anyDefinition(leaseDefinition),
     anyDefinition(endpointSliceDefinition(allowedEndpointCidrs)),
+    anyDefinition(ipAddressDefinition),
+    anyDefinition(serviceCIDRDefinition),
     anyDefinition(clusterRoleBindingDefinition),
     anyDefinition(clusterRoleDefinition),
     anyDefinition(roleBindingDefinition),

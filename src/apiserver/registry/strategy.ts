@@ -12,6 +12,8 @@ export interface Claim {
   readonly key: string;
   /** The answer when another object holds it; absent where the choice was ours and another will do. */
   readonly refusal?: FieldError;
+  /** What is written at the key: an object that lacks but uid and time; absent: a note of who holds the key. */
+  readonly object?: KubeObject;
 }
 
 export type ClaimPlan<T> =

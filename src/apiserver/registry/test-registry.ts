@@ -2,6 +2,7 @@ import { parseFieldSelector } from '../../api/selectors/field-selector.ts';
 import { parseLabelSelector } from '../../api/selectors/label-selector.ts';
 import { ApiError } from '../../api/errors/api-error.ts';
 import type { KubeObject } from '../../api/kind.ts';
+import { ipAddresses } from '../../api/networking/v1/ip-address.ts';
 import { type FakeClock, fakeClock } from '../../base/clock.ts';
 import type { JsonObject } from '../../base/json.ts';
 import { silentLogger } from '../../base/logger.ts';
@@ -9,6 +10,7 @@ import { parseCidr } from '../../net/cidr.ts';
 import { createMemoryStore } from '../../storage/memory/memory-store.ts';
 import type { Store } from '../../storage/store.ts';
 import type { ListQuery, RequestScope, Resource, WatchEvent, WatchQuery } from '../rest/rest.ts';
+import { objectPrefix } from '../cache/stored-object.ts';
 import type { RegistryConfig } from './registry-config.ts';
 import { createResources, type Registry } from './resources.ts';
 
@@ -87,6 +89,12 @@ export const queryOf = (
   };
   return { allowWatchBookmarks: false, ...base, ...rest };
 };
+
+/** The keys of all addresses and node ports that are taken. */
+export async function claimedKeys(store: Store): Promise<readonly string[]> {
+  const lists = await Promise.all([store.list(objectPrefix(ipAddresses)), store.list('/claims/')]);
+  return lists.flatMap(({ entries }) => entries.map(({ key }) => key));
+}
 
 /** What a refused request was answered: `code reason: message`. */
 export async function refusalOf(request: Promise<unknown>): Promise<string> {

@@ -8,6 +8,7 @@ import type { RegistryContext } from '../generic/context.ts';
 import type { RegistryConfig } from '../registry-config.ts';
 import { keyIn } from '../generic/context.ts';
 import { objectPrefix } from '../../cache/stored-object.ts';
+import { DEFAULT_SERVICE_CIDR, SERVICE_CIDR_FINALIZER } from '../servicecidrs/plan.ts';
 
 /** They exist in every cluster and cannot be deleted. */
 export const SYSTEM_NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
@@ -22,8 +23,28 @@ export interface Bootstrap {
 export async function bootstrap(parts: Bootstrap, signal: AbortSignal): Promise<void> {
   // Together, since a durable store writes them together.
   const named = SYSTEM_NAMESPACES.map((name) => ({ plural: 'namespaces', name: { name }, signal }));
-  await Promise.all(named.map((wanted) => ensureExists(parts, wanted)));
+  await Promise.all([
+    ...named.map((wanted) => ensureExists(parts, wanted)),
+    ensureDefaultServiceCIDR(parts, signal),
+  ]);
   await ensureKubernetesService(parts, signal);
+}
+
+/** The ServiceCIDR of the configured ranges; a second family is added to one that has the first only. */
+export async function ensureDefaultServiceCIDR(parts: Bootstrap, signal: AbortSignal): Promise<void> {
+  const cidrs = parts.config.serviceCidrs.map(({ text }) => text);
+  if (cidrs.length === 0) return;
+  await ensureExists(parts, {
+    plural: 'servicecidrs',
+    name: { name: DEFAULT_SERVICE_CIDR },
+    body: { metadata: { finalizers: [SERVICE_CIDR_FINALIZER] }, spec: { cidrs } },
+    mend: (object) => {
+      const { cidrs: standing = [] } = object.spec as { cidrs?: readonly string[] };
+      const isWidened = cidrs.length === 2 && standing.length === 1 && standing[0] === cidrs[0];
+      return isWidened ? { ...object, spec: { cidrs } } : object;
+    },
+    signal,
+  });
 }
 
 /** Also mends what was changed. What cannot be done now (its address may be taken) is logged, and tried again later. */
@@ -91,8 +112,7 @@ interface Wanted {
 
 async function ensureExists(parts: Bootstrap, wanted: Wanted): Promise<void> {
   const { plural } = wanted;
-  const resource = parts.resources.find(({ kind }) => kind.plural === plural);
-  if (resource === undefined) throw new Error(`there is no resource ${plural}`);
+  const resource = resourceFor(parts, plural);
   const scope = systemScope(wanted.name.namespace ?? '', wanted.signal);
   const key = keyIn(wanted.name.namespace ?? '', wanted.name.name);
   await parts.context.cache.atLeast(parts.context.acknowledged.revision);
@@ -109,6 +129,13 @@ async function ensureExists(parts: Bootstrap, wanted: Wanted): Promise<void> {
   const mended = wanted.mend?.(json) ?? json;
   if (deepEqual(mended, json)) return;
   await resource.write.update(scope, { name: wanted.name.name, body: mended });
+}
+
+/** Throws for one that is not served. */
+export function resourceFor({ resources }: Bootstrap, plural: string): Resource<KubeObject> {
+  const resource = resources.find(({ kind }) => kind.plural === plural);
+  if (resource === undefined) throw new Error(`there is no resource ${plural}`);
+  return resource;
 }
 
 /** Requests of the server to itself. */

@@ -17,8 +17,8 @@ const SWEEP_MS = 60_000;
 const MEND_MS = 10_000;
 /** As upstream's --etcd-compaction-interval. */
 export const COMPACT_MS = 5 * 60_000;
-/** Expired events removed in one commit. */
-const MAX_REMOVED = 500;
+/** Expired events removed in one commit; etcd takes 128 operations (its --max-txn-ops). */
+const MAX_REMOVED = 100;
 
 /** Until `signal` aborts: old events and old history go, and the server's own Service stays right. */
 export async function runHousekeeping({ context, mend }: Housekeeping, signal: AbortSignal): Promise<void> {
@@ -62,12 +62,26 @@ export async function removeExpiredEvents({ store, cache, clock }: RegistryConte
   }
 }
 
-/** Forgets what was history one period ago, so that watchers can always go back that far. */
+/** Where the servers of one store agree who compacts; the revision is in its value for people. */
+const COMPACTION_KEY = '/housekeeping/compaction';
+
+/**
+ * Forgets what was history one period ago, so that watchers can always go back that far. Of several servers on one store
+ * only the first in each period does it: the others find that its mark has been written since they last looked.
+ */
 export function createCompaction({ store, cache }: RegistryContext): () => Promise<void> {
   let before = 0;
+  let mark: number | 'absent' = 'absent';
   return async () => {
     const revision = before;
     before = cache.revision;
-    if (revision > 0) await store.compact(revision);
+    if (revision === 0) {
+      mark = (await store.get(COMPACTION_KEY))?.revision ?? 'absent';
+      return;
+    }
+    const value = new TextEncoder().encode(JSON.stringify({ revision }));
+    const result = await store.commit([{ key: COMPACTION_KEY, value, expect: mark }]);
+    mark = result.ok ? result.revision : (result.conflicts[0]?.current?.revision ?? 'absent');
+    if (result.ok) await store.compact(revision);
   };
 }

@@ -10,7 +10,7 @@ import {
   withRevision,
 } from '../../cache/stored-object.ts';
 import type { Claim, ClaimPlan, Strategy } from '../strategy.ts';
-import type { RegistryContext } from './context.ts';
+import { type RegistryContext, timestamp } from './context.ts';
 import type { Definition } from './definition.ts';
 
 export interface Writing<T extends KubeObject> {
@@ -28,6 +28,12 @@ export type Committed<T> =
 /** Who holds a claim; for people and repair, nothing is decided by it. */
 const holderValue = (storeKey: string): Uint8Array =>
   new TextEncoder().encode(JSON.stringify({ holder: storeKey }));
+
+export function claimValue({ clock }: RegistryContext, { object }: Claim, storeKey: string): Uint8Array {
+  if (object === undefined) return holderValue(storeKey);
+  const born = { uid: crypto.randomUUID(), creationTimestamp: timestamp(clock.now()) };
+  return encodeObject({ ...object, metadata: { ...object.metadata, ...born } });
+}
 
 /**
  * Writes `next` over `prev` (undefined: where nothing stands) in one commit with whatever it claims and gives up.
@@ -49,7 +55,11 @@ export async function commitObject<T extends KubeObject>(
     const own = objectWrite(writing, prev);
     const result = await context.store.commit([
       { ...own, value: encodeObject(plan.object) },
-      ...plan.take.map(({ key }): Write => ({ key, value: holderValue(own.key), expect: 'absent' })),
+      ...plan.take.map((claim): Write => ({
+        key: claim.key,
+        value: claimValue(context, claim, own.key),
+        expect: 'absent',
+      })),
       ...plan.release.map((key): Write => ({ key, value: null })),
     ]);
     if (result.ok) {

@@ -1,8 +1,10 @@
 import { invalidValue, type FieldError } from '../../../api/errors/field-error.ts';
-import { type Cidr, cidrContains, parseCidr } from '../../../net/cidr.ts';
+import { type Cidr, cidrContains, cidrOf, parseCidr } from '../../../net/cidr.ts';
 import {
+  addressBits,
   type Ip,
   type IpFamily,
+  ipFromValue,
   isIpv4Mapped,
   isLinkLocal,
   isLinkLocalMulticast,
@@ -14,24 +16,83 @@ import {
 const IP_MESSAGE = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
 const CIDR_MESSAGE = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)';
 
-/** Strict, as today's API reads addresses (KEP-4858): no leading zeros, no IPv4 dressed as IPv6. */
-const strictIp = (text: string): Ip | undefined => {
-  const ip = parseIp(text);
-  return ip === undefined || isIpv4Mapped(ip) ? undefined : ip;
-};
+/** 010.000.1.2 -> 10.0.1.2: the old parser read such numbers as decimal, others read them as octal. */
+const withoutZeros = (text: string): string => text.replace(/(^|[.:/])0+(?=[0-9])/g, '$1');
 
+/** As addresses were read before KEP-4858: leading zeros mean nothing. */
+const sloppyIp = (text: string): Ip | undefined =>
+  parseIp(text) ?? (text.includes(':') ? undefined : parseIp(withoutZeros(text)));
+
+/** What stands in an old field: any spelling but the ones that different programs read differently (KEP-4858). */
 export function ipFaults(path: string, text: string): FieldError[] {
-  return strictIp(text) === undefined ? [invalidValue(path, text, IP_MESSAGE)] : [];
+  const ip = parseIp(text);
+  if (ip === undefined) {
+    const detail = sloppyIp(text) === undefined ? IP_MESSAGE : 'must not have leading 0s';
+    return [invalidValue(path, text, detail)];
+  }
+  return isIpv4Mapped(ip) ? [invalidValue(path, text, 'must not be an IPv4-mapped IPv6 address')] : [];
+}
+
+/** What stands in a new field: the one canonical spelling. */
+export function canonicalIpFaults(path: string, text: string): FieldError[] {
+  const errors = ipFaults(path, text);
+  const canonical = parseIp(text)?.text ?? text;
+  if (errors.length > 0 || canonical === text) return errors;
+  return [invalidValue(path, text, `must be in canonical form (${JSON.stringify(canonical)})`)];
 }
 
 export function ipOfFamilyFaults(path: string, text: string, family: IpFamily): FieldError[] {
-  return strictIp(text)?.family === family
-    ? []
+  const ip = sloppyIp(text);
+  // An IPv4-mapped address counts as IPv4, as it always did.
+  const found = ip !== undefined && isIpv4Mapped(ip) ? 'IPv4' : ip?.family;
+  return found === family
+    ? ipFaults(path, text)
     : [invalidValue(path, text, `must be a valid ${family} address`)];
 }
 
+/** Each spelling of `address/prefix` that old fields take; see `ipFaults`. */
 export function cidrFaults(path: string, text: string): FieldError[] {
-  return parseCidr(text) === undefined ? [invalidValue(path, text, CIDR_MESSAGE)] : [];
+  const cidr = parseCidr(text);
+  if (cidr === undefined) {
+    const isReadable = !text.includes(':') && parseCidr(withoutZeros(text)) !== undefined;
+    const detail = isReadable ? 'must not have leading 0s in IP or prefix length' : CIDR_MESSAGE;
+    return [invalidValue(path, text, detail)];
+  }
+  const ip = parseIp(text.slice(0, text.indexOf('/')));
+  if (ip !== undefined && isIpv4Mapped(ip)) {
+    return [invalidValue(path, text, 'must not have an IPv4-mapped IPv6 address')];
+  }
+  if (ip?.value === cidr.base) return [];
+  return [invalidValue(path, text, 'must not have bits set beyond the prefix length')];
+}
+
+/** The one canonical spelling of a block. */
+export function canonicalCidrFaults(path: string, text: string): FieldError[] {
+  const errors = cidrFaults(path, text);
+  const canonical = parseCidr(text)?.text ?? text;
+  if (errors.length > 0 || canonical === text) return errors;
+  return [invalidValue(path, text, `must be in canonical form (${JSON.stringify(canonical)})`)];
+}
+
+/** A sentence about an address that is valid and yet unwisely spelled. */
+export function ipWarnings(path: string, text: string): string[] {
+  const ip = parseIp(text);
+  if (ip === undefined || ip.family === 'IPv4' || ip.text === text) return [];
+  return [`${path}: IPv6 address "${text}" should be in RFC 5952 canonical format ("${ip.text}")`];
+}
+
+export function cidrWarnings(path: string, text: string): string[] {
+  const cidr = parseCidr(text);
+  const ip = parseIp(text.slice(0, text.indexOf('/')));
+  if (cidr === undefined || ip === undefined) return [];
+  if (ip.value !== cidr.base) {
+    const single = cidrOf(ipFromValue(ip.family, ip.value), addressBits(ip.family)).text;
+    return [
+      `${path}: CIDR value "${text}" is ambiguous in this context (should be "${cidr.text}" or "${single}"?)`,
+    ];
+  }
+  if (cidr.family === 'IPv4' || cidr.text === text) return [];
+  return [`${path}: IPv6 CIDR value "${text}" should be in RFC 5952 canonical format ("${cidr.text}")`];
 }
 
 /**
@@ -39,7 +100,7 @@ export function cidrFaults(path: string, text: string): FieldError[] {
  * `exempt` pass (a cluster without its own network has nothing but loopback).
  */
 export function specialIpFaults(path: string, text: string, exempt: readonly Cidr[] = []): FieldError[] {
-  const ip = parseIp(text);
+  const ip = sloppyIp(text);
   if (ip === undefined) return [invalidValue(path, text, 'must be a valid IP address')];
   if (exempt.some((cidr) => cidrContains(cidr, ip))) return [];
   const errors: FieldError[] = [];

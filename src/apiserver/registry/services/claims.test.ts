@@ -4,11 +4,20 @@ import fc from 'fast-check';
 import type { Service } from '../../../api/core/v1/service.ts';
 import { ApiError } from '../../../api/errors/api-error.ts';
 import type { KubeObject } from '../../../api/kind.ts';
+import type { IPAddress } from '../../../api/networking/v1/ip-address.ts';
 import type { JsonObject } from '../../../base/json.ts';
 import { createMemoryStore } from '../../../storage/memory/memory-store.ts';
 import type { Store } from '../../../storage/store.ts';
 import type { Resource } from '../../rest/rest.ts';
-import { cidr, json, refusalOf, scopeOf, startRegistry, type TestRegistry } from '../test-registry.ts';
+import {
+  cidr,
+  claimedKeys,
+  json,
+  refusalOf,
+  scopeOf,
+  startRegistry,
+  type TestRegistry,
+} from '../test-registry.ts';
 import { claimKeysOf } from './claims.ts';
 
 const named = (name: string, spec: JsonObject): JsonObject => ({ metadata: { name }, spec });
@@ -39,15 +48,22 @@ describe('what a new Service is allocated', () => {
     }
   });
 
-  it('with a note of who holds it', async () => {
+  it('with an IPAddress that says who has it, written in the same commit', async () => {
     await services.write.create(
       scopeOf(),
       named('holder', { clusterIP: '10.96.0.200', ports: [{ port: 80 }] }),
     );
-    const claim = await registry.store.get('/claims/ips/10.96.0.200');
-    assert.deepEqual(JSON.parse(Buffer.from(claim?.value ?? []).toString()), {
-      holder: '/registry/services/default/holder',
+    const { metadata, spec } = (await registry
+      .resource('ipaddresses')
+      .read.get(scopeOf(''), '10.96.0.200')) as IPAddress;
+    assert.deepEqual(spec, { parentRef: { resource: 'services', namespace: 'default', name: 'holder' } });
+    assert.deepEqual(metadata.labels, {
+      'ipaddress.kubernetes.io/ip-family': 'IPv4',
+      'ipaddress.kubernetes.io/managed-by': 'ipallocator.k8s.io',
     });
+    const service = await services.read.get(scopeOf(), 'holder');
+    assert.equal(metadata.resourceVersion, service.metadata.resourceVersion, 'one commit wrote both');
+    assert.match(metadata.uid ?? '', /^[0-9a-f-]{36}$/);
   });
 
   it('the address it chooses', async () => {
@@ -213,8 +229,8 @@ async function assertConsistent(store: Store): Promise<void> {
     claimKeysOf(JSON.parse(Buffer.from(value).toString()) as Service),
   );
   assert.equal(new Set(held).size, held.length, 'something is held twice');
-  const claims = (await store.list('/claims/')).entries.map(({ key }) => key);
-  assert.deepEqual(claims.sort(), held.sort(), 'claims and Services differ');
+  const claims = await claimedKeys(store);
+  assert.deepEqual([...claims].sort(), held.sort(), 'claims and Services differ');
 }
 
 /** Refusals are fine where many want the same; anything else is not. */

@@ -1,6 +1,9 @@
 import type { Service } from '../../../api/core/v1/service.ts';
 import { invalidValue, type FieldError } from '../../../api/errors/field-error.ts';
+import { type IPAddress, ipAddresses } from '../../../api/networking/v1/ip-address.ts';
+import { apiVersionOf } from '../../../api/kind.ts';
 import { type IpFamily, parseIp } from '../../../net/ip.ts';
+import { objectPrefix } from '../../cache/stored-object.ts';
 import type { Change, Claim, ClaimPlan } from '../strategy.ts';
 import {
   allocatesNodePorts,
@@ -14,14 +17,47 @@ import {
 } from './service-type.ts';
 
 /**
- * Addresses and node ports belong to the Service that holds their key in the store. The keys are written in the same
- * commit as the Service and only where they are absent, so two servers can never hand out the same one, and nothing
- * has to be rolled back.
+ * Addresses and node ports belong to the Service that holds their key in the store: an address's key is that of its
+ * IPAddress object. The keys are written in the same commit as the Service and only where they are absent, so two
+ * servers can never hand out the same one, and nothing has to be rolled back.
  */
-export const ADDRESS_PREFIX = '/claims/ips/';
+const ADDRESS_PREFIX = objectPrefix(ipAddresses);
 export const NODE_PORT_PREFIX = '/claims/nodeports/';
-const addressKey = (ip: string): string => ADDRESS_PREFIX + ip;
-const nodePortKey = (port: number): string => `${NODE_PORT_PREFIX}${port}`;
+export const addressKey = (ip: string): string => ADDRESS_PREFIX + ip;
+export const nodePortKey = (port: number): string => `${NODE_PORT_PREFIX}${port}`;
+
+/** A number of 0 to n - 1. */
+export type Random = (n: number) => number;
+
+/** Who manages the IPAddress objects of Services, as their label says it. */
+export const ALLOCATOR = 'ipallocator.k8s.io';
+export const MANAGED_BY_LABEL = 'ipaddress.kubernetes.io/managed-by';
+export const FAMILY_LABEL = 'ipaddress.kubernetes.io/ip-family';
+
+/** The object that says that the address is the Service's; the server adds uid and time when it writes it. */
+export const addressObject = (ip: string, { metadata }: Service): IPAddress => ({
+  apiVersion: apiVersionOf(ipAddresses),
+  kind: ipAddresses.kind,
+  metadata: {
+    name: ip,
+    labels: { [FAMILY_LABEL]: ip.includes(':') ? 'IPv6' : 'IPv4', [MANAGED_BY_LABEL]: ALLOCATOR },
+  },
+  spec: {
+    parentRef: {
+      resource: 'services',
+      ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }),
+      name: metadata.name,
+    },
+  },
+});
+
+/** Whether the object says that its address is this Service's. */
+export function isHeldBy({ spec: { parentRef = {} } }: IPAddress, { metadata }: Service): boolean {
+  const { group = '', resource, namespace, name } = parentRef;
+  return (
+    group === '' && resource === 'services' && namespace === metadata.namespace && name === metadata.name
+  );
+}
 
 /** What is free, as far as this server has heard. Being wrong costs a second try, never a double allocation. */
 export interface Pool<V> {
@@ -37,6 +73,8 @@ export interface Pool<V> {
 
 export interface AllocationContext {
   readonly addresses: Readonly<Partial<Record<IpFamily, Pool<string>>>>;
+  /** Who has the address, as far as this server has heard; undefined: nobody. */
+  readonly addressHolder: (ip: string) => IPAddress | undefined;
   readonly nodePorts: Pool<number>;
 }
 
@@ -58,7 +96,19 @@ export function claimKeysOf(service: Service): readonly string[] {
   return [...keys];
 }
 
-const canonical = (ip: string): string => parseIp(ip)?.text ?? ip;
+/** The keys that go with the Service: those it holds, save addresses that meanwhile are another object's. */
+export function releasableKeysOf(
+  service: Service,
+  { addressHolder }: Pick<AllocationContext, 'addressHolder'>,
+): readonly string[] {
+  return claimKeysOf(service).filter((key) => {
+    if (!key.startsWith(ADDRESS_PREFIX)) return true;
+    const holder = addressHolder(key.slice(ADDRESS_PREFIX.length));
+    return holder === undefined || isHeldBy(holder, service);
+  });
+}
+
+export const canonical = (ip: string): string => parseIp(ip)?.text ?? ip;
 
 /** A plan under way: what is held already, what is taken now, what went wrong. */
 class Draft {
@@ -81,16 +131,16 @@ class Draft {
     return this.held.has(key) || this.take.has(key);
   }
 
-  /** A choice the client made. */
-  choose(key: string, refusal: FieldError): void {
-    this.take.set(key, { key, refusal });
+  /** A key to take. */
+  choose(claim: Claim): void {
+    this.take.set(claim.key, claim);
   }
 
   /** Any free value; undefined (and `exhausted` set) when there is none. */
   pick<V>(pool: Pool<V>, keyOf: (value: V) => string, failure: string): V | undefined {
     const value = pool.findFree((v) => this.planning.tried.has(keyOf(v)) || this.has(keyOf(v)));
     if (value === undefined) this.exhausted ??= `${failure}: range is full`;
-    else this.take.set(keyOf(value), { key: keyOf(value) });
+    else this.choose({ key: keyOf(value) });
     return value;
   }
 }
@@ -108,9 +158,14 @@ export function planClaims({ next, prev }: Change<Service>, planning: Planning):
   if (draft.errors.length > 0) return { refused: draft.errors };
   if (draft.exhausted !== undefined) return { exhausted: draft.exhausted };
   const kept = new Set(claimKeysOf(object));
-  const release = prev === undefined ? [] : claimKeysOf(prev).filter((key) => !kept.has(key));
+  const release = prev === undefined ? [] : releasableKeysOf(prev, planning).filter((key) => !kept.has(key));
   return { object, take: [...draft.take.values()], release };
 }
+
+const addressClaim = (ip: string, service: Service): Claim => ({
+  key: addressKey(ip),
+  object: addressObject(ip, service),
+});
 
 function planClusterIPs(service: Service, draft: Draft, { addresses }: Planning): Service {
   if (!needsClusterIP(service) || isHeadless(service)) return service;
@@ -122,14 +177,21 @@ function planClusterIPs(service: Service, draft: Draft, { addresses }: Planning)
     const ip = chosen[i] ?? '';
     if (ip === '') {
       const free = pool && draft.pick(pool, addressKey, 'failed to allocate a serviceIP');
-      return free === undefined ? [] : [free];
+      if (free === undefined) return [];
+      draft.choose(addressClaim(free, service));
+      return [free];
     }
     const key = addressKey(canonical(ip));
     if (draft.holds(key)) return [ip];
     if (pool === undefined || !pool.contains(canonical(ip))) {
       const range = pool === undefined ? '' : ` The range of valid IPs is ${pool.range}`;
       draft.errors.push(refuse(ip, `the provided IP (${ip}) is not in the valid range.${range}`));
-    } else draft.choose(key, refuse(ip, 'provided IP is already allocated'));
+    } else {
+      draft.choose({
+        ...addressClaim(canonical(ip), service),
+        refusal: refuse(ip, 'provided IP is already allocated'),
+      });
+    }
     return [ip];
   });
   return clusterIPs.length === 0 ? service : withSpec(service, { clusterIP: clusterIPs[0], clusterIPs });
@@ -149,7 +211,7 @@ function chooseNodePort(
   }
   const taken = refuse('provided port is already allocated');
   if (draft.has(nodePortKey(port))) draft.errors.push(taken);
-  else draft.choose(nodePortKey(port), taken);
+  else draft.choose({ key: nodePortKey(port), refusal: taken });
 }
 
 /**

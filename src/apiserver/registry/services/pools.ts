@@ -1,52 +1,22 @@
 import { createBitmap, type Bitmap } from '../../../net/bitmap.ts';
-import { cidrContains, cidrSize, type Cidr } from '../../../net/cidr.ts';
-import { formatIp, parseIp } from '../../../net/ip.ts';
 import { formatPortRange, portRangeContains, type PortRange } from '../../../net/port-range.ts';
 import type { KeyListener } from '../../cache/watch-cache.ts';
-import { ADDRESS_PREFIX, NODE_PORT_PREFIX, type Pool } from './claims.ts';
+import { NODE_PORT_PREFIX, type Pool, type Random } from './claims.ts';
 
 /** A pool that learns from the claims in the store what is taken. */
 export interface ListeningPool<V> extends Pool<V> {
   readonly listener: KeyListener;
 }
 
-/** A number of 0 to n - 1. */
-export type Random = (n: number) => number;
 const mathRandom: Random = (n) => Math.floor(Math.random() * n);
 
-/** No more addresses than this are handed out by chance from one block; explicit choices may lie beyond. */
-const MAX_TRACKED = 2 ** 20;
-
 /** The lower part, kept for explicit choices while there is room above it (KEP-3070, KEP-3668). */
-function staticSize(size: number, { step, max }: { readonly step: number; readonly max: number }): number {
+export function staticSize(
+  size: number,
+  { step, max }: { readonly step: number; readonly max: number },
+): number {
   if (size <= 16) return 0;
   return Math.min(Math.max(16, Math.floor(size / step)), max);
-}
-
-/** The addresses of a service CIDR, without the network's own and, for IPv4, the broadcast address. */
-export function addressPool(cidr: Cidr, random: Random = mathRandom): ListeningPool<string> {
-  const size = cidrSize(cidr);
-  const nUsable = size - (cidr.family === 'IPv4' ? 2n : 1n);
-  const nTracked = Number(nUsable < BigInt(MAX_TRACKED) ? nUsable : BigInt(MAX_TRACKED));
-  const nStatic = staticSize(Number(size), { step: 16, max: 256 });
-  const first = cidr.base + 1n;
-  const offsetOf = (text: string): bigint | undefined => {
-    const ip = parseIp(text);
-    if (ip === undefined || !cidrContains(cidr, ip)) return undefined;
-    const offset = ip.value - first;
-    return offset >= 0n && offset < nUsable ? offset : undefined;
-  };
-  const slots = createSlots({ size: nTracked, nStatic: Math.min(nStatic, nTracked), random });
-  return {
-    range: cidr.text,
-    contains: (ip) => offsetOf(ip) !== undefined,
-    findFree: (isTried) => {
-      const textOf = (offset: number): string => formatIp(cidr.family, first + BigInt(offset));
-      const offset = slots.findFree((slot) => isTried(textOf(slot)));
-      return offset === undefined ? undefined : textOf(offset);
-    },
-    listener: slots.listener(ADDRESS_PREFIX, (text) => Number(offsetOf(text) ?? -1n)),
-  };
 }
 
 export function nodePortPool(range: PortRange, random: Random = mathRandom): ListeningPool<number> {

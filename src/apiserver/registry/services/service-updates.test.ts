@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Service } from '../../../api/core/v1/service.ts';
 import type { JsonObject } from '../../../base/json.ts';
-import { cidr, json, refusalOf, scopeOf, startRegistry, type TestRegistry } from '../test-registry.ts';
+import {
+  claimedKeys,
+  cidr,
+  json,
+  refusalOf,
+  scopeOf,
+  startRegistry,
+  type TestRegistry,
+} from '../test-registry.ts';
 import { claimKeysOf } from './claims.ts';
 
 const port = (changes: JsonObject = {}): JsonObject => ({ port: 80, ...changes });
@@ -157,12 +165,12 @@ function replaced(spec: JsonObject, changes: JsonObject): JsonObject {
 
 /** The claims in the store are exactly those that the Services hold. */
 async function assertClaimsFit(registry: TestRegistry): Promise<void> {
-  const { entries } = await registry.store.list('/claims/');
+  const claims = await claimedKeys(registry.store);
   const stored = await registry.store.list('/registry/services/');
   const held = stored.entries.flatMap(({ value }) =>
     claimKeysOf(JSON.parse(Buffer.from(value).toString()) as Service),
   );
-  assert.deepEqual(entries.map(({ key }) => key).sort(), held.sort());
+  assert.deepEqual([...claims].sort(), held.sort());
 }
 
 describe('a Service that changes', () => {

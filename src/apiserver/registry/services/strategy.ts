@@ -1,7 +1,7 @@
 import type { Service } from '../../../api/core/v1/service.ts';
 import type { IpFamily } from '../../../net/ip.ts';
 import { type Strategy, statusStrategy, withStatusOf } from '../strategy.ts';
-import { type AllocationContext, claimKeysOf, planClaims } from './claims.ts';
+import { type AllocationContext, planClaims, releasableKeysOf } from './claims.ts';
 import { initIPFamilies } from './families.ts';
 import { dropTypeDependentFields, keepAllocatedValues, normalizeClusterIPs } from './normalize.ts';
 import { serviceWarnings } from './warnings.ts';
@@ -34,7 +34,7 @@ export function serviceStrategy({ families, allocation }: ServiceStrategyOptions
         : [...serviceChangeFaults(next, prev), ...serviceFaults(next)];
     },
     claim: (change, tried) => planClaims(change, { ...allocation, tried }),
-    held: claimKeysOf,
+    held: (service) => releasableKeysOf(service, allocation),
     warnings: ({ next }) => serviceWarnings(next),
   };
 }

@@ -10,7 +10,10 @@ import { serviceStatusStrategy, serviceStrategy } from './strategy.ts';
 
 const nothing = { range: '', contains: () => false, findFree: () => undefined };
 const strategyOn = (families: readonly IpFamily[]) =>
-  serviceStrategy({ families, allocation: { addresses: {}, nodePorts: nothing } });
+  serviceStrategy({
+    families,
+    allocation: { addresses: {}, addressHolder: () => undefined, nodePorts: nothing },
+  });
 const single = strategyOn(['IPv4']);
 
 const web = { name: 'web', namespace: 'default' };
