@@ -1,10 +1,10 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
-import { badRequest, forbiddenPath, pageNotFound, unauthorized } from '../../api/errors/api-error.ts';
+import { badRequest, pageNotFound, unauthorized } from '../../api/errors/api-error.ts';
 import { apiVersionOf, type KubeObject } from '../../api/kind.ts';
 import { anonymous, hasCredentials } from '../authentication/authenticate.ts';
 import type { Authenticator } from '../authentication/authenticate.ts';
-import type { Authorizer } from '../authorization/authorize.ts';
+import { attributesOf, forbiddenError, type Authorizer } from '../authorization/authorize.ts';
 import type { ApiServerConfig } from '../config.ts';
 import { createDocuments } from '../discovery/documents.ts';
 import { healthResponse } from '../discovery/health.ts';
@@ -48,8 +48,9 @@ export function createHandler(options: HandlerOptions): (request: HttpRequest) =
     const info = parseRequestInfo(method, path, query);
     if (info === undefined) throw badRequest(`the path ${JSON.stringify(path)} is not percent-encoded text`);
     const user = identify(request, info, options.authenticate);
-    const decision = await options.authorizer({ user, method, info });
-    if (!decision.isAllowed) throw forbiddenPath(decision.reason);
+    const attributes = attributesOf(user, { method: request.method, info, query });
+    const decision = await options.authorizer(attributes);
+    if (!decision.isAllowed) throw forbiddenError(attributes, decision.reason);
     if (!info.isResource) return describe({ method, info, query, request });
     // A group that is not served has no resources, at most documents that say so.
     if (!served.has(apiVersionOf(info))) {

@@ -1,0 +1,122 @@
+const EVENTS = 'create,patch,update events@+events.k8s.io';
+
+/**
+ * Upstream's roles of controllers, for those that have something to do here; each is bound to the service account of its
+ * name in kube-system. Each rule as `parseRule` reads it.
+ */
+export const CONTROLLER_ROLES: Readonly<Record<string, readonly string[]>> = {
+  'clusterrole-aggregation-controller': [
+    'escalate,get,list,patch,update,watch clusterroles@rbac.authorization.k8s.io',
+  ],
+  'daemon-set-controller': [
+    'ro daemonsets@apps+extensions',
+    'update daemonsets/status@apps+extensions',
+    'update daemonsets/finalizers@apps+extensions',
+    'list,watch nodes',
+    'create,delete,list,patch,watch pods',
+    'create pods/binding',
+    'create,delete,get,list,patch,update,watch controllerrevisions@apps',
+    EVENTS,
+  ],
+  'deployment-controller': [
+    'get,list,update,watch deployments@apps+extensions',
+    'update deployments/status@apps+extensions',
+    'update deployments/finalizers@apps+extensions',
+    'create,delete,get,list,patch,update,watch replicasets@apps+extensions',
+    'get,list,update,watch pods',
+    EVENTS,
+  ],
+  'disruption-controller': [
+    'ro deployments@apps+extensions',
+    'ro replicasets@apps+extensions',
+    'ro replicationcontrollers',
+    'ro poddisruptionbudgets@policy',
+    'ro statefulsets@apps',
+    'update poddisruptionbudgets/status@policy',
+    'patch,update pods/status',
+    'get */scale@*',
+    EVENTS,
+  ],
+  'endpoint-controller': [
+    'ro pods,services',
+    'create,delete,get,list,update,watch endpoints',
+    'create endpoints/restricted',
+    EVENTS,
+  ],
+  'endpointslice-controller': [
+    'ro nodes,pods,services',
+    'update services/finalizers',
+    'create,delete,get,list,update,watch endpointslices@discovery.k8s.io',
+    EVENTS,
+  ],
+  'endpointslicemirroring-controller': [
+    'ro endpoints,services',
+    'update services/finalizers',
+    'update endpoints/finalizers',
+    'create,delete,get,list,update,watch endpointslices@discovery.k8s.io',
+    EVENTS,
+  ],
+  'generic-garbage-collector': ['delete,get,list,patch,update,watch *@*', EVENTS],
+  'job-controller': [
+    'get,list,patch,update,watch jobs@batch',
+    'update jobs/status@batch',
+    'update jobs/finalizers@batch',
+    'create,delete,list,patch,watch pods',
+    EVENTS,
+  ],
+  'legacy-service-account-token-cleaner': [
+    'get configmaps kube-apiserver-legacy-service-account-token-tracking',
+    'delete,patch secrets',
+  ],
+  'namespace-controller': [
+    'delete,get,list,watch namespaces',
+    'update namespaces/finalize,namespaces/status',
+    'delete,deletecollection,get,list,watch *@*',
+  ],
+  'node-controller': [
+    'delete,get,list,patch,update,watch nodes',
+    'patch,update nodes/status',
+    'patch,update pods/status',
+    'delete,get,list,watch pods',
+    EVENTS,
+  ],
+  'pod-garbage-collector': ['delete,list,watch pods', 'ro nodes', 'patch pods/status'],
+  'replicaset-controller': [
+    'get,list,update,watch replicasets@apps+extensions',
+    'update replicasets/status@apps+extensions',
+    'update replicasets/finalizers@apps+extensions',
+    'create,delete,list,patch,watch pods',
+    EVENTS,
+  ],
+  'replication-controller': [
+    'get,list,update,watch replicationcontrollers',
+    'update replicationcontrollers/status',
+    'update replicationcontrollers/finalizers',
+    'create,delete,list,patch,watch pods',
+    EVENTS,
+  ],
+  'root-ca-cert-publisher': ['create,update configmaps', EVENTS],
+  'route-controller': ['list,watch nodes', 'patch nodes/status', EVENTS],
+  'service-account-controller': ['create serviceaccounts', EVENTS],
+  'service-cidrs-controller': [
+    'get,list,patch,update,watch servicecidrs@networking.k8s.io',
+    'patch,update servicecidrs/finalizers@networking.k8s.io',
+    'patch,update servicecidrs/status@networking.k8s.io',
+    'ro ipaddresses@networking.k8s.io',
+    EVENTS,
+  ],
+  'service-controller': ['ro services', 'patch,update services/status', 'list,watch nodes', EVENTS],
+  'statefulset-controller': [
+    'list,watch pods',
+    'ro statefulsets@apps',
+    'update statefulsets/status@apps',
+    'update statefulsets/finalizers@apps',
+    'create,delete,get,patch,update pods',
+    'create,delete,get,list,patch,update,watch controllerrevisions@apps',
+    'create,get,list,watch persistentvolumeclaims',
+    'delete,update persistentvolumeclaims',
+    'update pods/finalizers',
+    EVENTS,
+  ],
+  'ttl-after-finished-controller': ['delete,get,list,watch jobs@batch', EVENTS],
+};
