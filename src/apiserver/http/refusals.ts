@@ -1,6 +1,7 @@
-import { ApiError, internal, invalid } from '../../api/errors/api-error.ts';
+import { ApiError, internal, invalid, timeout } from '../../api/errors/api-error.ts';
 import type { FieldError } from '../../api/errors/field-error.ts';
 import type { Status } from '../../api/meta/v1/status.ts';
+import { StoreError } from '../../storage/store.ts';
 
 /** 405; the text is upstream's. */
 export const wrongMethod = (): ApiError =>
@@ -32,5 +33,22 @@ export const invalidOptions = (kind: string, error: FieldError): ApiError =>
   invalid({ group: 'meta.k8s.io', kind, plural: '' }, '', [error]);
 
 /** What a client is told of an error: its own Status, or that of an internal error. */
-export const statusOf = (error: unknown): Status =>
-  error instanceof ApiError ? error.status : internal(error).status;
+export function statusOf(error: unknown): Status {
+  if (error instanceof ApiError) return error.status;
+  return error instanceof StoreError ? storeStatus(error) : internal(error).status;
+}
+
+/** Only after a 504 may the request have been carried out. */
+function storeStatus({ trouble, message }: StoreError): Status {
+  const failed = { apiVersion: 'v1', kind: 'Status', metadata: {}, status: 'Failure', message };
+  switch (trouble) {
+    case 'full':
+      return { ...failed, reason: 'InsufficientStorage', details: {}, code: 507 };
+    case 'too-large':
+      return { ...failed, reason: 'RequestEntityTooLarge', details: {}, code: 413 };
+    case 'unavailable':
+      return { ...failed, reason: 'ServiceUnavailable', details: { retryAfterSeconds: 1 }, code: 503 };
+    case 'unknown-outcome':
+      return timeout(message).status;
+  }
+}

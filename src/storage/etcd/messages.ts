@@ -202,7 +202,6 @@ export interface Method<Request, Response> {
   readonly decode: (bytes: Buffer) => Response;
 }
 
-type Definition = Parameters<typeof protobuf.Root.fromJSON>[0];
 const root = protobuf.Root.fromJSON(descriptor);
 
 function method<Request extends object, Response>(

@@ -1,6 +1,7 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { StoreError } from '../store.ts';
 
 /** 'PRTC': marks the file as ours in SQLite's header. */
 const APPLICATION_ID = 0x50525443;
@@ -125,13 +126,15 @@ const SQLITE = { BUSY: 5, READONLY: 8, IOERR: 10, CORRUPT: 11, FULL: 13, CANTOPE
 
 /** The error with a sentence that names the file and the mend; the original is its cause. */
 export function inPlainWords(error: unknown, path: string): Error {
-  if (error instanceof PlainError) return error;
+  if (error instanceof PlainError || error instanceof StoreError) return error;
   const detail = (error instanceof Error ? error.message : String(error)).replace(/\s+/g, ' ');
   if (error instanceof DamageError) return new PlainError(damagedText(path, detail), { cause: error });
   const extended = error instanceof Error && 'errcode' in error ? Number(error.errcode) : undefined;
-  return new PlainError(sentenceFor(extended === undefined ? undefined : extended & 0xff, path, detail), {
-    cause: error,
-  });
+  const code = extended === undefined ? undefined : extended & 0xff;
+  const sentence = sentenceFor(code, path, detail);
+  const trouble = code === SQLITE.FULL ? 'full' : code === SQLITE.IOERR ? 'unknown-outcome' : undefined;
+  if (trouble === undefined) return new PlainError(sentence, { cause: error });
+  return new StoreError(trouble, sentence, { cause: error });
 }
 
 function sentenceFor(code: number | undefined, path: string, detail: string): string {

@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { describeStore } from '../contract.ts';
 import { commit, never, put, remove, take, texts } from '../contract/fixture.ts';
 import { createMemoryStore } from '../memory/memory-store.ts';
+import { StoreError } from '../store.ts';
 import type { Store, Write } from '../store.ts';
 import { runProgram, temporaryPath } from './fixture.ts';
 import { openSqliteStore } from './sqlite-store.ts';
@@ -174,6 +175,7 @@ describe('sqlite store on its file', () => {
     ];
     for (const result of await Promise.allSettled(group)) {
       assert.ok(result.status === 'rejected');
+      assert.ok(result.reason instanceof StoreError && result.reason.trouble === 'full');
       assert.match(String(result.reason), /no space left for the store .*store\.db.*free some space/);
     }
     const { entries, revision } = await store.list('');

@@ -1,3 +1,4 @@
+import type { StoreTrouble } from '../store.ts';
 import type { DatabaseOptions } from './database.ts';
 import type { PackedRows } from './row-codec.ts';
 
@@ -10,4 +11,5 @@ export type WriterRequest =
   | { readonly type: 'close' };
 
 /** From the writer: undefined when the request is done, or why not, as a sentence for people. */
-export type WriterReply = string | undefined;
+export type WriterReply =
+  { readonly message: string; readonly trouble: StoreTrouble | undefined } | undefined;

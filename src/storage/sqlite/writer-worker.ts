@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { parentPort } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
+import { StoreError } from '../store.ts';
 import { inPlainWords, openDatabase } from './database.ts';
 import type { DatabaseOptions } from './database.ts';
 import { unpackRows } from './row-codec.ts';
@@ -39,7 +40,8 @@ function serve(port: MessagePort): void {
     try {
       answer(request);
     } catch (error) {
-      reply = inPlainWords(error, path).message;
+      const plain = inPlainWords(error, path);
+      reply = { message: plain.message, trouble: plain instanceof StoreError ? plain.trouble : undefined };
     }
     port.postMessage(reply);
     if (request.type === 'close') port.close();

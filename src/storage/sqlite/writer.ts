@@ -1,5 +1,6 @@
 import { getCompileCacheDir } from 'node:module';
 import { Worker } from 'node:worker_threads';
+import { StoreError } from '../store.ts';
 import type { DatabaseOptions } from './database.ts';
 import type { PackedRows } from './row-codec.ts';
 import type { WriterReply, WriterRequest } from './writer-messages.ts';
@@ -49,6 +50,9 @@ export function startWriter(): Writer {
   };
 }
 
+const errorOf = ({ message, trouble }: NonNullable<WriterReply>): Error =>
+  trouble === undefined ? new Error(message) : new StoreError(trouble, message);
+
 /** Sends a request and settles with its answer. An idle writer does not keep the process alive. */
 function createRequests(worker: Worker): (request: WriterRequest) => Promise<void> {
   let waiting: PromiseWithResolvers<void> | undefined;
@@ -65,7 +69,7 @@ function createRequests(worker: Worker): (request: WriterRequest) => Promise<voi
   };
   worker.on('error', fail);
   worker.on('exit', (code) => fail(new Error(`exit code ${code}`)));
-  worker.on('message', (reply: WriterReply) => settle(reply === undefined ? undefined : new Error(reply)));
+  worker.on('message', (reply: WriterReply) => settle(reply && errorOf(reply)));
   worker.unref();
   return (request) => {
     if (failure) return Promise.reject(failure);
