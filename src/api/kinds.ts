@@ -1,5 +1,7 @@
 import { deployments } from './apps/v1/deployment.ts';
 import { replicaSets } from './apps/v1/replica-set.ts';
+import { controllerRevisions, daemonSets, statefulSets } from './apps/v1/revisioned-workloads.ts';
+import { cronJobs, jobs } from './batch/v1/job.ts';
 import { leases } from './coordination/v1/lease.ts';
 import { configMaps } from './core/v1/config-map.ts';
 import { endpoints } from './core/v1/endpoints.ts';
@@ -7,13 +9,17 @@ import { events } from './core/v1/event.ts';
 import { namespaces } from './core/v1/namespace.ts';
 import { nodes } from './core/v1/node.ts';
 import { pods } from './core/v1/pod.ts';
+import { replicationControllers } from './core/v1/replication-controller.ts';
 import { secrets } from './core/v1/secret.ts';
 import { serviceAccounts } from './core/v1/service-account.ts';
 import { services } from './core/v1/service.ts';
+import { persistentVolumeClaims } from './core/v1/volume-claim.ts';
 import { endpointSlices } from './discovery/v1/endpoint-slice.ts';
 import type { Kind } from './kind.ts';
+import { ingressClasses, ingresses, networkPolicies } from './networking/v1/ingress.ts';
 import { ipAddresses } from './networking/v1/ip-address.ts';
 import { serviceCIDRs } from './networking/v1/service-cidr.ts';
+import { podDisruptionBudgets } from './policy/v1/pod-disruption-budget.ts';
 import { clusterRoleBindings } from './rbac/v1/cluster-role-binding.ts';
 import { clusterRoles } from './rbac/v1/cluster-role.ts';
 import { roleBindings } from './rbac/v1/role-binding.ts';
@@ -26,14 +32,25 @@ export const allKinds: readonly Kind[] = [
   events,
   namespaces,
   nodes,
+  persistentVolumeClaims,
   pods,
+  replicationControllers,
   secrets,
   serviceAccounts,
   services,
+  controllerRevisions,
+  daemonSets,
   deployments,
   replicaSets,
+  statefulSets,
+  cronJobs,
+  jobs,
   leases,
   endpointSlices,
+  ingressClasses,
+  ingresses,
+  networkPolicies,
+  podDisruptionBudgets,
   ipAddresses,
   serviceCIDRs,
   clusterRoleBindings,

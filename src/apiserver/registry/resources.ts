@@ -21,7 +21,9 @@ import { createResource } from './generic/resource.ts';
 import { createTurns } from './generic/turns.ts';
 import { ipAddressDefinition } from './ipaddresses/definition.ts';
 import { leaseDefinition } from './leases/definition.ts';
+import { limitDefinitions } from './limits/definitions.ts';
 import { namespaceDefinition } from './namespaces/definition.ts';
+import { networkingDefinitions } from './networking/definitions.ts';
 import { nodeDefinition } from './nodes/definition.ts';
 import { podDefinition } from './pods/definition.ts';
 import {
@@ -37,6 +39,7 @@ import { serviceAccountDefinition } from './serviceaccounts/definition.ts';
 import { serviceCIDRDefinition } from './servicecidrs/definition.ts';
 import { type Allocation, createAllocation } from './services/allocation.ts';
 import { serviceDefinition } from './services/definition.ts';
+import { workloadDefinitions } from './workloads/definitions.ts';
 
 export interface RegistryDeps {
   readonly store: Store;
@@ -132,6 +135,9 @@ function definitionsFor(
     anyDefinition(deploymentDefinition),
     anyDefinition(replicaSetDefinition),
     anyDefinition(leaseDefinition),
+    ...workloadDefinitions,
+    ...networkingDefinitions,
+    ...limitDefinitions,
     anyDefinition(endpointSliceDefinition(allowedEndpointCidrs)),
     anyDefinition(ipAddressDefinition),
     anyDefinition(serviceCIDRDefinition),

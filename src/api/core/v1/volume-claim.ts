@@ -1,9 +1,12 @@
 import { typedLocalObjectReference, typedObjectReference } from './references.ts';
+import type { Kind } from '../../kind.ts';
 import { labelSelector } from '../../meta/v1/label-selector.ts';
 import { objectMeta } from '../../meta/v1/object-meta.ts';
 import {
   type Infer,
+  filled,
   list,
+  listMap,
   map,
   message,
   optional,
@@ -12,6 +15,8 @@ import {
   quantity,
   required,
   string,
+  time,
+  typeMeta,
 } from '../../schema/schema.ts';
 
 export const volumeResourceRequirements = message(
@@ -53,3 +58,70 @@ export const persistentVolumeClaimTemplate = message(
   },
 );
 export type PersistentVolumeClaimTemplate = Infer<typeof persistentVolumeClaimTemplate>;
+
+export const persistentVolumeClaimCondition = message(
+  'io.k8s.api.core.v1.PersistentVolumeClaimCondition',
+  "One aspect of a claim's state.",
+  {
+    type: required([1, string], 'Name of the aspect.'),
+    status: required([2, string], 'True, False or Unknown.'),
+    lastProbeTime: optional([3, time], 'When the condition was last looked at.'),
+    lastTransitionTime: optional([4, time], 'When the status last changed.'),
+    reason: optional([5, string], 'Why it changed last, as one CamelCase word.'),
+    message: optional([6, string], 'The same for people.'),
+  },
+);
+export type PersistentVolumeClaimCondition = Infer<typeof persistentVolumeClaimCondition>;
+
+export const modifyVolumeStatus = message(
+  'io.k8s.api.core.v1.ModifyVolumeStatus',
+  'How far a change of the VolumeAttributesClass is.',
+  {
+    targetVolumeAttributesClassName: optional([1, string], 'The class that is being changed to.'),
+    status: required([2, string], 'Pending, InProgress or Infeasible.'),
+  },
+);
+export type ModifyVolumeStatus = Infer<typeof modifyVolumeStatus>;
+
+export const persistentVolumeClaimStatus = message(
+  'io.k8s.api.core.v1.PersistentVolumeClaimStatus',
+  'What is known of a claim.',
+  {
+    phase: optional([1, string], 'Pending, Bound or Lost.', { default: 'Pending' }),
+    accessModes: optional([2, list(string)], 'How the volume can be mounted.'),
+    capacity: optional([3, map(quantity)], 'What the volume holds, by resource name.'),
+    conditions: optional([4, listMap(persistentVolumeClaimCondition, ['type'])], 'Aspects of its state.', {
+      patchMergeKey: 'type',
+    }),
+    allocatedResources: optional([5, map(quantity)], 'What has been set aside, by resource name.'),
+    allocatedResourceStatuses: optional([7, map(string)], 'How far a change of size is, by resource name.'),
+    currentVolumeAttributesClassName: pointer([8, string], 'The VolumeAttributesClass in use.'),
+    modifyVolumeStatus: optional([9, modifyVolumeStatus], 'How far a change of that class is.'),
+  },
+);
+export type PersistentVolumeClaimStatus = Infer<typeof persistentVolumeClaimStatus>;
+
+export const persistentVolumeClaim = message(
+  'io.k8s.api.core.v1.PersistentVolumeClaim',
+  'Asks for a volume.',
+  {
+    ...typeMeta,
+    metadata: filled([1, objectMeta], 'Name, labels and other standard metadata.'),
+    spec: filled([2, persistentVolumeClaimSpec], 'What the claim asks for.'),
+    status: optional([3, persistentVolumeClaimStatus], 'What it got.', { default: {} }),
+  },
+);
+export type PersistentVolumeClaim = Infer<typeof persistentVolumeClaim>;
+
+export const persistentVolumeClaims: Kind<PersistentVolumeClaim> = {
+  group: '',
+  version: 'v1',
+  kind: 'PersistentVolumeClaim',
+  plural: 'persistentvolumeclaims',
+  singular: 'persistentvolumeclaim',
+  shortNames: ['pvc'],
+  categories: [],
+  isNamespaced: true,
+  subresources: ['status'],
+  schema: persistentVolumeClaim,
+};

@@ -70,10 +70,12 @@ function strategyFaults({ spec: { strategy } }: Deployment): FieldError[] {
 }
 
 const PERCENT = /^[0-9]+%$/;
-const numberOf = (amount: number | string): number =>
+/** The number in `5` or `5%`. */
+export const numberOf = (amount: number | string): number =>
   typeof amount === 'number' ? amount : parseInt(amount, 10);
 
-function amountFaults(path: string, amount: number | string): FieldError[] {
+/** A number, or a percentage such as 25%. */
+export function amountFaults(path: string, amount: number | string): FieldError[] {
   if (typeof amount === 'number') return nonNegativeFaults(path, amount);
   if (PERCENT.test(amount)) return [];
   const detail =

@@ -33,7 +33,11 @@ const COUNTS = [
   'observedGeneration',
 ] as const;
 
-export function replicaSetStatusFaults({ status }: ReplicaSet): FieldError[] {
+export const replicaSetStatusFaults = (replicaSet: ReplicaSet): FieldError[] =>
+  replicaStatusFaults(replicaSet);
+
+/** Of a ReplicaSet or a ReplicationController. */
+export function replicaStatusFaults({ status }: Pick<ReplicaSet, 'status'>): FieldError[] {
   if (status === undefined) return [];
   const { replicas, fullyLabeledReplicas = 0, readyReplicas = 0, availableReplicas = 0 } = status;
   const errors = nonNegativeFields('status', status, COUNTS);
