@@ -58,6 +58,7 @@ export interface ClusterDeps {
 const CONTROL_PLANE_NAME = 'control-plane';
 const CONTROL_PLANE = join(import.meta.dirname, '..', 'control-plane', 'main.ts');
 const NODE = join(import.meta.dirname, '..', 'node', 'main.ts');
+const DIRECT_IMPORTS = join(import.meta.dirname, '..', 'component', 'direct-imports.ts');
 
 /** This machine's first address that others can reach; loopback when it has none. */
 function hostAddress(): string {
@@ -67,7 +68,8 @@ function hostAddress(): string {
 
 function program(main: string, config: ControlPlaneConfig | NodeProcessConfig): Argv {
   // Small young generation: these processes are idle most of the time, and it is what they keep.
-  return [process.execPath, '--max-semi-space-size=2', main, JSON.stringify(config)];
+  const flags = ['--max-semi-space-size=2', '--import', DIRECT_IMPORTS];
+  return [process.execPath, ...flags, main, JSON.stringify(config)];
 }
 
 /**
