@@ -11,7 +11,7 @@ import type { Presentation } from './respond.ts';
 import { endingStream } from './streams.ts';
 import type { Streams } from './streams.ts';
 import { subresourcesOf } from './subresources.ts';
-import type { Subresource } from './subresources.ts';
+import type { Subresource, SubresourceOptions } from './subresources.ts';
 import { verbs } from './verbs.ts';
 import { watchText } from './watch.ts';
 
@@ -29,15 +29,18 @@ interface Route {
 const keyOf = (group: string, version: string, plural: string): string => `${group}/${version}/${plural}`;
 
 /** Finds the resource and the verb of a request, and adds the warnings to the answer. Throws 404 and 405. */
-export function createDispatch(resources: readonly Resource<KubeObject>[], streams: Streams): Dispatch {
-  const watch = watchHandle(streams);
+export function createDispatch(
+  resources: readonly Resource<KubeObject>[],
+  options: SubresourceOptions,
+): Dispatch {
+  const watch = watchHandle(options.streams);
   const routes = new Map(
     resources.map((resource): [string, Route] => [
       keyOf(resource.kind.group, resource.kind.version, resource.kind.plural),
       {
         resource,
         main: mainVerbs(resource, watch),
-        subresources: new Map(subresourcesOf(resource, streams).map((each) => [each.name, each])),
+        subresources: new Map(subresourcesOf(resource, options).map((each) => [each.name, each])),
       },
     ]),
   );
@@ -59,7 +62,8 @@ function mainVerbs(resource: Resource<KubeObject>, watch: Handle): ReadonlyMap<V
 }
 
 function findHandle({ resource, main, subresources }: Route, info: ResourceRequest): Handle {
-  if (info.rest.length > 0) throw pageNotFound();
+  const subresource = subresources.get(info.subresource);
+  if (info.rest.length > 0 && subresource?.isOpen !== true) throw pageNotFound();
   const { isNamespaced } = resource.kind;
   const isInNamespace = info.namespace !== '';
   if (isInNamespace && !isNamespaced) throw pageNotFound();
@@ -69,8 +73,8 @@ function findHandle({ resource, main, subresources }: Route, info: ResourceReque
     if (info.verb !== 'list' && info.verb !== 'watch') throw wrongMethod();
   }
   if (info.subresource !== '') {
-    const subresource = subresources.get(info.subresource);
     if (subresource === undefined) throw pageNotFound();
+    if (info.verb === '' && subresource.isOpen === true) return subresource.verbs.get ?? refuse();
     return (info.verb === '' ? undefined : subresource.verbs[info.verb]) ?? refuse();
   }
   const isOnCollection = info.name === '';

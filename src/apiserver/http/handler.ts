@@ -20,6 +20,7 @@ import { statusOf, wrongMethod } from './refusals.ts';
 import { compressed, jsonResponse, wantsPretty } from './respond.ts';
 import type { Streams } from './streams.ts';
 import { subresourcesOf } from './subresources.ts';
+import type { Connectors } from './subresources.ts';
 
 export interface HandlerOptions {
   readonly config: Pick<ApiServerConfig, 'advertise'>;
@@ -28,6 +29,7 @@ export interface HandlerOptions {
   readonly authenticate: Authenticator;
   readonly authorizer: Authorizer;
   readonly streams: Streams;
+  readonly connectors?: Connectors;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -38,8 +40,8 @@ const open: ReadonlySet<string> = new Set(['healthz', 'livez', 'readyz', 'versio
 
 /** The whole chain from a request to its answer, apart from sockets: who, what, may they, do it, write it. Never rejects. */
 export function createHandler(options: HandlerOptions): (request: HttpRequest) => Promise<HttpResponse> {
-  const { resources, streams, clock, logger } = options;
-  const dispatch = createDispatch(resources, streams);
+  const { resources, clock, logger } = options;
+  const dispatch = createDispatch(resources, options);
   const describe = createDescriber(options);
   const served = new Set(resources.map(({ kind }) => apiVersionOf(kind)));
   const now = (): number => clock.now();
@@ -97,8 +99,9 @@ interface Other {
 }
 
 /** Everything that is no resource: health, discovery, OpenAPI. Throws 404 and 405. */
-function createDescriber({ config, resources, ready, streams }: HandlerOptions) {
-  const served = resources.map((resource) => ({ resource, subresources: subresourcesOf(resource, streams) }));
+function createDescriber(options: HandlerOptions) {
+  const { config, resources, ready } = options;
+  const served = resources.map((resource) => ({ resource, subresources: subresourcesOf(resource, options) }));
   const { address, port } = config.advertise;
   const host = address.includes(':') ? `[${address}]` : address;
   const documents = createDocuments({ served, address: `${host}:${port}` });

@@ -1,13 +1,15 @@
 import { createSecureServer } from 'node:http2';
 import type { Http2SecureServer } from 'node:http2';
 import { createServer } from 'node:net';
+import type { IncomingMessage } from 'node:http';
 import type { AddressInfo, Server, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { ApiServerConfig, ListenEndpoint } from '../config.ts';
 import { createConnections } from './connections.ts';
 import type { HttpRequest, HttpResponse } from './message.ts';
-import { serveExchange } from './node-exchange.ts';
+import { serveExchange, serveUpgrade } from './node-exchange.ts';
 import type { NodeRequest, NodeResponse } from './node-exchange.ts';
 
 /** Requests that run at the same time on one HTTP/2 connection: a controller's watches all share one. */
@@ -42,6 +44,10 @@ export async function listenAll({ config, clock, logger, handle }: ListenOptions
   core.on('request', (request: NodeRequest, response: NodeResponse) => {
     if (!('stream' in request)) response.on('close', connections.begin(request.socket));
     void serveExchange(request, response, { handle, clock });
+  });
+  core.on('upgrade', (request: IncomingMessage, client: Duplex, head: Buffer) => {
+    client.on('close', connections.begin(client as Socket));
+    void serveUpgrade(request, { client, head }, { handle, clock });
   });
   const servers = config.listen.map(() =>
     createServer({ noDelay: true }, (socket) => {
@@ -80,6 +86,8 @@ function createTlsCore({ serving, clientCa }: ListenOptions['config'], logger: L
     settings: { maxConcurrentStreams: MAX_STREAMS },
     maxSessionMemory: MAX_SESSION_MB,
   });
+  // A client that only offers another protocol (h2c, a WebSocket where there is none) is answered in HTTP.
+  Object.assign(core, { shouldUpgradeCallback: mayUpgrade });
   core.on('tlsClientError', (error) => logger.debug('TLS handshake failed', { err: error }));
   core.on('sessionError', (error) => logger.debug('HTTP/2 session failed', { err: error }));
   core.on('clientError', (_error: Error, socket: Socket) => {
@@ -100,6 +108,11 @@ function listen(server: Server, endpoint: ListenEndpoint): Promise<void> {
     });
   });
 }
+
+/** exec, attach, portforward and everything behind a proxy of a Pod, Service or node. */
+const UPGRADABLE = /^\/api\/v1\/[^?]*\/(exec|attach|portforward|proxy)([/?]|$)/;
+
+const mayUpgrade = ({ url = '' }: Pick<IncomingMessage, 'url'>): boolean => UPGRADABLE.test(url);
 
 const endpointText = (endpoint: ListenEndpoint): string =>
   'fd' in endpoint ? `inherited socket ${endpoint.fd}` : `${endpoint.host}:${endpoint.port}`;

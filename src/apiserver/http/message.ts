@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type { RequestUser } from '../rest/rest.ts';
 
 /** Lower-case names. */
@@ -15,6 +16,10 @@ export interface HttpRequest {
   readonly user?: RequestUser;
   /** True when a client certificate was shown that the authority did not sign. */
   readonly hasBadCertificate?: boolean;
+  /** The client's address; absent for callers of the same process. */
+  readonly remoteAddress?: string;
+  /** True when the client would go on in another protocol (WebSocket, SPDY), and the answer may take its connection over. */
+  readonly isUpgrade?: boolean;
   /** Aborted when the client has gone. */
   readonly signal: AbortSignal;
 }
@@ -30,7 +35,12 @@ export interface HttpResponse {
   /** Lower-case names. */
   readonly headers: ResponseHeaders;
   readonly body: ResponseBody;
+  /** Only for a request that is an upgrade: gets the connection, and writes everything itself, the status line too. */
+  readonly takeOver?: TakeOver;
 }
+
+/** `head` came behind the request already. */
+export type TakeOver = (client: Duplex, head: Buffer) => void;
 
 export const isStream = (body: ResponseBody): body is AsyncIterable<string | Uint8Array> =>
   typeof body === 'object' && Symbol.asyncIterator in body;

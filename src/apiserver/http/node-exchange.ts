@@ -1,6 +1,8 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../base/clock.ts';
 import { identifyPeer } from '../authentication/client-certificate.ts';
@@ -30,14 +32,16 @@ function identityOf(request: NodeRequest): ReturnType<typeof identifyPeer> {
   return identity;
 }
 
+interface Serving {
+  readonly handle: (request: HttpRequest) => Promise<HttpResponse>;
+  readonly clock: Clock;
+}
+
 /** Answers one request of node:http or node:http2. Never rejects; what goes wrong with the connection ends it. */
 export async function serveExchange(
   request: NodeRequest,
   response: NodeResponse,
-  {
-    handle,
-    clock,
-  }: { readonly handle: (request: HttpRequest) => Promise<HttpResponse>; readonly clock: Clock },
+  { handle, clock }: Serving,
 ): Promise<void> {
   const gone = new AbortController();
   // Whoever stops reading a body half-way makes node forget the request's socket.
@@ -56,7 +60,7 @@ export async function serveExchange(
       path: url,
       headers: request.headers as RequestHeaders,
       ...(hasBody ? { body: request } : {}),
-      ...identityOf(request),
+      ...peerOf(request),
       signal: gone.signal,
     });
     await writeResponse(response, answer, { isHead: method === 'HEAD', gone: gone.signal, clock });
@@ -66,6 +70,47 @@ export async function serveExchange(
     // A server that cannot start answers nothing; a client that takes nothing gets no more.
     destroy(response);
   }
+}
+
+/**
+ * Answers one HTTP/1.1 request whose connection node has let go, since it asks for another protocol. A request that is
+ * answered in HTTP all the same is the last one of its connection. Never rejects.
+ */
+export async function serveUpgrade(
+  request: IncomingMessage,
+  { client, head }: { readonly client: Duplex; readonly head: Buffer },
+  { handle, clock }: Serving,
+): Promise<void> {
+  const gone = new AbortController();
+  client.on('error', () => undefined);
+  client.on('close', () => gone.abort(CLIENT_GONE));
+  const { method = 'GET', url = '/' } = request;
+  try {
+    const answer = await handle({
+      method,
+      path: url,
+      headers: request.headers as RequestHeaders,
+      ...peerOf(request),
+      isUpgrade: true,
+      signal: gone.signal,
+    });
+    if (answer.takeOver !== undefined) return answer.takeOver(client, head);
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    // An upgraded connection is a socket; its type says less.
+    response.assignSocket(client as Socket);
+    await writeResponse(response, answer, { isHead: method === 'HEAD', gone: gone.signal, clock });
+    response.on('finish', () => client.end());
+    if (response.writableFinished) client.end();
+  } catch {
+    client.destroy();
+  }
+}
+
+/** Who asks, and from where. */
+function peerOf(request: NodeRequest): Pick<HttpRequest, 'user' | 'hasBadCertificate' | 'remoteAddress'> {
+  const { remoteAddress } = 'stream' in request ? (request.stream.session?.socket ?? {}) : request.socket;
+  return { ...identityOf(request), ...(remoteAddress === undefined ? {} : { remoteAddress }) };
 }
 
 /** A body nobody read to its end (a refused one) would keep an HTTP/1.1 connection from its next request. */

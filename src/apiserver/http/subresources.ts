@@ -15,13 +15,32 @@ export interface Subresource {
   /** What it answers with, as discovery says. */
   readonly responseKind: { readonly group: string; readonly version: string; readonly kind: string };
   readonly verbs: Readonly<Partial<Record<Verb, Handle>>>;
+  /** Takes methods that mean nothing for objects too, and paths below its own: a proxy. */
+  readonly isOpen?: boolean;
+}
+
+/** Subresources that lead out of the server, of the resource with that group and plural. */
+export type Connectors = (kind: {
+  readonly group: string;
+  readonly plural: string;
+}) => readonly Subresource[];
+
+export interface SubresourceOptions {
+  readonly streams: Streams;
+  readonly connectors?: Connectors;
 }
 
 /** Every subresource of a resource, in alphabetical order. */
-export function subresourcesOf(resource: Resource<KubeObject>, streams: Streams): readonly Subresource[] {
+export function subresourcesOf(
+  resource: Resource<KubeObject>,
+  { streams, connectors }: SubresourceOptions,
+): readonly Subresource[] {
   const { kind } = resource;
   const own = { group: kind.group, version: kind.version, kind: kind.kind };
-  const found: Subresource[] = [...(special.get(`${kind.group}/${kind.plural}`) ?? [])];
+  const found: Subresource[] = [
+    ...(special.get(`${kind.group}/${kind.plural}`) ?? []),
+    ...(connectors?.(kind) ?? []),
+  ];
   if (kind.subresources.includes('status')) {
     found.push({ name: 'status', responseKind: own, verbs: { get: getObject, patch, update } });
   }
