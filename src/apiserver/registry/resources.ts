@@ -8,7 +8,7 @@ import { createJsonTexts } from '../cache/json-text.ts';
 import { objectPrefix } from '../cache/stored-object.ts';
 import { createWatchCache } from '../cache/watch-cache.ts';
 import type { Resource } from '../rest/rest.ts';
-import { bootstrap, SYSTEM_NAMESPACES } from './bootstrap/bootstrap.ts';
+import { bootstrap, eventWriter, SYSTEM_NAMESPACES } from './bootstrap/bootstrap.ts';
 import { runUpkeep } from './bootstrap/upkeep.ts';
 import { configMapDefinition } from './configmaps/definition.ts';
 import { deploymentDefinition } from './deployments/definition.ts';
@@ -39,6 +39,8 @@ import { serviceAccountDefinition } from './serviceaccounts/definition.ts';
 import { serviceCIDRDefinition } from './servicecidrs/definition.ts';
 import { type Allocation, createAllocation } from './services/allocation.ts';
 import { serviceDefinition } from './services/definition.ts';
+import { createRepair } from './services/repair.ts';
+import { versionedResources } from './versions.ts';
 import { workloadDefinitions } from './workloads/definitions.ts';
 
 export interface RegistryDeps {
@@ -84,8 +86,14 @@ export async function createResources({ store, config, clock, logger }: Registry
     admissions: [namespaceLifecycle(findNamespace)],
   };
   const toJson = createJsonTexts();
-  const list = definitions.map((definition) => createResource(context, definition, toJson));
-  const parts = { context, config, resources: list };
+  const stored = definitions.map((definition) => createResource(context, definition, toJson));
+  const list = [...stored, ...versionedResources(stored)];
+  const repair = createRepair({
+    context,
+    nodePorts: pools.nodePorts,
+    tell: eventWriter({ resources: list }),
+  });
+  const parts = { context, config, resources: list, repair };
   let isReady = false;
   return {
     list,

@@ -8,6 +8,7 @@ import type { RegistryContext } from '../generic/context.ts';
 import type { RegistryConfig } from '../registry-config.ts';
 import { keyIn } from '../generic/context.ts';
 import { objectPrefix } from '../../cache/stored-object.ts';
+import type { Repair } from '../services/repair.ts';
 import { DEFAULT_SERVICE_CIDR, SERVICE_CIDR_FINALIZER } from '../servicecidrs/plan.ts';
 
 /** They exist in every cluster and cannot be deleted. */
@@ -17,6 +18,7 @@ export interface Bootstrap {
   readonly context: RegistryContext;
   readonly config: RegistryConfig;
   readonly resources: readonly Resource<KubeObject>[];
+  readonly repair: Repair;
 }
 
 /** Makes what every cluster has: the system namespaces, and `default/kubernetes`, which leads to this server. */
@@ -27,6 +29,8 @@ export async function bootstrap(parts: Bootstrap, signal: AbortSignal): Promise<
     ...named.map((wanted) => ensureExists(parts, wanted)),
     ensureDefaultServiceCIDR(parts, signal),
   ]);
+  // Before anybody can be given an address that a Service of an older store has.
+  await parts.repair.pass();
   await ensureKubernetesService(parts, signal);
 }
 
@@ -132,11 +136,20 @@ async function ensureExists(parts: Bootstrap, wanted: Wanted): Promise<void> {
 }
 
 /** Throws for one that is not served. */
-export function resourceFor({ resources }: Bootstrap, plural: string): Resource<KubeObject> {
+export function resourceFor(
+  { resources }: Pick<Bootstrap, 'resources'>,
+  plural: string,
+): Resource<KubeObject> {
   const resource = resources.find(({ kind }) => kind.plural === plural);
   if (resource === undefined) throw new Error(`there is no resource ${plural}`);
   return resource;
 }
+
+/** Writes events as the server itself. */
+export const eventWriter =
+  (parts: Pick<Bootstrap, 'resources'>) =>
+  (namespace: string, event: JsonObject): Promise<unknown> =>
+    resourceFor(parts, 'events').write.create(systemScope(namespace, new AbortController().signal), event);
 
 /** Requests of the server to itself. */
 export const systemScope = (namespace: string, signal: AbortSignal): RequestScope => ({

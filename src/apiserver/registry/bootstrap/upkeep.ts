@@ -9,6 +9,9 @@ import {
 } from './bootstrap.ts';
 import { runHousekeeping } from './housekeeping.ts';
 
+/** As upstream's --service-nodeport-repair interval. */
+export const REPAIR_MS = 3 * 60_000;
+
 /** All that a server does by itself once it is ready, until `signal` aborts. */
 export async function runUpkeep(parts: Bootstrap, signal: AbortSignal): Promise<void> {
   const { context } = parts;
@@ -21,5 +24,18 @@ export async function runUpkeep(parts: Bootstrap, signal: AbortSignal): Promise<
   await Promise.all([
     runHousekeeping({ context, mend }, signal),
     runServiceCIDRs({ context, resource, scope }, signal),
+    runRepair(parts, signal),
   ]);
+}
+
+async function runRepair({ context, repair }: Bootstrap, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await context.clock.sleep(REPAIR_MS, signal);
+    if (signal.aborted) return;
+    await repair
+      .pass()
+      .catch((error: unknown) =>
+        context.logger.warn('checking the claims of Services failed', { err: error }),
+      );
+  }
 }
