@@ -40,7 +40,6 @@ import { serviceCIDRDefinition } from './servicecidrs/definition.ts';
 import { type Allocation, createAllocation } from './services/allocation.ts';
 import { serviceDefinition } from './services/definition.ts';
 import { createRepair } from './services/repair.ts';
-import { versionedResources } from './versions.ts';
 import { workloadDefinitions } from './workloads/definitions.ts';
 
 export interface RegistryDeps {
@@ -86,8 +85,7 @@ export async function createResources({ store, config, clock, logger }: Registry
     admissions: [namespaceLifecycle(findNamespace)],
   };
   const toJson = createJsonTexts();
-  const stored = definitions.map((definition) => createResource(context, definition, toJson));
-  const list = [...stored, ...versionedResources(stored)];
+  const list = definitions.map((definition) => createResource(context, definition, toJson));
   const repair = createRepair({
     context,
     nodePorts: pools.nodePorts,
