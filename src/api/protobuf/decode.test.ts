@@ -7,8 +7,10 @@ import { events } from '../core/v1/event.ts';
 import { pods } from '../core/v1/pod.ts';
 import { services } from '../core/v1/service.ts';
 import { decodeObject } from '../schema/decode.ts';
+import * as schema from '../schema/schema.ts';
 import type { MessageType } from '../schema/schema.ts';
 import { decodeProtobuf } from './decode.ts';
+import { encodeProtobuf } from './encode.ts';
 import { openEnvelope } from './envelope.ts';
 import { WireError } from './reader.ts';
 
@@ -155,4 +157,18 @@ test('protobuf: every cut of a real body is an error or a smaller object, never 
 test('an envelope needs its prefix, and may be empty', () => {
   assert.throws(() => openEnvelope(hex('7b 7d')), WireError);
   assert.deepEqual({ ...openEnvelope(hex('6b 38 73 00')), raw: 0 }, { apiVersion: '', kind: '', raw: 0 });
+});
+
+test('protobuf: the zero time in a map is no value, an empty list in one is', () => {
+  const { map, list, message, optional, string, time } = schema;
+  const type = message('Maps', 'Maps.', {
+    times: optional([1, map(time)], 'Times.'),
+    lists: optional([2, map(list(string))], 'Lists.'),
+  });
+  assert.deepEqual(decodeProtobuf(type, hex('0a 05 0a 01 61 12 00 12 03 0a 01 62')), {
+    times: { a: null },
+    lists: { b: [] },
+  });
+  const lists = { lists: { a: ['', 'x'], b: ['y'] } };
+  assert.deepEqual(decodeProtobuf(type, encodeProtobuf(type, lists)), lists);
 });

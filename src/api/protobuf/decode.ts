@@ -109,11 +109,20 @@ function decodeEntry(type: AnyType, value: WireValue, depth: number): JsonValue 
   return items;
 }
 
-/** A map entry may leave out a value that is zero. */
-const emptyOf = (type: AnyType): JsonValue => {
-  if (type.is === 'list') return [];
-  return type.is === 'message' ? {} : '';
-};
+/** A map entry may leave out a value that is zero; of times that is null. */
+function emptyOf(type: AnyType): JsonValue {
+  switch (type.is) {
+    case 'list':
+      return [];
+    case 'message':
+      return {};
+    case 'string':
+    case 'bytes':
+      return '';
+    default:
+      return null;
+  }
+}
 
 function decodeValue(type: AnyType, value: WireValue, depth: number): JsonValue | undefined {
   switch (type.is) {

@@ -38,8 +38,10 @@ function compile(type: AnyType): Content {
     case 'message':
       return messageContent(type);
     case 'list':
+      // As the value of a map, such as `extra` of a user: a message whose field 1 is repeated.
+      return listField(1, type);
     case 'map':
-      throw new TypeError('protobuf has no lists of lists or maps');
+      throw new TypeError('protobuf has no lists of maps');
     default:
       return scalars[type.is];
   }
