@@ -17,6 +17,10 @@ import type { Listening } from './http/listeners.ts';
 import type { HttpRequest, HttpResponse } from './http/message.ts';
 import { createStreams } from './http/streams.ts';
 import type { Streams } from './http/streams.ts';
+import { healthChecks } from './discovery/server-health.ts';
+import { measuredStore } from './metrics/measured-store.ts';
+import { metricsEndpoint } from './metrics/metrics-endpoint.ts';
+import { createServerMetrics } from './metrics/server-metrics.ts';
 import { createPodLogs } from './logs/pod-logs.ts';
 import { createResources } from './registry/resources.ts';
 import type { Registry } from './registry/resources.ts';
@@ -49,6 +53,15 @@ export interface ApiServer {
 export function createApiServer(config: ApiServerConfig, deps: ApiServerDeps): ApiServer {
   const { store, clock, logger, authorizer = alwaysAllow } = deps;
   const streams = createStreams(clock);
+  let served = servedBy([]);
+  let objects: Registry['counts'] = () => [];
+  let isStopping = false;
+  const metrics = createServerMetrics({
+    clock,
+    isServed: (group, version, resource) => served.has(`${group}/${version}/${resource}`),
+    objects: () => objects(),
+  });
+  const exposition = metricsEndpoint(() => metrics.instruments.all);
   const authenticate = createAuthenticator(config.tokens);
   const handler = Promise.withResolvers<(request: HttpRequest) => Promise<HttpResponse>>();
   const addresses = Promise.withResolvers<readonly AddressInfo[]>();
@@ -56,14 +69,28 @@ export function createApiServer(config: ApiServerConfig, deps: ApiServerDeps): A
   for (const { promise } of [handler, addresses]) promise.catch(() => undefined);
   const handle = async (request: HttpRequest): Promise<HttpResponse> => (await handler.promise)(request);
   const start = async (): Promise<Parts> => {
+    const measured = measuredStore(store, { clock, stored: metrics.stored });
     const [registry, listening] = await Promise.all([
-      createResources({ store, config, clock, logger }),
+      createResources({ store: measured.store, config, clock, logger, watched: metrics.watched }),
       listenAll({ config, clock, logger, handle }),
     ]);
     const resources = withPodLogs(registry.list, config);
-    const ready = [{ name: 'registry', isHealthy: () => registry.ready() }];
+    served = servedBy(resources);
+    objects = () => registry.counts();
+    const health = healthChecks({ measured, registry, isStopping: () => isStopping });
     handler.resolve(
-      createHandler({ config, resources, ready, authenticate, authorizer, streams, clock, logger }),
+      createHandler({
+        config,
+        resources,
+        health,
+        metrics: exposition,
+        observe: metrics.observe,
+        authenticate,
+        authorizer,
+        streams,
+        clock,
+        logger,
+      }),
     );
     addresses.resolve(listening.addresses);
     return { registry, listening, streams };
@@ -73,6 +100,7 @@ export function createApiServer(config: ApiServerConfig, deps: ApiServerDeps): A
     addresses: () => addresses.promise,
     run: async (signal) => {
       try {
+        signal.addEventListener('abort', () => (isStopping = true), { once: true });
         await serveUntil(await start(), signal);
       } catch (error) {
         handler.reject(error);
@@ -82,6 +110,9 @@ export function createApiServer(config: ApiServerConfig, deps: ApiServerDeps): A
     },
   };
 }
+
+const servedBy = (resources: readonly Resource<KubeObject>[]): ReadonlySet<string> =>
+  new Set(resources.map(({ kind: { group, version, plural } }) => `${group}/${version}/${plural}`));
 
 interface Parts {
   readonly registry: Registry;

@@ -1,4 +1,5 @@
 import type { CancelTimer, Clock } from './clock.ts';
+import { workQueueMetrics } from './work-queue-metrics.ts';
 
 /**
  * Keys waiting to be worked on. A key stands in it once however often it is added, and is handed to one worker at a
@@ -24,6 +25,8 @@ export interface WorkQueueOptions {
   readonly baseMs?: number;
   /** Longest delay of `retry` (default 1 000 s, as client-go). */
   readonly maxMs?: number;
+  /** Under which the queue is counted (default: it is not). */
+  readonly name?: string;
   /** When it aborts, keys waiting for a delay are dropped and their timers end, so that a process can. */
   readonly signal?: AbortSignal;
 }
@@ -59,14 +62,36 @@ function createDelays<K>(
   };
 }
 
+/** Resolves with the key that `idle` is given for, or undefined when `signal` aborts. */
+function waitIn<K>(idle: Set<(key: K) => void>, signal: AbortSignal): Promise<K | undefined> {
+  return new Promise((resolve) => {
+    const give = (key: K): void => {
+      signal.removeEventListener('abort', stop);
+      resolve(key);
+    };
+    const stop = (): void => {
+      idle.delete(give);
+      resolve(undefined);
+    };
+    idle.add(give);
+    signal.addEventListener('abort', stop, { once: true });
+  });
+}
+
 /** An empty queue. Keys are compared as a Map compares them, so use strings or numbers. */
 export function createWorkQueue<K>(options: WorkQueueOptions): WorkQueue<K> {
-  const { baseMs = 5, maxMs = 1_000_000 } = options;
+  const { baseMs = 5, maxMs = 1_000_000, name, clock } = options;
+  const metrics = name === undefined ? undefined : workQueueMetrics<K>(name, clock);
   const waiting = new Set<K>();
   const working = new Set<K>();
   const again = new Set<K>();
   const failures = new Map<K, number>();
   const idle = new Set<(key: K) => void>();
+
+  const take = (key: K): void => {
+    working.add(key);
+    metrics?.taken(key, waiting.size);
+  };
 
   const add = (key: K): void => {
     if (working.has(key)) {
@@ -75,12 +100,11 @@ export function createWorkQueue<K>(options: WorkQueueOptions): WorkQueue<K> {
     }
     if (waiting.has(key)) return;
     const [worker] = idle;
-    if (worker === undefined) {
-      waiting.add(key);
-      return;
-    }
+    if (worker === undefined) waiting.add(key);
+    metrics?.added(key, waiting.size);
+    if (worker === undefined) return;
     idle.delete(worker);
-    working.add(key);
+    take(key);
     worker(key);
   };
 
@@ -90,21 +114,10 @@ export function createWorkQueue<K>(options: WorkQueueOptions): WorkQueue<K> {
     if (signal.aborted) return Promise.resolve(undefined);
     for (const key of waiting) {
       waiting.delete(key);
-      working.add(key);
+      take(key);
       return Promise.resolve(key);
     }
-    return new Promise((resolve) => {
-      const give = (key: K): void => {
-        signal.removeEventListener('abort', stop);
-        resolve(key);
-      };
-      const stop = (): void => {
-        idle.delete(give);
-        resolve(undefined);
-      };
-      idle.add(give);
-      signal.addEventListener('abort', stop, { once: true });
-    });
+    return waitIn(idle, signal);
   };
 
   return {
@@ -113,9 +126,11 @@ export function createWorkQueue<K>(options: WorkQueueOptions): WorkQueue<K> {
     next,
     done: (key) => {
       working.delete(key);
+      metrics?.done(key);
       if (again.delete(key)) add(key);
     },
     retry: (key) => {
+      metrics?.retried();
       const count = failures.get(key) ?? 0;
       failures.set(key, count + 1);
       addAfter(key, Math.min(maxMs, baseMs * 2 ** count));

@@ -38,7 +38,7 @@ export function createController(deps: ControllerDeps, plan: ControllerPlan): Co
   return {
     name,
     run: async (signal) => {
-      const queue = createWorkQueue<string>({ clock, signal });
+      const queue = createWorkQueue<string>({ clock, signal, name });
       const disconnect = connect(queue);
       await Promise.all(reads.map((informer) => hasSynced(informer, signal)));
       await runController({ name, reconcile, queue, workers, clock, logger }, signal);

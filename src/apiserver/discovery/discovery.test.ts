@@ -155,29 +155,38 @@ test('other paths are no documents', () => {
     assert.equal(documents(path, {}), undefined);
 });
 
-const sick = { name: 'sick', isHealthy: () => false };
-const fine = { name: 'fine', isHealthy: () => true };
+const sick = { name: 'sick', failure: () => 'it aches' };
+const fine = { name: 'poststarthook/fine', failure: () => undefined };
+const checks = { live: [fine], ready: [sick] };
 const health: readonly [title: string, path: string, query: string, status: number, body: string][] = [
   ['alive although not ready', '/livez', '', 200, 'ok'],
   [
-    'not ready, in detail',
+    'not ready, in detail, without the reason',
     '/readyz',
     '',
     500,
-    '[+]ping ok\n[+]fine ok\n[-]sick failed: reason withheld\nreadyz check failed\n',
+    '[+]ping ok\n[+]poststarthook/fine ok\n[-]sick failed: reason withheld\nreadyz check failed\n',
   ],
   ['ready but for what is left out', '/readyz', 'exclude=sick', 200, 'ok'],
-  ['one check by name', '/readyz/fine', 'verbose', 200, '[+]fine ok\nreadyz check passed\n'],
+  [
+    'what is left out is shown',
+    '/readyz',
+    'verbose&exclude=sick&exclude=b&exclude=a',
+    200,
+    '[+]ping ok\n[+]poststarthook/fine ok\n[+]sick excluded: ok\n' +
+      'warn: some health checks cannot be excluded: no matches for "a","b"\nreadyz check passed\n',
+  ],
+  ['one check by name', '/livez/poststarthook/fine', 'verbose', 200, 'ok'],
+  ['one check by name says why', '/readyz/sick', '', 500, 'internal server error: it aches\n'],
 ];
 for (const [title, path, query, status, body] of health) {
-  test(`health: ${title}`, () => {
-    const response = healthResponse(path, new URLSearchParams(query), [fine, sick]);
+  test(`health: ${title}`, async () => {
+    const response = await healthResponse(path, new URLSearchParams(query), checks);
     assert.deepEqual([response?.status, response?.body], [status, body]);
   });
 }
 
-test('health: a check nobody knows is no path', () => {
-  assert.equal(healthResponse('/readyz/unknown', new URLSearchParams(), [fine]), undefined);
-  assert.equal(healthResponse('/readyz/fine/more', new URLSearchParams(), [fine]), undefined);
-  assert.equal(healthResponse('/health', new URLSearchParams(), [fine]), undefined);
+test('health: a check nobody knows is no path', async () => {
+  for (const path of ['/readyz/unknown', '/livez/sick', '/readyz/sick/more', '/health', '/constructor'])
+    assert.equal(await healthResponse(path, new URLSearchParams(), checks), undefined, path);
 });

@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
-import { badRequest, pageNotFound, unauthorized } from '../../api/errors/api-error.ts';
+import { ApiError, badRequest, pageNotFound, unauthorized } from '../../api/errors/api-error.ts';
 import { apiVersionOf, type KubeObject } from '../../api/kind.ts';
 import { anonymous, hasCredentials } from '../authentication/authenticate.ts';
 import type { Authenticator } from '../authentication/authenticate.ts';
@@ -8,7 +8,7 @@ import { attributesOf, forbiddenError, type Authorizer } from '../authorization/
 import type { ApiServerConfig } from '../config.ts';
 import { createDocuments } from '../discovery/documents.ts';
 import { healthResponse } from '../discovery/health.ts';
-import type { HealthCheck } from '../discovery/health.ts';
+import type { HealthChecks } from '../discovery/health.ts';
 import { createOpenApiDocuments } from '../openapi/openapi-documents.ts';
 import { parseRequestInfo } from '../request-info.ts';
 import type { OtherRequest } from '../request-info.ts';
@@ -16,6 +16,7 @@ import type { RequestUser, Resource } from '../rest/rest.ts';
 import { defaultAccepted, negotiate } from './accept.ts';
 import { createDispatch } from './dispatch.ts';
 import type { HttpRequest, HttpResponse } from './message.ts';
+import type { Observation, Observe } from './observation.ts';
 import { statusOf, wrongMethod } from './refusals.ts';
 import { compressed, jsonResponse, wantsPretty } from './respond.ts';
 import type { Streams } from './streams.ts';
@@ -25,7 +26,11 @@ import type { Connectors } from './subresources.ts';
 export interface HandlerOptions {
   readonly config: Pick<ApiServerConfig, 'advertise'>;
   readonly resources: readonly Resource<KubeObject>[];
-  readonly ready: readonly HealthCheck[];
+  readonly health: HealthChecks;
+  /** GET /metrics. */
+  readonly metrics: () => Promise<HttpResponse>;
+  /** Looks on at every request. */
+  readonly observe?: Observe | undefined;
   readonly authenticate: Authenticator;
   readonly authorizer: Authorizer;
   readonly streams: Streams;
@@ -45,11 +50,14 @@ export function createHandler(options: HandlerOptions): (request: HttpRequest) =
   const describe = createDescriber(options);
   const served = new Set(resources.map(({ kind }) => apiVersionOf(kind)));
   const now = (): number => clock.now();
-  const answer = async (request: HttpRequest): Promise<HttpResponse> => {
+  const answer = async (given: HttpRequest, seen: Observation | undefined): Promise<HttpResponse> => {
+    let request = given;
     const { method, path, query } = splitPath(request);
     const info = parseRequestInfo(method, path, query);
     if (info === undefined) throw badRequest(`the path ${JSON.stringify(path)} is not percent-encoded text`);
+    seen?.asked?.(info, query);
     const user = identify(request, info, options.authenticate);
+    request = seen?.identified?.(user, request) ?? request;
     const attributes = attributesOf(user, { method: request.method, info, query });
     const decision = await options.authorizer(attributes);
     if (!decision.isAllowed) throw forbiddenError(attributes, decision.reason);
@@ -61,10 +69,13 @@ export function createHandler(options: HandlerOptions): (request: HttpRequest) =
     return dispatch({ info, request, query, user, now });
   };
   return async (request) => {
+    const seen = options.observe?.(request);
     try {
-      return await compressed(withCommonHeaders(await answer(request)), request.headers);
+      const response = withCommonHeaders(await answer(request, seen));
+      return await compressed(seen?.answered(response, false) ?? response, request.headers);
     } catch (error) {
-      return failureResponse(request, error, logger);
+      const response = await failureResponse(request, error, logger);
+      return seen?.answered(response, !(error instanceof ApiError)) ?? response;
     }
   };
 }
@@ -100,7 +111,7 @@ interface Other {
 
 /** Everything that is no resource: health, discovery, OpenAPI. Throws 404 and 405. */
 function createDescriber(options: HandlerOptions) {
-  const { config, resources, ready } = options;
+  const { config, resources, health, metrics } = options;
   const served = resources.map((resource) => ({ resource, subresources: subresourcesOf(resource, options) }));
   const { address, port } = config.advertise;
   const host = address.includes(':') ? `[${address}]` : address;
@@ -109,9 +120,10 @@ function createDescriber(options: HandlerOptions) {
   return async ({ method, info, query, request }: Other): Promise<HttpResponse> => {
     const { path } = info;
     const found =
-      healthResponse(path, query, ready) ??
+      (await healthResponse(path, query, health)) ??
       documents(path, request.headers) ??
       (await openApi({ path, query, headers: request.headers })) ??
+      (path === '/metrics' ? await metrics() : undefined) ??
       (path === '/' ? await rootPaths(resources) : undefined);
     if (found === undefined) throw pageNotFound();
     if (method !== 'GET') throw wrongMethod();
@@ -130,6 +142,7 @@ function rootPaths(resources: readonly Resource<KubeObject>[]): Promise<HttpResp
     ...groups,
     '/healthz',
     '/livez',
+    '/metrics',
     '/openapi/v2',
     '/openapi/v3',
     '/readyz',

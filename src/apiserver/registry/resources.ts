@@ -1,12 +1,12 @@
 import type { Namespace } from '../../api/core/v1/namespace.ts';
-import type { KubeObject } from '../../api/kind.ts';
+import { groupResourceOf, type KubeObject } from '../../api/kind.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Store } from '../../storage/store.ts';
 import { namespaceLifecycle } from '../admission/namespace-lifecycle.ts';
 import { createJsonTexts } from '../cache/json-text.ts';
 import { objectPrefix } from '../cache/stored-object.ts';
-import { createWatchCache } from '../cache/watch-cache.ts';
+import { createWatchCache, type WatchCache } from '../cache/watch-cache.ts';
 import type { Resource } from '../rest/rest.ts';
 import { bootstrap, eventWriter, SYSTEM_NAMESPACES } from './bootstrap/bootstrap.ts';
 import { runUpkeep } from './bootstrap/upkeep.ts';
@@ -47,6 +47,8 @@ export interface RegistryDeps {
   readonly config: RegistryConfig;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Told of events that were handed to one watcher. */
+  readonly watched?: RegistryContext['watched'];
 }
 
 export interface Registry {
@@ -59,10 +61,15 @@ export interface Registry {
   run(signal: AbortSignal): Promise<void>;
   /** Whether requests can be answered: the store is in memory and the system's own objects exist. */
   ready(): boolean;
+  /** Whether all that stands in the store is in memory. */
+  isLoaded(): boolean;
+  /** How many objects of each resource stand, named as `deployments.apps`. */
+  counts(): Iterable<readonly [resource: string, count: number]>;
 }
 
 /** Everything but `run` waits for nothing; requests before `ready` wait for the store to be loaded, for a while. */
-export async function createResources({ store, config, clock, logger }: RegistryDeps): Promise<Registry> {
+export async function createResources(deps: RegistryDeps): Promise<Registry> {
+  const { store, config, clock, logger, watched } = deps;
   const pools = createAllocation(config, (kind) => cache.resource(objectPrefix(kind)).objects);
   const namespaces = namespaceDefinition(SYSTEM_NAMESPACES);
   const definitions = definitionsFor(config, { pools, namespaces });
@@ -80,6 +87,7 @@ export async function createResources({ store, config, clock, logger }: Registry
     cache,
     clock,
     logger,
+    watched,
     acknowledged: createAcknowledged(),
     turns: createTurns(),
     admissions: [namespaceLifecycle(findNamespace)],
@@ -96,6 +104,8 @@ export async function createResources({ store, config, clock, logger }: Registry
   return {
     list,
     ready: () => isReady,
+    isLoaded: () => cache.revision >= 0,
+    counts: () => countsIn(cache, definitions),
     async run(signal) {
       const own = new AbortController();
       const stopping = AbortSignal.any([signal, own.signal]);
@@ -116,6 +126,17 @@ export async function createResources({ store, config, clock, logger }: Registry
       }
     },
   };
+}
+
+function countsIn(
+  cache: WatchCache,
+  definitions: readonly Definition[],
+): (readonly [resource: string, count: number])[] {
+  if (cache.revision < 0) return [];
+  return definitions.map(({ kind }) => [
+    groupResourceOf(kind),
+    cache.resource(objectPrefix(kind)).objects.size,
+  ]);
 }
 
 interface Parts {

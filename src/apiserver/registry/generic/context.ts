@@ -19,6 +19,8 @@ export interface RegistryContext {
   readonly acknowledged: Acknowledged;
   /** By the objects' keys in the store. */
   readonly turns: Turns;
+  /** Told of events that were handed to one watcher. */
+  readonly watched?: ((kind: Kind, count: number) => void) | undefined;
 }
 
 export interface Acknowledged {

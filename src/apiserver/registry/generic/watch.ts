@@ -81,7 +81,10 @@ async function* follow<T extends KubeObject>(watching: Watching<T>): AsyncGenera
   const unsubscribe = cache.subscribe(prefix, () => bell.ring());
   try {
     const { batches, revision } = await begin(watching);
-    for (const batch of batches) yield batch;
+    for (const batch of batches) {
+      watching.context.watched?.(watching.definition.kind, batch.length);
+      yield batch;
+    }
     const place: Place = { seen: revision, told: revision, toldAtMs: clock.now() };
     while (!signal.aborted) {
       const { log } = cache.resource(prefix);
@@ -93,8 +96,10 @@ async function* follow<T extends KubeObject>(watching: Watching<T>): AsyncGenera
         continue;
       }
       const batch = nextBatch(watching, place, changes);
-      if (batch.length > 0) yield batch;
-      else if (changes.length === 0) await bell.heard();
+      if (batch.length > 0) {
+        watching.context.watched?.(watching.definition.kind, batch.length);
+        yield batch;
+      } else if (changes.length === 0) await bell.heard();
     }
   } catch (error) {
     if (signal.aborted) return;

@@ -1,0 +1,69 @@
+import type { RequestInfo } from '../request-info.ts';
+import type { RequestUser } from '../rest/rest.ts';
+import type { HttpRequest, HttpResponse, ResponseBody } from './message.ts';
+import { isStream } from './message.ts';
+
+/** What looks on while one request is answered; it decides nothing. Called in this order, each at most once. */
+export interface Observation {
+  /** What is asked, before anything else is known. Not called for a path that cannot be read. */
+  asked?(info: RequestInfo, query: URLSearchParams): void;
+  /** Who asks, and what: the request to go on with, whose body may be looked at while it is read. */
+  identified?(user: RequestUser, request: HttpRequest): HttpRequest;
+  /** The answer to be sent. `isUnexpected`: it stands for an error nobody meant. */
+  answered(response: HttpResponse, isUnexpected: boolean): HttpResponse;
+}
+
+export type Observe = (request: HttpRequest) => Observation;
+
+/** One observer out of several; undefined for none. */
+export function observeWith(all: readonly Observe[]): Observe | undefined {
+  const [first, ...rest] = all;
+  if (first === undefined || rest.length === 0) return first;
+  return (request) => {
+    const each = all.map((observe) => observe(request));
+    return {
+      asked: (info, query) => each.forEach((one) => one.asked?.(info, query)),
+      identified: (user, given) => each.reduce((seen, one) => one.identified?.(user, seen) ?? seen, given),
+      answered: (response, isUnexpected) =>
+        each.reduce((seen, one) => one.answered(seen, isUnexpected), response),
+    };
+  };
+}
+
+/** The same response; `ended` is called when all of a stream has been taken or its reader has gone, else at once. */
+export function whenSent(response: HttpResponse, ended: () => void): HttpResponse {
+  if (!isStream(response.body)) {
+    ended();
+    return response;
+  }
+  return { ...response, body: endingBody(response.body, ended) };
+}
+
+function endingBody(body: AsyncIterable<string | Uint8Array>, ended: () => void): ResponseBody {
+  const iterate = (): AsyncIterator<string | Uint8Array> => {
+    const inner = body[Symbol.asyncIterator]();
+    let isOver = false;
+    const end = (): void => {
+      if (!isOver) ended();
+      isOver = true;
+    };
+    return {
+      next: async () => {
+        try {
+          const result = await inner.next();
+          if (result.done === true) end();
+          return result;
+        } catch (error) {
+          end();
+          throw error;
+        }
+      },
+      return: async () => {
+        end();
+        await inner.return?.();
+        return { done: true, value: undefined };
+      },
+    };
+  };
+  return { [Symbol.asyncIterator]: iterate };
+}
