@@ -40,6 +40,7 @@ import { serviceCIDRDefinition } from './servicecidrs/definition.ts';
 import { type Allocation, createAllocation } from './services/allocation.ts';
 import { serviceDefinition } from './services/definition.ts';
 import { createRepair } from './services/repair.ts';
+import { versionedResources } from './versions.ts';
 import { workloadDefinitions } from './workloads/definitions.ts';
 
 export interface RegistryDeps {
@@ -93,7 +94,8 @@ export async function createResources(deps: RegistryDeps): Promise<Registry> {
     admissions: [namespaceLifecycle(findNamespace)],
   };
   const toJson = createJsonTexts();
-  const list = definitions.map((definition) => createResource(context, definition, toJson));
+  const stored = definitions.map((definition) => createResource(context, definition, toJson));
+  const list = [...stored, ...versionedResources(stored)];
   const repair = createRepair({
     context,
     nodePorts: pools.nodePorts,
