@@ -5,7 +5,10 @@ import { namespaces } from '../../api/core/v1/namespace.ts';
 import { pods } from '../../api/core/v1/pod.ts';
 import { apiVersionOf } from '../../api/kind.ts';
 import type { Kind } from '../../api/kind.ts';
+import { allKinds } from '../../api/kinds.ts';
+import { kindVersions } from '../../api/versions.ts';
 import { createDocuments } from './documents.ts';
+import { groupVersionsOf, resourceList } from './discovery.ts';
 import type { Served } from './discovery.ts';
 import { healthResponse } from './health.ts';
 
@@ -64,6 +67,8 @@ test('a group version lists its resources and what stands under them', () => {
         shortNames: ['ns'],
         singularName: 'namespace',
         verbs: ['get', 'list'],
+        // What a kube-apiserver says, too.
+        storageVersionHash: 'Q3oi5N2YM8M=',
       },
       {
         name: 'pods',
@@ -73,6 +78,7 @@ test('a group version lists its resources and what stands under them', () => {
         categories: ['all'],
         singularName: 'pod',
         verbs: ['get', 'list'],
+        storageVersionHash: 'xPOwRZ+Yhw8=',
       },
       { name: 'pods/status', singularName: '', namespaced: true, kind: 'Pod', verbs: ['get', 'update'] },
     ],
@@ -87,6 +93,39 @@ test('a group version lists its resources and what stands under them', () => {
     kind: 'Scale',
     verbs: ['get'],
   });
+});
+
+test('groups come in order of preference, and so do their versions', () => {
+  const kinds = [...kindVersions.map(({ kind }) => kind), ...allKinds];
+  const all = kinds.map((kind) => ({ resource: { kind, verbs }, subresources: [] }));
+  const versions = groupVersionsOf(all).map((each) => apiVersionOf(each));
+  assert.deepEqual(versions.slice(0, 3), ['v1', 'apps/v1', 'events.k8s.io/v1']);
+  assert.deepEqual(versions.slice(-2), ['discovery.k8s.io/v1', 'discovery.k8s.io/v1beta1']);
+  const [core] = groupVersionsOf(all);
+  const names = core?.served.map(({ resource }) => resource.kind.plural) ?? [];
+  assert.deepEqual(names, names.toSorted());
+});
+
+test('versions of a kind say that they are stored as one', () => {
+  const all = kindVersions.flatMap(({ kind, stored }) =>
+    [kind, stored].map((each) => ({ resource: { kind: each, verbs }, subresources: [] })),
+  );
+  const hashes = (plural: string) =>
+    groupVersionsOf(all)
+      .flatMap(
+        (each) => resourceList(each).resources as readonly { name: string; storageVersionHash?: string }[],
+      )
+      .filter(({ name }) => name === plural)
+      .map(({ storageVersionHash }) => storageVersionHash);
+  assert.deepEqual(hashes('events'), ['r2yiGXH7wu8=', 'r2yiGXH7wu8=']);
+  assert.deepEqual(hashes('endpointslices'), ['qgS0xkrxYAI=', 'qgS0xkrxYAI=']);
+});
+
+test('what is not stored has no storage version', () => {
+  const review = { ...namespaces, kind: 'Review', plural: 'reviews' };
+  const [each] = groupVersionsOf([{ resource: { kind: review, verbs }, subresources: [] }]);
+  assert.ok(each !== undefined);
+  assert.equal('storageVersionHash' in (resourceList(each).resources[0] ?? {}), false);
 });
 
 const aggregated = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
