@@ -138,7 +138,10 @@ function apply(document: JsonValue, operation: Operation): JsonValue {
   }
 }
 
-/** 422 as upstream words it; clients find the library's message in the cause. */
+/**
+ * 422 as upstream words it, and the library's message, which upstream keeps to itself. Without causes and without a kind
+ * kubectl prints the message as it is.
+ */
 function rejected(error: PatchError): ApiError {
   return new ApiError(
     {
@@ -148,7 +151,7 @@ function rejected(error: PatchError): ApiError {
       status: 'Failure',
       message: `the server rejected our request due to an error in our request: ${error.message}`,
       reason: 'Invalid',
-      details: { causes: [{ reason: 'UnexpectedServerResponse', message: error.message }] },
+      details: {},
       code: 422,
     },
     { cause: error },

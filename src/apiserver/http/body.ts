@@ -101,7 +101,8 @@ export function parseJson(text: string): StrictJson {
   return strictJsonParse(text);
 }
 
-async function parseYaml(text: string): Promise<StrictJson> {
+/** YAML text and the fields it names twice. Throws 400. */
+export async function parseYaml(text: string): Promise<StrictJson> {
   const { strictYamlParse } = await import('../../api/schema/strict-yaml.ts');
   try {
     const { value, duplicates } = strictYamlParse(text);

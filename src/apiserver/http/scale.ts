@@ -3,7 +3,7 @@ import type { JsonObject } from '../../base/json.ts';
 import { scales } from '../../api/autoscaling/v1/scale.ts';
 import { badRequest, conflict, invalid, isConflict } from '../../api/errors/api-error.ts';
 import { invalidValue } from '../../api/errors/field-error.ts';
-import { asJson } from '../../api/kind.ts';
+import { apiVersionOf, asJson } from '../../api/kind.ts';
 import type { KubeObject } from '../../api/kind.ts';
 import type { LabelSelector } from '../../api/meta/v1/label-selector.ts';
 import { applyJsonPatch } from '../../api/patch/json-patch.ts';
@@ -12,11 +12,11 @@ import { formatLabelSelector, fromLabelSelector } from '../../api/selectors/labe
 import type { RequestScope } from '../rest/rest.ts';
 import { objectBody, presentationOf, readScope, writeScope } from './call.ts';
 import type { Call, Handle } from './call.ts';
+import { applyScope, isApply, isForced, patchScope, readConfig, readPatch } from './patch.ts';
 import { jsonResponse } from './respond.ts';
-import { readPatch } from './verbs.ts';
 
 /** Someone else's write between our read and ours is retried this often before the client is told. */
-const ATTEMPTS = 5;
+const ATTEMPTS = 50;
 
 /** autoscaling/v1 Scale of an object that has `spec.replicas` and a selector. */
 function scaleOf(object: KubeObject): JsonObject {
@@ -41,52 +41,86 @@ export const getScale: Handle = async (call, warnings) => {
 export const updateScale: Handle = async (call, warnings) => {
   const scope = writeScope(call, warnings, 'UpdateOptions');
   const body = await objectBody(call, scope, scales.schema);
-  return writeScale(call, scope, () => body);
+  return writeScale(call, scope, { version: versionIn(body), isPinned: false, change: () => body });
 };
 
 export const patchScale: Handle = async (call, warnings) => {
+  if (isApply(call)) return applyScale(call, warnings);
+  const scope = patchScope(call, warnings);
   const { type, body } = await readPatch(call);
-  return writeScale(call, writeScope(call, warnings, 'PatchOptions'), (scale) => {
-    if (type === 'application/json-patch+json') {
-      return applyJsonPatch(scale, body);
-    }
-    // A Scale has no lists, so a strategic patch of it is a merge patch.
-    return applyMergePatch(scale, body);
-  });
+  if (type === 'application/json-patch+json') {
+    const change = (scale: JsonObject): JsonObject => applyJsonPatch(scale, body);
+    return writeScale(call, scope, { version: undefined, isPinned: true, change });
+  }
+  const patch = isJsonObject(body) ? body : {};
+  const isPinned = !isJsonObject(patch.spec) || patch.spec.replicas === undefined;
+  // A Scale has no lists, so a strategic patch of it is a merge patch.
+  const change = (scale: JsonObject): JsonObject => applyMergePatch(scale, patch);
+  return writeScale(call, scope, { version: versionIn(patch), isPinned, change });
 };
 
-async function writeScale(call: Call, scope: RequestScope, change: (scale: JsonObject) => JsonObject) {
+/** Of a Scale its number of replicas can be owned; it is the object's own under another name. */
+const applyScale: Handle = async (call, warnings) => {
+  const presentation = presentationOf(call);
+  const scope = applyScope(call, warnings);
+  const { resource, info } = call;
+  const { apiVersion = '', kind = '', metadata = {}, spec } = await readConfig(call, scope);
+  if (apiVersion !== 'autoscaling/v1' || kind !== 'Scale') {
+    throw badRequest(`invalid object type: ${JSON.stringify(apiVersion)}, Kind=${JSON.stringify(kind)}`);
+  }
+  const replicas = replicasOf(info.name, { spec });
+  const config = {
+    apiVersion: apiVersionOf(resource.kind),
+    kind: resource.kind.kind,
+    metadata,
+    spec: { replicas },
+  };
+  const request = { name: info.name, config, isForced: isForced(call), subresource: 'scale' };
+  const { object } = await resource.write.apply(scope, request);
+  return jsonResponse(200, JSON.stringify(scaleOf(object)), presentation);
+};
+
+const versionIn = ({ metadata }: JsonObject): string | undefined => {
+  const { resourceVersion } = isJsonObject(metadata) ? metadata : {};
+  return typeof resourceVersion === 'string' && resourceVersion !== '' ? resourceVersion : undefined;
+};
+
+interface Change {
+  /** The only version that the client wants to change. */
+  readonly version: string | undefined;
+  /** Whether the outcome depends on what stood before, so that it is only right for that. */
+  readonly isPinned: boolean;
+  readonly change: (scale: JsonObject) => JsonObject;
+}
+
+async function writeScale(call: Call, scope: RequestScope, { version, isPinned, change }: Change) {
   const presentation = presentationOf(call);
   const { name } = call.info;
   for (let attempt = 1; ; attempt++) {
     const current = await call.resource.read.get(scope, name);
+    const { resourceVersion } = current.metadata;
+    if (version !== undefined && version !== resourceVersion) throw conflict(call.resource.kind, name);
     const wanted = change(scaleOf(current));
-    const replicas = replicasOf(name, wanted);
-    checkVersion(call, wanted, current);
-    const spec = { ...(asJson(current).spec as JsonObject), replicas };
+    checkName(name, wanted);
+    const spec = { replicas: replicasOf(name, wanted) };
+    const metadata = isPinned || version !== undefined ? { resourceVersion } : {};
+    const body = { metadata, spec } as JsonObject;
     try {
-      const { object } = await call.resource.write.update(scope, {
-        name,
-        body: { ...asJson(current), spec },
-      });
+      const request = { name, type: 'application/merge-patch+json', body, subresource: 'scale' } as const;
+      const object = await call.resource.write.patch(scope, request);
       return await jsonResponse(200, JSON.stringify(scaleOf(object)), presentation);
     } catch (error) {
-      if (!isConflict(error) || attempt === ATTEMPTS) throw error;
+      if (!isConflict(error) || version !== undefined || attempt === ATTEMPTS) throw error;
     }
   }
 }
 
-/** A client that names a version wants to change that one and no other. */
-function checkVersion({ resource, info }: Call, wanted: JsonObject, current: KubeObject): void {
-  const metadata = isJsonObject(wanted.metadata) ? wanted.metadata : {};
-  const { resourceVersion, name } = metadata;
-  if (name !== undefined && name !== info.name) {
-    throw badRequest(
-      `the name of the object (${JSON.stringify(name)}) does not match the name on the URL (${info.name})`,
-    );
-  }
-  const isSame = resourceVersion === undefined || resourceVersion === current.metadata.resourceVersion;
-  if (!isSame && resourceVersion !== '') throw conflict(resource.kind, info.name);
+function checkName(expected: string, { metadata }: JsonObject): void {
+  const { name } = isJsonObject(metadata) ? metadata : {};
+  if (name === undefined || name === expected) return;
+  throw badRequest(
+    `the name of the object (${JSON.stringify(name)}) does not match the name on the URL (${expected})`,
+  );
 }
 
 function replicasOf(name: string, scale: JsonObject): number {

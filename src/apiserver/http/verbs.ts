@@ -1,16 +1,15 @@
 import { isJsonObject } from '../../base/json.ts';
-import type { JsonValue } from '../../base/json.ts';
-import { badRequest, unsupportedMediaType } from '../../api/errors/api-error.ts';
+import { badRequest } from '../../api/errors/api-error.ts';
 import type { KubeObject } from '../../api/kind.ts';
 import { deleteOptions as deleteOptionsSchema } from '../../api/meta/v1/delete-options.ts';
 import type { Status } from '../../api/meta/v1/status.ts';
 import type { Verb } from '../request-info.ts';
-import type { PatchType } from '../rest/rest.ts';
-import { decodeBody, mediaTypeOf, parseJson, readBody } from './body.ts';
+import { decodeBody } from './body.ts';
 import { objectBody, presentationOf, readScope, writeScope } from './call.ts';
 import type { Call, Handle } from './call.ts';
 import { listQuery } from './list-options.ts';
 import type { HttpResponse } from './message.ts';
+import { patch } from './patch.ts';
 import { jsonResponse, listAnswer, objectAnswer } from './respond.ts';
 import { deleteOptions } from './write-options.ts';
 
@@ -52,38 +51,6 @@ export const update: Handle = async (call, warnings) => {
   return objectResponse(call, isCreated ? 201 : 200, object);
 };
 
-const patchTypes: readonly PatchType[] = [
-  'application/json-patch+json',
-  'application/merge-patch+json',
-  'application/strategic-merge-patch+json',
-];
-
-/** The patch of a request, its form checked. Throws 415 for another kind of patch. */
-export async function readPatch({
-  request,
-}: Call): Promise<{ readonly type: PatchType; readonly body: JsonValue }> {
-  const mediaType = mediaTypeOf(request.headers['content-type']);
-  const type = patchTypes.find((known) => known === mediaType);
-  if (type === undefined) throw unsupportedMediaType(patchTypes);
-  const { value: body } = parseJson(await readBody(request));
-  const isRight = type === 'application/json-patch+json' ? Array.isArray(body) : isJsonObject(body);
-  if (!isRight) throw badRequest(`the body of the request is not a ${type} document`);
-  return { type, body };
-}
-
-/** PATCH of the object, or of a subresource the registry knows. */
-export const patch: Handle = async (call, warnings) => {
-  presentationOf(call);
-  const { name, subresource } = call.info;
-  const scope = writeScope(call, warnings, 'PatchOptions');
-  const object = await call.resource.write.patch(scope, {
-    name,
-    ...(await readPatch(call)),
-    ...(subresource === '' ? {} : { subresource }),
-  });
-  return objectResponse(call, 200, object);
-};
-
 async function readDeleteOptions(call: Call): Promise<ReturnType<typeof deleteOptions>> {
   const body = await decodeBody(call.request, deleteOptionsSchema);
   if (body === undefined) return deleteOptions(call.query, undefined);
@@ -111,6 +78,8 @@ const removeCollection: Handle = async (call, warnings) => {
   const outcome = await call.resource.write.deleteCollection(scope, { query, options });
   return listAnswer(call.resource, outcome, { presentation });
 };
+
+export { patch };
 
 /** The verbs of an object and of its collection, but for watch, which streams. */
 export const verbs: Readonly<Record<Exclude<Verb, 'watch'>, Handle>> = {

@@ -32,6 +32,8 @@ export interface RequestScope {
   readonly isDryRun: boolean;
   /** Never empty: the query's name, else the first part of the user agent. */
   readonly fieldManager: string;
+  /** Rejects with 403 when the user may not create what an apply would; absent where nobody asks. */
+  readonly mayCreate?: () => Promise<void>;
 }
 
 export interface ListQuery {
@@ -94,6 +96,17 @@ export interface PatchRequest {
   /** An array for a JSON patch, an object for the others (the HTTP side has checked it). */
   readonly body: JsonValue;
   readonly subresource?: string;
+  /** What is wrong with the form of the body and not with what it says, such as `duplicate field "spec.type"`. */
+  readonly faults?: readonly string[];
+}
+
+/** Server-side apply; the scope's field manager has named itself. */
+export interface ApplyRequest {
+  readonly name: string;
+  readonly config: JsonObject;
+  /** Takes fields that belong to other managers. */
+  readonly isForced: boolean;
+  readonly subresource?: string;
 }
 
 /** meta/v1 DeleteOptions, from the body or the query. */
@@ -110,6 +123,11 @@ export interface WriteHandler<T> {
     request: UpdateRequest,
   ): Promise<{ readonly object: T; readonly isCreated: boolean }>;
   patch(scope: RequestScope, request: PatchRequest): Promise<T>;
+  /** Rejects with 409 naming the fields that belong to others. Creates what is not there. */
+  apply(
+    scope: RequestScope,
+    request: ApplyRequest,
+  ): Promise<{ readonly object: T; readonly isCreated: boolean }>;
   /** The object when it still stands (finalizers, grace) or as it was; a Status where upstream answers one. */
   delete(
     scope: RequestScope,
@@ -142,6 +160,12 @@ export interface StreamResponse {
 /** Answers GET on one subresource; `query` is the request's own. */
 export type Connect<T> = (scope: RequestScope, object: T, query: URLSearchParams) => Promise<StreamResponse>;
 
+/** Answers POST on one subresource with an object of another kind. */
+export interface CreateAction {
+  readonly kind: Kind;
+  readonly create: (scope: RequestScope, name: string, body: JsonObject) => Promise<KubeObject>;
+}
+
 /** One resource as the server serves it. */
 export interface Resource<T extends KubeObject> {
   readonly kind: Kind<T>;
@@ -152,6 +176,8 @@ export interface Resource<T extends KubeObject> {
   readonly verbs: readonly string[];
   /** Streaming subresources by name. */
   readonly connect?: Readonly<Record<string, Connect<T>>>;
+  /** Subresources that are only created, by name, such as `token`. */
+  readonly creates?: Readonly<Record<string, CreateAction>>;
   /** The object as JSON with apiVersion and kind; cached, so that many readers cost one serialisation. */
   toJson(object: T): string;
 }

@@ -1,12 +1,14 @@
 import { alreadyExists, badRequest, invalid, isAlreadyExists } from '../../../api/errors/api-error.ts';
+import { trackUpdate } from '../../../api/apply/managed-fields.ts';
 import type { KubeObject } from '../../../api/kind.ts';
+import type { ManagedFieldsEntry } from '../../../api/meta/v1/object-meta.ts';
 import { validateObjectMeta } from '../../../api/validation/object-meta.ts';
 import type { JsonObject } from '../../../base/json.ts';
 import { admit } from '../../admission/admission.ts';
 import type { RequestScope } from '../../rest/rest.ts';
 import { commitObject } from './commit.ts';
 import { keyIn, type RegistryContext, storedObject } from './context.ts';
-import { decodeBody } from './decode.ts';
+import { decodeBody, writingBy } from './decode.ts';
 import type { Definition } from './definition.ts';
 import { generateName, withNewMeta } from './object-meta.ts';
 
@@ -37,11 +39,19 @@ export async function createObject<T extends KubeObject>(
   }
 }
 
+export interface NewNamed<T extends KubeObject> {
+  readonly scope: RequestScope;
+  readonly object: T;
+  readonly name: string;
+  /** What an apply found out; absent where the client's fields simply become its own. */
+  readonly managedFields?: readonly ManagedFieldsEntry[];
+}
+
 /** Also the end of a PUT to a name that is free, for the kinds that allow it. Rejects with 409 when it is not. */
 export async function createNamed<T extends KubeObject>(
   context: RegistryContext,
   definition: Definition<T>,
-  { scope, object, name }: { readonly scope: RequestScope; readonly object: T; readonly name: string },
+  { scope, object, name, managedFields }: NewNamed<T>,
 ): Promise<T> {
   const { kind, strategy } = definition;
   const namespace = kind.isNamespaced ? scope.namespace : '';
@@ -51,6 +61,9 @@ export async function createNamed<T extends KubeObject>(
     uid: crypto.randomUUID(),
     nowMs: context.clock.now(),
     hasGeneration: definition.generationOf !== undefined,
+    managedFields:
+      managedFields ??
+      trackUpdate(writingBy(context, definition, { scope }), { live: undefined, next: object }),
   });
   const { admissions } = context;
   const { user } = scope;

@@ -1,9 +1,11 @@
+import type { Writing } from '../../../api/apply/managed-fields.ts';
 import { badRequest } from '../../../api/errors/api-error.ts';
-import type { KubeObject } from '../../../api/kind.ts';
+import type { Kind, KubeObject } from '../../../api/kind.ts';
 import { decodeObject } from '../../../api/schema/decode.ts';
 import { applyDefaults } from '../../../api/schema/defaults.ts';
 import type { JsonObject } from '../../../base/json.ts';
 import type { RequestScope } from '../../rest/rest.ts';
+import { type RegistryContext, timestamp } from './context.ts';
 import type { Definition } from './definition.ts';
 
 /** A request's body as an object with its defaults. Throws BadRequest. */
@@ -27,3 +29,10 @@ export function checkName(object: KubeObject, name: string): void {
   if (written === undefined || written === '' || written === name) return;
   throw badRequest(`the name of the object (${written}) does not match the name on the URL (${name})`);
 }
+
+/** Who writes, for the record of managed fields. */
+export const writingBy = <T extends KubeObject>(
+  { clock }: RegistryContext,
+  { kind }: { readonly kind: Kind<T> },
+  { scope, subresource }: { readonly scope: RequestScope; readonly subresource?: string | undefined },
+): Writing => ({ kind, manager: scope.fieldManager, subresource, now: timestamp(clock.now()) });

@@ -1,5 +1,5 @@
 import type { KubeObject } from '../../../api/kind.ts';
-import type { ObjectMeta } from '../../../api/meta/v1/object-meta.ts';
+import type { ManagedFieldsEntry, ObjectMeta } from '../../../api/meta/v1/object-meta.ts';
 import { timestamp } from './context.ts';
 
 /** No vowels and nothing that looks alike, so that no words come out (upstream: util/rand). */
@@ -22,6 +22,7 @@ export interface NewObject {
   readonly nowMs: number;
   /** Whether the kind counts generations. */
   readonly hasGeneration: boolean;
+  readonly managedFields: readonly ManagedFieldsEntry[];
 }
 
 /** What the server alone decides about a new object. */
@@ -43,7 +44,17 @@ export function withNewMeta<T extends KubeObject>(object: T, system: NewObject):
     creationTimestamp: timestamp(system.nowMs),
     ...(system.hasGeneration ? { generation: 1 } : {}),
   };
-  return { ...object, metadata };
+  return withManagedFields({ ...object, metadata }, system.managedFields);
+}
+
+/** The object with these entries; without any when there are none. */
+export function withManagedFields<T extends KubeObject>(
+  object: T,
+  managedFields: readonly ManagedFieldsEntry[] | undefined,
+): T {
+  const { managedFields: _, ...metadata } = object.metadata;
+  const isEmpty = managedFields === undefined || managedFields.length === 0;
+  return { ...object, metadata: isEmpty ? metadata : { ...metadata, managedFields } };
 }
 
 /** The system's fields as they stand, where the client left them out; where it wrote them, validation compares. */

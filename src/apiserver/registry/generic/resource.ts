@@ -6,7 +6,7 @@ import { createObject } from './create.ts';
 import { allVerbs, type Definition } from './definition.ts';
 import { deleteObject, deleteObjects } from './delete.ts';
 import { listObjects, parseRevision } from './list.ts';
-import { patchObject } from './patch.ts';
+import { applyToObject, patchObject } from './patch.ts';
 import { updateObject } from './update.ts';
 import { watchObjects } from './watch.ts';
 
@@ -36,6 +36,7 @@ export function createResource<T extends KubeObject>(
     create: (scope, body) => createObject(context, definition, [scope, body]),
     update: (scope, request) => updateObject(context, definition, [scope, request]),
     patch: (scope, request) => patchObject(context, definition, [scope, request]),
+    apply: (scope, request) => applyToObject(context, definition, [scope, request]),
     delete: (scope, request) => deleteObject(context, definition, [scope, request]),
     deleteCollection: (scope, request) => deleteObjects(context, definition, [scope, request]),
   };

@@ -1,6 +1,8 @@
+import { isReset, isSameButTimes, trackUpdate } from '../../../api/apply/managed-fields.ts';
 import { conflict, invalid, notFound } from '../../../api/errors/api-error.ts';
 import { invalidValue } from '../../../api/errors/field-error.ts';
 import type { KubeObject } from '../../../api/kind.ts';
+import type { ManagedFieldsEntry } from '../../../api/meta/v1/object-meta.ts';
 import { validateObjectMetaUpdate } from '../../../api/validation/object-meta.ts';
 import { deepEqual } from '../../../base/deep-equal.ts';
 import { admit } from '../../admission/admission.ts';
@@ -10,13 +12,19 @@ import { objectPrefix } from '../../cache/stored-object.ts';
 import { type Committed, commitObject, commitRemoval, type Writing } from './commit.ts';
 import { currentObject, keyIn, type RegistryContext, storedObject } from './context.ts';
 import { createNamed } from './create.ts';
-import { checkName, decodeBody } from './decode.ts';
+import { checkName, decodeBody, writingBy } from './decode.ts';
 import type { Definition } from './definition.ts';
 import { isEnded } from './delete.ts';
-import { withMetaOf } from './object-meta.ts';
+import { withManagedFields, withMetaOf } from './object-meta.ts';
+
+/** What is to stand in the place of an object, and whose fields it is made of. */
+export interface Intended<T> {
+  readonly body: T;
+  readonly managedFields: readonly ManagedFieldsEntry[] | undefined;
+}
 
 /** What a write means for the object as it stands; called anew when that has changed meanwhile. */
-type Intent<T> = (prev: T) => T;
+type Intent<T> = (prev: T) => Intended<T>;
 
 /** PUT on the object or on one of its subresources. */
 export async function updateObject<T extends KubeObject>(
@@ -32,20 +40,28 @@ export async function updateObject<T extends KubeObject>(
   const { resourceVersion: written = '' } = body.metadata;
   // As in Go, 0 is no version.
   const resourceVersion = written === '0' ? '' : written;
-  const update = (): Promise<Updated<T>> => updateTo(target, body, { name: request.name, resourceVersion });
+  const wanted = { body, isReset: isReset(request.body), name: request.name, resourceVersion };
+  const update = (): Promise<Updated<T>> => updateTo(target, wanted);
   return resourceVersion === '' ? context.turns.take(objectPrefix(kind) + key, update) : update();
 }
 
-interface Updated<T> {
+export interface Updated<T> {
   readonly object: T;
   readonly isCreated: boolean;
 }
 
-/** `resourceVersion` '' overwrites what stands, where the kind allows that. */
+interface Wanted<T> {
+  readonly body: T;
+  /** The client wants all owners of fields forgotten. */
+  readonly isReset: boolean;
+  readonly name: string;
+  /** '' overwrites what stands, where the kind allows that. */
+  readonly resourceVersion: string;
+}
+
 async function updateTo<T extends KubeObject>(
   target: Target<T>,
-  body: T,
-  { name, resourceVersion }: { readonly name: string; readonly resourceVersion: string },
+  { body, isReset: isForgotten, name, resourceVersion }: Wanted<T>,
 ): Promise<Updated<T>> {
   const { context, definition, scope, key, subresource } = target;
   const { kind } = definition;
@@ -66,8 +82,24 @@ async function updateTo<T extends KubeObject>(
       invalidValue('metadata.resourceVersion', '', 'must be specified for an update'),
     ]);
   }
-  const object = await writeOver(target, { prev, intent: () => body, isRetried: resourceVersion === '' });
+  const intent = (current: T): Intended<T> =>
+    intended(target, { live: current, next: body, isReset: isForgotten });
+  const object = await writeOver(target, { prev, intent, isRetried: resourceVersion === '' });
   return { object, isCreated: false };
+}
+
+/** Subresources that set one field for the system; nobody becomes its owner by that. */
+const untracked: ReadonlySet<string | undefined> = new Set(['binding']);
+
+/** What a client wants in the place of `live`, with the fields it changes as its own. */
+export function intended<T extends KubeObject>(
+  { context, definition, scope, subresource }: Target<T>,
+  written: { readonly live: T; readonly next: T; readonly isReset: boolean },
+): Intended<T> {
+  const managedFields = untracked.has(subresource)
+    ? written.live.metadata.managedFields
+    : trackUpdate(writingBy(context, definition, { scope, subresource }), written);
+  return { body: written.next, managedFields };
 }
 
 export interface Target<T extends KubeObject> {
@@ -77,6 +109,9 @@ export interface Target<T extends KubeObject> {
   readonly key: string;
   readonly subresource: string | undefined;
 }
+
+/** The whole object, written by way of its scale: the owner of the number of replicas says so. */
+const SCALE = 'scale';
 
 /** Those who take turns only meet writers that do not, and other servers; more says that something is wrong. */
 const MAX_ATTEMPTS = 20;
@@ -97,13 +132,21 @@ export async function writeOver<T extends KubeObject>(
   }
 }
 
-async function writeOnce<T extends KubeObject>(target: Target<T>, prev: T, body: T): Promise<Committed<T>> {
+async function writeOnce<T extends KubeObject>(
+  target: Target<T>,
+  prev: T,
+  { body, managedFields }: Intended<T>,
+): Promise<Committed<T>> {
   const { context, definition, scope, key, subresource } = target;
   const strategy = strategyFor(definition, subresource);
   const name = prev.metadata.name;
   checkUid(definition, body, prev);
   const prepared = strategy.prepare({ next: withMetaOf(body, prev), prev });
-  const next = subresource !== undefined ? prepared : withGeneration(definition, prepared, prev);
+  const isWhole = subresource === undefined || subresource === SCALE;
+  const counted = isWhole ? withGeneration(definition, prepared, prev) : prepared;
+  // A write that would only renew a time is none.
+  const isSame = isSameButTimes(managedFields, prev.metadata.managedFields);
+  const next = withManagedFields(counted, isSame ? prev.metadata.managedFields : managedFields);
   await admitUpdate(target, next, prev);
   const errors = [
     ...validateObjectMetaUpdate(
@@ -152,7 +195,7 @@ function strategyFor<T extends KubeObject>(
   definition: Definition<T>,
   subresource: string | undefined,
 ): Strategy<T> {
-  if (subresource === undefined) return definition.strategy;
+  if (subresource === undefined || subresource === SCALE) return definition.strategy;
   const strategy = definition.subresources?.[subresource];
   if (strategy === undefined) throw notFound(definition.kind, subresource);
   return strategy;

@@ -35,6 +35,7 @@ describe('create', () => {
     assert.match(metadata.resourceVersion ?? '', /^\d+$/);
     assert.deepEqual(Object.keys(metadata).sort(), [
       'creationTimestamp',
+      'managedFields',
       'name',
       'namespace',
       'resourceVersion',
@@ -121,16 +122,25 @@ describe('update', () => {
     assert.deepEqual([json(object).data, isCreated], [{ b: '1' }, false]);
   });
 
-  it('wants a resource version for a Service', async () => {
+  it('wants a resource version where two writers must not both believe they have won', async () => {
+    const leases = registry.resource('leases');
+    const object = json(await leases.write.create(scopeOf(), { metadata: { name: 'rv' }, spec: {} }));
+    const { resourceVersion: _, ...metadata } = object.metadata as JsonObject;
+    assert.equal(
+      await refusalOf(leases.write.update(scopeOf(), { name: 'rv', body: { ...object, metadata } })),
+      '422 Invalid: Lease.coordination.k8s.io "rv" is invalid: metadata.resourceVersion: Invalid value: "": must be specified for an update',
+    );
+  });
+
+  it('overwrites a Service that names none', async () => {
     const services = registry.resource('services');
     const object = json(
       await services.write.create(scopeOf(), { metadata: { name: 'rv' }, spec: { ports: [{ port: 80 }] } }),
     );
     const { resourceVersion: _, ...metadata } = object.metadata as JsonObject;
-    assert.equal(
-      await refusalOf(services.write.update(scopeOf(), { name: 'rv', body: { ...object, metadata } })),
-      '422 Invalid: Service "rv" is invalid: metadata.resourceVersion: Invalid value: "": must be specified for an update',
-    );
+    const body = { ...object, metadata: { ...metadata, labels: { a: 'b' } } };
+    const { object: updated } = await services.write.update(scopeOf(), { name: 'rv', body });
+    assert.deepEqual(updated.metadata.labels, { a: 'b' });
   });
 
   it('makes no revision when nothing changes', async () => {
