@@ -19,6 +19,15 @@ function upFlags(command: Command): Command {
     .option('--log-level <level>', 'debug, info, warn or error (default: info)');
 }
 
+/** A program with flags of its own, which it reads itself when it is asked for. */
+const aloneCommand = (portico: Command, name: string, description: string): Command =>
+  portico
+    .command(name)
+    .description(description)
+    .helpOption(false)
+    .allowUnknownOption()
+    .argument('[flags...]', `portico ${name} --help shows them`);
+
 function program(): Command {
   const portico = new Command('portico')
     .description(
@@ -51,6 +60,16 @@ function program(): Command {
     .action(async (command: string[], flags: object) =>
       (await import('./shell/shell.ts')).shell(command, flags),
     );
+  aloneCommand(portico, 'apiserver', 'run an API server by itself, with the flags of kube-apiserver').action(
+    async (args: string[]) => (await import('./apiserver/apiserver.ts')).apiserver(args),
+  );
+  aloneCommand(
+    portico,
+    'controller-manager',
+    'run the controllers by themselves, against any API server',
+  ).action(async (args: string[]) =>
+    (await import('./controller-manager/controller-manager.ts')).controllerManager(args),
+  );
   portico
     .command('version')
     .description('print the version')
