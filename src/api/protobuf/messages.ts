@@ -5,7 +5,9 @@ import { allKinds } from '../kinds.ts';
 import { deleteOptions } from '../meta/v1/delete-options.ts';
 import { partialObjectMetadata } from '../meta/v1/partial-object-metadata.ts';
 import { status } from '../meta/v1/status.ts';
+import { reviewKinds } from '../reviews.ts';
 import type { MessageType } from '../schema/schema.ts';
+import { kindVersions } from '../versions.ts';
 
 let messages: ReadonlyMap<string, MessageType> | undefined;
 
@@ -22,10 +24,9 @@ const others: readonly (readonly [apiVersion: string, kind: string, schema: Mess
 /** The schema of a document, whether it is stored or not; undefined for a kind that nobody here knows. */
 export function messageOf(apiVersion: string, kind: string): MessageType | undefined {
   messages ??= new Map<string, MessageType>([
-    ...[...allKinds, scales, bindings].map((each): [string, MessageType] => [
-      keyOf(apiVersionOf(each), each.kind),
-      each.schema,
-    ]),
+    ...[...allKinds, ...kindVersions.map(({ kind }) => kind), ...reviewKinds, scales, bindings].map(
+      (each): [string, MessageType] => [keyOf(apiVersionOf(each), each.kind), each.schema],
+    ),
     ...others.map(([version, name, schema]): [string, MessageType] => [keyOf(version, name), schema]),
   ]);
   return messages.get(keyOf(apiVersion, kind));
