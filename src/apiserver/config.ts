@@ -1,3 +1,4 @@
+import type { AuditConfig } from './audit/audit.ts';
 import { parseCidr } from '../net/cidr.ts';
 import type { Cidr } from '../net/cidr.ts';
 import { parseIp } from '../net/ip.ts';
@@ -37,6 +38,8 @@ export interface ApiServerConfig {
   readonly advertise: { readonly address: string; readonly port: number };
   /** Special addresses that endpoints may have nevertheless; a cluster without its own network has only loopback. */
   readonly allowedEndpointCidrs: readonly Cidr[];
+  /** Absent: nothing is recorded. */
+  readonly audit?: AuditConfig;
 }
 
 /** As a command has it: ranges as text, with upstream's defaults for what is left out. */
@@ -53,6 +56,8 @@ export interface ApiServerOptions {
   readonly advertise: { readonly address: string; readonly port: number };
   /** Default: none. */
   readonly allowedEndpointCidrs?: readonly Cidr[];
+  /** Default: nothing is recorded. */
+  readonly audit?: AuditConfig;
 }
 
 /** Checks and completes the options. Throws an Error that names the wrong option as the flag it comes from. */

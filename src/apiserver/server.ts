@@ -19,11 +19,10 @@ import { createStreams } from './http/streams.ts';
 import type { Streams } from './http/streams.ts';
 import { healthChecks } from './discovery/server-health.ts';
 import { measuredStore } from './metrics/measured-store.ts';
-import { metricsEndpoint } from './metrics/metrics-endpoint.ts';
-import { createServerMetrics } from './metrics/server-metrics.ts';
 import { createPodLogs } from './logs/pod-logs.ts';
 import { createResources } from './registry/resources.ts';
 import type { Registry } from './registry/resources.ts';
+import { createServerObservation } from './server-observation.ts';
 import type { Connect, Resource } from './rest/rest.ts';
 
 export interface ApiServerDeps {
@@ -53,15 +52,9 @@ export interface ApiServer {
 export function createApiServer(config: ApiServerConfig, deps: ApiServerDeps): ApiServer {
   const { store, clock, logger, authorizer = alwaysAllow } = deps;
   const streams = createStreams(clock);
-  let served = servedBy([]);
-  let objects: Registry['counts'] = () => [];
   let isStopping = false;
-  const metrics = createServerMetrics({
-    clock,
-    isServed: (group, version, resource) => served.has(`${group}/${version}/${resource}`),
-    objects: () => objects(),
-  });
-  const exposition = metricsEndpoint(() => metrics.instruments.all);
+  const observation = createServerObservation(config, { clock, logger });
+  const { metrics, exposition } = observation;
   const authenticate = createAuthenticator(config.tokens);
   const handler = Promise.withResolvers<(request: HttpRequest) => Promise<HttpResponse>>();
   const addresses = Promise.withResolvers<readonly AddressInfo[]>();
@@ -69,14 +62,14 @@ export function createApiServer(config: ApiServerConfig, deps: ApiServerDeps): A
   for (const { promise } of [handler, addresses]) promise.catch(() => undefined);
   const handle = async (request: HttpRequest): Promise<HttpResponse> => (await handler.promise)(request);
   const start = async (): Promise<Parts> => {
+    await observation.open();
     const measured = measuredStore(store, { clock, stored: metrics.stored });
     const [registry, listening] = await Promise.all([
       createResources({ store: measured.store, config, clock, logger, watched: metrics.watched }),
       listenAll({ config, clock, logger, handle }),
     ]);
     const resources = withPodLogs(registry.list, config);
-    served = servedBy(resources);
-    objects = () => registry.counts();
+    const observe = observation.begin(resources, registry);
     const health = healthChecks({ measured, registry, isStopping: () => isStopping });
     handler.resolve(
       createHandler({
@@ -84,7 +77,7 @@ export function createApiServer(config: ApiServerConfig, deps: ApiServerDeps): A
         resources,
         health,
         metrics: exposition,
-        observe: metrics.observe,
+        observe,
         authenticate,
         authorizer,
         streams,
@@ -102,6 +95,7 @@ export function createApiServer(config: ApiServerConfig, deps: ApiServerDeps): A
       try {
         signal.addEventListener('abort', () => (isStopping = true), { once: true });
         await serveUntil(await start(), signal);
+        await observation.close();
       } catch (error) {
         handler.reject(error);
         addresses.reject(error);
@@ -110,9 +104,6 @@ export function createApiServer(config: ApiServerConfig, deps: ApiServerDeps): A
     },
   };
 }
-
-const servedBy = (resources: readonly Resource<KubeObject>[]): ReadonlySet<string> =>
-  new Set(resources.map(({ kind: { group, version, plural } }) => `${group}/${version}/${plural}`));
 
 interface Parts {
   readonly registry: Registry;

@@ -57,7 +57,7 @@ export function createHandler(options: HandlerOptions): (request: HttpRequest) =
     if (info === undefined) throw badRequest(`the path ${JSON.stringify(path)} is not percent-encoded text`);
     seen?.asked?.(info, query);
     const user = identify(request, info, options.authenticate);
-    request = seen?.identified?.(user, request) ?? request;
+    request = (await seen?.identified?.(user, request)) ?? request;
     const attributes = attributesOf(user, { method: request.method, info, query });
     const decision = await options.authorizer(attributes);
     if (!decision.isAllowed) throw forbiddenError(attributes, decision.reason);
@@ -72,10 +72,10 @@ export function createHandler(options: HandlerOptions): (request: HttpRequest) =
     const seen = options.observe?.(request);
     try {
       const response = withCommonHeaders(await answer(request, seen));
-      return await compressed(seen?.answered(response, false) ?? response, request.headers);
+      return await compressed((await seen?.answered(response, false)) ?? response, request.headers);
     } catch (error) {
       const response = await failureResponse(request, error, logger);
-      return seen?.answered(response, !(error instanceof ApiError)) ?? response;
+      return (await seen?.answered(response, !(error instanceof ApiError))) ?? response;
     }
   };
 }

@@ -7,10 +7,10 @@ import { isStream } from './message.ts';
 export interface Observation {
   /** What is asked, before anything else is known. Not called for a path that cannot be read. */
   asked?(info: RequestInfo, query: URLSearchParams): void;
-  /** Who asks, and what: the request to go on with, whose body may be looked at while it is read. */
-  identified?(user: RequestUser, request: HttpRequest): HttpRequest;
+  /** Who asks: the request to go on with, whose body may be looked at while it is read. Rejects to refuse it. */
+  identified?(user: RequestUser, request: HttpRequest): HttpRequest | Promise<HttpRequest>;
   /** The answer to be sent. `isUnexpected`: it stands for an error nobody meant. */
-  answered(response: HttpResponse, isUnexpected: boolean): HttpResponse;
+  answered(response: HttpResponse, isUnexpected: boolean): HttpResponse | Promise<HttpResponse>;
 }
 
 export type Observe = (request: HttpRequest) => Observation;
@@ -23,9 +23,16 @@ export function observeWith(all: readonly Observe[]): Observe | undefined {
     const each = all.map((observe) => observe(request));
     return {
       asked: (info, query) => each.forEach((one) => one.asked?.(info, query)),
-      identified: (user, given) => each.reduce((seen, one) => one.identified?.(user, seen) ?? seen, given),
-      answered: (response, isUnexpected) =>
-        each.reduce((seen, one) => one.answered(seen, isUnexpected), response),
+      identified: async (user, given) => {
+        let request = given;
+        for (const one of each) request = (await one.identified?.(user, request)) ?? request;
+        return request;
+      },
+      answered: async (given, isUnexpected) => {
+        let response = given;
+        for (const one of each) response = await one.answered(response, isUnexpected);
+        return response;
+      },
     };
   };
 }
