@@ -22,6 +22,8 @@ export interface Call<T extends KubeObject = KubeObject> {
   readonly user: RequestUser;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Rejects with 403 when the user may not create the object; for requests that may turn out to create one. */
+  readonly mayCreate?: () => Promise<void>;
 }
 
 /** A verb: it answers or throws an ApiError. `warnings` go into the response's headers. */
@@ -76,7 +78,9 @@ export function readScope({ info, user, request }: Call, warnings: string[]): Re
 
 /** The scope of a write; `optionsKind` names its options in a refusal, such as CreateOptions. */
 export function writeScope(call: Call, warnings: string[], optionsKind: string): RequestScope {
-  return { ...readScope(call, warnings), ...writeOptions(call.query, call.request.headers, optionsKind) };
+  const options = writeOptions(call.query, call.request.headers, optionsKind);
+  const { mayCreate } = call;
+  return { ...readScope(call, warnings), ...options, ...(mayCreate === undefined ? {} : { mayCreate }) };
 }
 
 /**

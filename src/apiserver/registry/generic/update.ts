@@ -68,6 +68,7 @@ async function updateTo<T extends KubeObject>(
   let prev = await currentObject(context, definition, key);
   if (prev === undefined) {
     if (definition.isCreatedByUpdate !== true || subresource !== undefined) throw notFound(kind, name);
+    await scope.mayCreate?.();
     const object = await createNamed(context, definition, { scope, object: body, name });
     return { object, isCreated: true };
   }
