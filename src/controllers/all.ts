@@ -1,4 +1,5 @@
 import type { Controller, ControllerDeps } from './controller.ts';
+import { createDaemonSetController } from './daemonset/controller.ts';
 import { createDeploymentController } from './deployment/controller.ts';
 import { createEndpointsController } from './endpoints/controller.ts';
 import { createEndpointSliceController } from './endpointslice/controller.ts';
@@ -10,6 +11,7 @@ import { createPodGcController } from './podgc/controller.ts';
 import { createReplicaSetController } from './replicaset/controller.ts';
 import { createScheduler } from './scheduler/controller.ts';
 import { createServiceAccountController } from './serviceaccount/controller.ts';
+import { createStatefulSetController } from './statefulset/controller.ts';
 import { createServicePods } from './service-pods.ts';
 
 export type { Controller, ControllerDeps } from './controller.ts';
@@ -26,6 +28,8 @@ export function createControllers(deps: ControllerDeps): readonly Controller[] {
     createEndpointSliceMirroringController(deps),
     createReplicaSetController(deps),
     createDeploymentController(deps),
+    createStatefulSetController(deps),
+    createDaemonSetController(deps),
     createScheduler(deps),
     createNamespaceController(deps),
     createServiceAccountController(deps),

@@ -24,7 +24,7 @@ const toleratesUnschedulable = ({ spec }: Pod): boolean =>
   (spec.tolerations ?? []).some((toleration) => tolerates(toleration, unschedulableTaint));
 
 /** The first taint that keeps the Pod away. PreferNoSchedule is only a wish. */
-const untolerated = ({ spec }: Pod, taints: readonly Taint[]): Taint | undefined =>
+export const untolerated = ({ spec }: Pod, taints: readonly Taint[]): Taint | undefined =>
   taints.find(
     (taint) =>
       taint.effect !== 'PreferNoSchedule' &&
@@ -41,7 +41,8 @@ function tolerates(
   return operator === 'Exists' || (operator === 'Equal' && value === (taint.value ?? ''));
 }
 
-function matchesAffinity({ spec }: Pod, node: Node): boolean {
+/** Whether the node is one that selector and required affinity of the Pod name. */
+export function matchesAffinity({ spec }: Pod, node: Node): boolean {
   const labels = node.metadata.labels ?? {};
   const isSelected = Object.entries(spec.nodeSelector ?? {}).every(([key, value]) => labels[key] === value);
   const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
