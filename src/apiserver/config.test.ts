@@ -46,6 +46,16 @@ const wrong: readonly [title: string, change: Partial<ApiServerOptions>, message
     { advertise: { address: 'here', port: 1 } },
     /--advertise-address: "here" is not an IP address/,
   ],
+  [
+    'a gate nobody knows',
+    { featureGates: 'Sctp=true' },
+    /--feature-gates: unrecognized feature gate: Sctp/,
+  ],
+  [
+    'an admission plugin nobody knows',
+    { disabledAdmission: ['DenyServiceExternalIps'] },
+    /--disable-admission-plugins: admission plugin "DenyServiceExternalIps" is unknown/,
+  ],
   ['nowhere to listen', { listen: [] }, /--listen: at least one address is needed/],
 ];
 for (const [title, change, message] of wrong) {

@@ -1,3 +1,4 @@
+import type { FeatureGates } from '../feature-gates.ts';
 import type { Cidr } from '../../net/cidr.ts';
 import type { PortRange } from '../../net/port-range.ts';
 
@@ -10,4 +11,8 @@ export interface RegistryConfig {
   readonly advertise: { readonly address: string; readonly port: number };
   /** Special addresses that endpoints may have nevertheless; a cluster without its own network has only loopback. */
   readonly allowedEndpointCidrs?: readonly Cidr[];
+  /** Default: every gate as it is when nobody turns it. */
+  readonly featureGates?: FeatureGates;
+  /** Admission plugins that are off, by upstream's names; default: none. */
+  readonly disabledAdmission?: readonly string[];
 }

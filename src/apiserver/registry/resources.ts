@@ -3,9 +3,12 @@ import { groupResourceOf, type KubeObject } from '../../api/kind.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Store } from '../../storage/store.ts';
+import type { Admission } from '../admission/admission.ts';
+import { DENY_SERVICE_EXTERNAL_IPS, denyServiceExternalIPs } from '../admission/deny-service-external-ips.ts';
 import { namespaceLifecycle } from '../admission/namespace-lifecycle.ts';
 import { createJsonTexts } from '../cache/json-text.ts';
 import { objectPrefix } from '../cache/stored-object.ts';
+import { featureGates } from '../feature-gates.ts';
 import { createWatchCache, type WatchCache } from '../cache/watch-cache.ts';
 import type { Resource } from '../rest/rest.ts';
 import { bootstrap, eventWriter, SYSTEM_NAMESPACES } from './bootstrap/bootstrap.ts';
@@ -50,6 +53,8 @@ export interface RegistryDeps {
   readonly logger: Logger;
   /** Told of events that were handed to one watcher. */
   readonly watched?: RegistryContext['watched'];
+  /** Admissions that come after the registry's own; called once, with what the handlers share. */
+  readonly admissions?: (context: RegistryContext) => readonly Admission[];
 }
 
 export interface Registry {
@@ -81,8 +86,7 @@ export async function createResources(deps: RegistryDeps): Promise<Registry> {
     prefixes: definitions.map(({ kind }) => objectPrefix(kind)),
     listeners: pools.listeners,
   });
-  const findNamespace = (name: string): Promise<Namespace | undefined> =>
-    currentObject(context, namespaces, name);
+  const admissions = ownAdmissions(config, (name) => currentObject(context, namespaces, name));
   const context: RegistryContext = {
     store,
     cache,
@@ -91,8 +95,9 @@ export async function createResources(deps: RegistryDeps): Promise<Registry> {
     watched,
     acknowledged: createAcknowledged(),
     turns: createTurns(),
-    admissions: [namespaceLifecycle(findNamespace)],
+    admissions,
   };
+  admissions.push(...(deps.admissions?.(context) ?? []));
   const toJson = createJsonTexts();
   const stored = definitions.map((definition) => createResource(context, definition, toJson));
   const list = [...stored, ...versionedResources(stored)];
@@ -130,6 +135,17 @@ export async function createResources(deps: RegistryDeps): Promise<Registry> {
   };
 }
 
+function ownAdmissions(
+  { disabledAdmission = [] }: RegistryConfig,
+  findNamespace: (name: string) => Promise<Namespace | undefined>,
+): Admission[] {
+  const isOn = (plugin: string): boolean => !disabledAdmission.includes(plugin);
+  return [
+    ...(isOn('NamespaceLifecycle') ? [namespaceLifecycle(findNamespace)] : []),
+    ...(isOn(DENY_SERVICE_EXTERNAL_IPS) ? [denyServiceExternalIPs] : []),
+  ];
+}
+
 function countsIn(
   cache: WatchCache,
   definitions: readonly Definition[],
@@ -148,7 +164,7 @@ interface Parts {
 
 /** The list of resources. One line each. */
 function definitionsFor(
-  { allowedEndpointCidrs = [] }: RegistryConfig,
+  { allowedEndpointCidrs = [], featureGates: gates = featureGates() }: RegistryConfig,
   { pools, namespaces }: Parts,
 ): readonly Definition[] {
   return [
@@ -160,7 +176,7 @@ function definitionsFor(
     anyDefinition(podDefinition),
     anyDefinition(secretDefinition),
     anyDefinition(serviceAccountDefinition),
-    anyDefinition(serviceDefinition({ families: pools.families, allocation: pools })),
+    anyDefinition(serviceDefinition({ families: pools.families, allocation: pools, gates })),
     anyDefinition(deploymentDefinition),
     anyDefinition(replicaSetDefinition),
     anyDefinition(leaseDefinition),

@@ -35,7 +35,7 @@ const created: Readonly<Record<string, readonly [readonly string[], string]>> = 
   'without CIDRs': [[], 'spec.cidrs: Required value: at least one CIDR required'],
   'of three CIDRs': [
     ['10.0.0.0/16', 'fd00::/112', '10.2.0.0/16'],
-    'spec.cidrs: Invalid value: {"cidrs":["10.0.0.0/16","fd00::/112","10.2.0.0/16"]}: may only hold up to 2 values',
+    'spec.cidrs: Invalid value: {"CIDRs":["10.0.0.0/16","fd00::/112","10.2.0.0/16"]}: may only hold up to 2 values',
   ],
   'twice of one family': [
     ['10.0.0.0/16', '10.2.0.0/16'],

@@ -10,7 +10,7 @@ const IMMUTABLE = 'field is immutable';
 export function serviceCIDRFaults({ spec }: ServiceCIDR): FieldError[] {
   const cidrs = spec.cidrs ?? [];
   if (cidrs.length === 0) return [required(PATH, 'at least one CIDR required')];
-  if (cidrs.length > 2) return [invalidValue(PATH, spec, 'may only hold up to 2 values')];
+  if (cidrs.length > 2) return [invalidValue(PATH, { CIDRs: cidrs }, 'may only hold up to 2 values')];
   const errors = cidrs.flatMap((cidr, i) => canonicalCidrFaults(`${PATH}[${i}]`, cidr));
   const [first, second] = cidrs.map((cidr) => parseCidr(cidr)?.family);
   if (cidrs.length === 2 && first !== undefined && first === second) {

@@ -225,48 +225,6 @@ describe('a Service that changes', () => {
   });
 });
 
-/** spec -> what the client is warned of. */
-const warned: Readonly<Record<string, readonly [JsonObject, readonly string[]]>> = {
-  'nothing, as a rule': [{ sessionAffinity: 'ClientIP', externalIPs: ['1.2.3.4'], ports: [port()] }, []],
-  'what a headless Service ignores': [
-    { clusterIP: 'None', sessionAffinity: 'ClientIP', externalIPs: ['1.2.3.4'], ports: [port()] },
-    [
-      'spec.externalIPs is ignored when spec.clusterIP is "None"',
-      'spec.sessionAffinity is ignored when spec.clusterIP is "None"',
-    ],
-  ],
-  'what a name ignores': [
-    { ...external, externalIPs: ['1.2.3.4'] },
-    ['spec.externalIPs is ignored when spec.type is "ExternalName"'],
-  ],
-};
-
-describe('whoever writes a Service is warned of', () => {
-  for (const [sentence, [spec, expected]] of Object.entries(warned)) {
-    it(sentence, async () => {
-      const registry = await startRegistry();
-      const scope = scopeOf();
-      await registry.resource('services').write.create(scope, { metadata: { name: 'web' }, spec });
-      assert.deepEqual(scope.warnings, expected);
-      await registry.stop();
-    });
-  }
-
-  it('an annotation that has a successor', async () => {
-    const registry = await startRegistry();
-    const scope = scopeOf();
-    const annotations = { 'service.kubernetes.io/topology-aware-hints': 'Auto' };
-    await registry
-      .resource('services')
-      .write.create(scope, { metadata: { name: 'web', annotations }, spec: clusterIP });
-    assert.match(
-      scope.warnings.join(),
-      /^annotation .*topology-aware-hints is deprecated, please use .*topology-mode instead$/,
-    );
-    await registry.stop();
-  });
-});
-
 /** On a cluster with both families: what changes of policy do. */
 describe('a Service on a dual-stack cluster', () => {
   let registry: TestRegistry;

@@ -6,6 +6,7 @@ import { decodeObject } from '../../../api/schema/decode.ts';
 import { applyDefaults } from '../../../api/schema/defaults.ts';
 import type { JsonObject } from '../../../base/json.ts';
 import type { IpFamily } from '../../../net/ip.ts';
+import { featureGates } from '../../feature-gates.ts';
 import { serviceStatusStrategy, serviceStrategy } from './strategy.ts';
 
 const nothing = { range: '', contains: () => false, findFree: () => undefined };
@@ -94,7 +95,7 @@ const creates: Readonly<Record<string, readonly [JsonObject, string]>> = {
         { port: 80, name: 'b' },
       ],
     },
-    'spec.ports[1]: Duplicate value: {"name":"","protocol":"TCP","appProtocol":null,"port":80,"targetPort":0,"nodePort":0}',
+    'spec.ports[1]: Duplicate value: {"Name":"","Protocol":"TCP","AppProtocol":null,"Port":80,"TargetPort":0,"NodePort":0}',
   ],
   'node port and protocol together are unique': [
     {
@@ -162,9 +163,46 @@ const creates: Readonly<Record<string, readonly [JsonObject, string]>> = {
     { type: 'LoadBalancer', clusterIP: 'None', ports: [port80] },
     `spec.clusterIPs[0]: Invalid value: "None": may not be set to 'None' for LoadBalancer services`,
   ],
-  'a load balancer does not expose node agents': [
+  'a load balancer may have the port of node agents, which older versions refused': [
     { type: 'LoadBalancer', ports: [{ port: 10250 }] },
-    'spec.ports[0]: Invalid value: 10250: may not expose port 10250 externally since it is used by kubelet',
+    'valid',
+  ],
+  'a load balancer may mix protocols': [
+    {
+      type: 'LoadBalancer',
+      ports: [
+        { port: 53, name: 'a' },
+        { port: 53, name: 'b', protocol: 'UDP' },
+        { port: 54, name: 'c', protocol: 'SCTP' },
+      ],
+    },
+    'valid',
+  ],
+  'a selector may be empty': [{ selector: {}, ports: [port80] }, 'valid'],
+  'an affinity configuration without affinity is dropped': [
+    { sessionAffinityConfig: { clientIP: { timeoutSeconds: 10 } }, ports: [port80] },
+    'valid',
+  ],
+  'an external policy is fine with external IPs': [
+    { externalIPs: ['1.2.3.4'], externalTrafficPolicy: 'Local', ports: [port80] },
+    'valid',
+  ],
+  'the class of a load balancer is a qualified name': [
+    { type: 'LoadBalancer', loadBalancerClass: 'a b', ports: [port80] },
+    `spec.loadBalancerClass: Invalid value: "a b": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')`,
+  ],
+  'each distribution is fine': [{ trafficDistribution: 'PreferSameNode', ports: [port80] }, 'valid'],
+  'an external IP is no IPv4 dressed as IPv6': [
+    { externalIPs: ['::ffff:1.2.3.4'], ports: [port80] },
+    'spec.externalIPs[0]: Invalid value: "::ffff:1.2.3.4": must not be an IPv4-mapped IPv6 address',
+  ],
+  'a source range has no bits beyond its prefix': [
+    { type: 'LoadBalancer', loadBalancerSourceRanges: ['10.0.0.1/8'], ports: [port80] },
+    'spec.LoadBalancerSourceRanges[0]: Invalid value: "10.0.0.1/8": must not have bits set beyond the prefix length',
+  ],
+  'a source range has no leading zeros': [
+    { type: 'LoadBalancer', loadBalancerSourceRanges: ['010.0.0.0/8'], ports: [port80] },
+    'spec.LoadBalancerSourceRanges[0]: Invalid value: "010.0.0.0/8": must not have leading 0s in IP or prefix length',
   ],
   'an external name is required': [{ type: 'ExternalName' }, 'spec.externalName: Required value'],
   'an external name may end with a dot': [
@@ -193,46 +231,6 @@ const creates: Readonly<Record<string, readonly [JsonObject, string]>> = {
   'a selector is made of labels': [
     { selector: { 'a b': 'c' }, ports: [port80] },
     `spec.selector: Invalid value: "a b": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')`,
-  ],
-  'a cluster IP is an address': [
-    { clusterIP: '10.96.0', ports: [port80] },
-    'spec.clusterIPs[0]: Invalid value: "10.96.0": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
-  ],
-  'cluster IPs without the first one alone': [
-    { clusterIPs: ['10.96.0.5'], ports: [port80] },
-    'spec.clusterIPs: Invalid value: ["10.96.0.5"]: must be empty when `clusterIP` is not specified',
-  ],
-  'the two cluster IP fields agree': [
-    { clusterIP: '10.96.0.5', clusterIPs: ['10.96.0.6'], ports: [port80] },
-    'spec.clusterIPs: Invalid value: ["10.96.0.6"]: first value must match `clusterIP`',
-  ],
-  'None stands alone': [
-    { clusterIP: 'None', clusterIPs: ['None', '10.96.0.6'], ports: [port80] },
-    `spec.clusterIPs: Invalid value: ["None","10.96.0.6"]: 'None' must be the first and only value`,
-  ],
-  'a family is known': [
-    { ipFamilies: ['IPv5'], ports: [port80] },
-    'spec.ipFamilies[0]: Unsupported value: "IPv5": supported values: "IPv4", "IPv6"',
-  ],
-  'a family policy is known': [
-    { ipFamilyPolicy: 'Dual', ports: [port80] },
-    'spec.ipFamilyPolicy: Unsupported value: "Dual": supported values: "PreferDualStack", "RequireDualStack", "SingleStack"',
-  ],
-  'a family the cluster does not have': [
-    { ipFamilies: ['IPv6'], ports: [port80] },
-    'spec.ipFamilies[0]: Invalid value: "IPv6": not configured on this cluster',
-  ],
-  'an address of a family the cluster does not have': [
-    { clusterIP: 'fd00::5', ports: [port80] },
-    'spec.clusterIPs[0]: Invalid value: ["fd00::5"]: IPv6 is not configured on this cluster',
-  ],
-  'both families on a cluster with one': [
-    { ipFamilyPolicy: 'RequireDualStack', ports: [port80] },
-    'spec.ipFamilyPolicy: Invalid value: "RequireDualStack": this cluster is not configured for dual-stack services',
-  ],
-  'a headless Service without selector may have both families anywhere': [
-    { clusterIP: 'None', ipFamilies: ['IPv4', 'IPv6'] },
-    'valid',
   ],
   'an external IP is not loopback': [
     { externalIPs: ['127.0.0.1'], ports: [port80] },
@@ -347,22 +345,35 @@ const ingressFaults: Readonly<Record<string, readonly [JsonObject, string]>> = {
   ],
 };
 
+const lb = { type: 'LoadBalancer', ports: [port80] };
+
 describe('the status of a Service', () => {
   const prev = single.prepare({ next: read({ ports: [port80] }), prev: undefined });
   for (const [sentence, [ingress, expected]] of Object.entries(ingressFaults)) {
     it(sentence, () => {
-      const next = read({ ports: [port80] }, { status: { loadBalancer: { ingress: [ingress] } } });
-      const errors = serviceStatusStrategy.validate({ next, prev });
+      const next = read(lb, { status: { loadBalancer: { ingress: [ingress] } } });
+      const errors = serviceStatusStrategy().validate({ next, prev });
       assert.equal(errors.length === 0 ? 'valid' : formatFieldErrors(errors), expected);
     });
   }
 
-  it('changes nothing but the status, on any type', () => {
+  it('has a load balancer only where there is one, which older versions did not mind', () => {
+    const status = { loadBalancer: { ingress: [{ ip: '1.2.3.4' }] } };
+    const next = read({ ports: [port80] }, { status });
+    assert.equal(
+      formatFieldErrors(serviceStatusStrategy().validate({ next, prev })),
+      "status.loadBalancer.ingress: Forbidden: may only be used when `spec.type` is 'LoadBalancer'",
+    );
+    const gates = featureGates({ AllowServiceLBStatusOnNonLB: true });
+    assert.deepEqual(serviceStatusStrategy(gates).validate({ next, prev }), []);
+  });
+
+  it('changes nothing but the status', () => {
     const written = read(
       { ports: [{ port: 99 }] },
       { status: { loadBalancer: { ingress: [{ ip: '1.2.3.4' }] } } },
     );
-    const next = serviceStatusStrategy.prepare({ next: written, prev });
+    const next = serviceStatusStrategy().prepare({ next: written, prev });
     assert.deepEqual(next.spec, prev.spec);
     assert.deepEqual(next.status?.loadBalancer?.ingress, [{ ip: '1.2.3.4', ipMode: 'VIP' }]);
   });

@@ -1,4 +1,4 @@
-import type { Service, ServicePort } from '../../../api/core/v1/service.ts';
+import type { LoadBalancerIngress, Service, ServicePort } from '../../../api/core/v1/service.ts';
 import {
   duplicate,
   forbiddenField,
@@ -28,8 +28,6 @@ const TYPES = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
 const POLICIES = ['Cluster', 'Local'];
 const AFFINITIES = ['ClientIP', 'None'];
 const DISTRIBUTIONS = ['PreferClose', 'PreferSameNode', 'PreferSameZone'];
-/** Opening it at a load balancer would expose every node's agent. */
-const KUBELET_PORT = 10250;
 const MAX_AFFINITY_SECONDS = 86400;
 const SOURCE_RANGES_ANNOTATION = 'service.beta.kubernetes.io/load-balancer-source-ranges';
 const TOPOLOGY_MODE = 'service.kubernetes.io/topology-mode';
@@ -74,25 +72,31 @@ export function serviceChangeFaults(next: Service, prev: Service): FieldError[] 
   return errors;
 }
 
-/** Only addresses and host names a load balancer can have. */
-export function serviceStatusFaults(service: Service): FieldError[] {
-  return (service.status?.loadBalancer?.ingress ?? []).flatMap((ingress, i) => {
-    const path = `status.loadBalancer.ingress[${i}]`;
-    const errors: FieldError[] = [];
-    const { ip = '', hostname = '', ipMode } = ingress;
-    if (ip !== '') errors.push(...ipFaults(`${path}.ip`, ip));
-    if (ip === '' && ipMode !== undefined) {
-      errors.push(forbiddenField(`${path}.ipMode`, 'may not be specified when `ip` is not set'));
-    } else if (ipMode !== undefined && ipMode !== 'VIP' && ipMode !== 'Proxy') {
-      errors.push(notSupported(`${path}.ipMode`, ipMode, ['Proxy', 'VIP']));
-    }
-    if (hostname === '') return errors;
-    errors.push(...invalidEach(`${path}.hostname`, hostname, dns1123Subdomain(hostname)));
-    if (ipFaults('', hostname).length === 0) {
-      errors.push(invalidValue(`${path}.hostname`, hostname, 'must be a DNS name, not an IP address'));
-    }
-    return errors;
-  });
+/** Only addresses and host names a load balancer can have, and only where there is one (`isOnAnyType`: anywhere). */
+export function serviceStatusFaults(service: Service, isOnAnyType = false): FieldError[] {
+  const all = service.status?.loadBalancer?.ingress ?? [];
+  const path = 'status.loadBalancer.ingress';
+  if (all.length > 0 && !isLoadBalancer(service) && !isOnAnyType) {
+    return [forbiddenField(path, "may only be used when `spec.type` is 'LoadBalancer'")];
+  }
+  return all.flatMap((ingress, i) => ingressFaults(ingress, `${path}[${i}]`));
+}
+
+function ingressFaults({ ip = '', hostname = '', ipMode }: LoadBalancerIngress, path: string): FieldError[] {
+  const errors = ip === '' ? [] : ipFaults(`${path}.ip`, ip);
+  if (ip !== '' && ipMode === undefined) {
+    errors.push(required(`${path}.ipMode`, 'must be specified when `ip` is set'));
+  } else if (ip === '' && ipMode !== undefined) {
+    errors.push(forbiddenField(`${path}.ipMode`, 'may not be specified when `ip` is not set'));
+  } else if (ipMode !== undefined && ipMode !== 'VIP' && ipMode !== 'Proxy') {
+    errors.push(notSupported(`${path}.ipMode`, ipMode, ['Proxy', 'VIP']));
+  }
+  if (hostname === '') return errors;
+  errors.push(...invalidEach(`${path}.hostname`, hostname, dns1123Subdomain(hostname)));
+  if (ipFaults('', hostname).length === 0) {
+    errors.push(invalidValue(`${path}.hostname`, hostname, 'must be a DNS name, not an IP address'));
+  }
+  return errors;
 }
 
 function topologyFaults({ metadata: { annotations = {} } }: Service): FieldError[] {
@@ -109,11 +113,6 @@ function typeFaults(service: Service): FieldError[] {
     errors.push(required('spec.ports', ''));
   }
   if (isExternalName(service)) return [...errors, ...externalNameFaults(service)];
-  for (const [i, { port }] of portsOf(service).entries()) {
-    if (!isLoadBalancer(service) || port !== KUBELET_PORT) continue;
-    const detail = `may not expose port ${KUBELET_PORT} externally since it is used by kubelet`;
-    errors.push(invalidValue(`spec.ports[${i}]`, port, detail));
-  }
   if (needsNodePort(service) && isHeadless(service)) {
     errors.push(
       invalidValue(
@@ -216,12 +215,12 @@ function knownTypeFaults(service: Service): FieldError[] {
 
 /** As a Go struct prints in upstream's message. */
 const goServicePort = (protocol: string, port: number): JsonValue => ({
-  name: '',
-  protocol,
-  appProtocol: null,
-  port,
-  targetPort: 0,
-  nodePort: 0,
+  Name: '',
+  Protocol: protocol,
+  AppProtocol: null,
+  Port: port,
+  TargetPort: 0,
+  NodePort: 0,
 });
 
 function duplicatePortFaults(service: Service): FieldError[] {
