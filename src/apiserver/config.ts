@@ -1,32 +1,31 @@
-import { type FeatureGates, parseFeatureGates } from "./feature-gates.ts";
-import type { AuditConfig } from "./audit/audit.ts";
-import { parseCidr } from "../net/cidr.ts";
-import type { Cidr } from "../net/cidr.ts";
-import { parseIp } from "../net/ip.ts";
-import { parsePortRange } from "../net/port-range.ts";
-import type { PortRange } from "../net/port-range.ts";
+import { type FeatureGates, parseFeatureGates } from './feature-gates.ts';
+import type { AuditConfig } from './audit/audit.ts';
+import { parseCidr } from '../net/cidr.ts';
+import type { Cidr } from '../net/cidr.ts';
+import { parseIp } from '../net/ip.ts';
+import { parsePortRange } from '../net/port-range.ts';
+import type { PortRange } from '../net/port-range.ts';
 
 /** Upstream's admission plugins, as --disable-admission-plugins names them; those we do not have are off anyway. */
 const ADMISSION_PLUGINS: ReadonlySet<string> = new Set(
   (
-    "AlwaysAdmit AlwaysDeny AlwaysPullImages CertificateApproval " +
-    "CertificateSigning CertificateSubjectRestriction ClusterTrustBundleAttest DefaultIngressClass " +
-    "DefaultStorageClass DefaultTolerationSeconds DenyServiceExternalIPs EventRateLimit " +
-    "ExtendedResourceToleration ImagePolicyWebhook LimitPodHardAntiAffinityTopology LimitRanger " +
-    "MutatingAdmissionPolicy MutatingAdmissionWebhook NamespaceAutoProvision NamespaceExists " +
-    "NamespaceLifecycle NodeDeclaredFeatureValidator NodeRestriction OwnerReferencesPermissionEnforcement " +
-    "PersistentVolumeClaimResize PodNodeSelector PodSecurity PodTolerationRestriction " +
-    "PodTopologyLabels Priority ResourceQuota RuntimeClass " +
-    "ServiceAccount StorageObjectInUseProtection TaintNodesByCondition ValidatingAdmissionPolicy " +
-    "ValidatingAdmissionWebhook "
+    'AlwaysAdmit AlwaysDeny AlwaysPullImages CertificateApproval ' +
+    'CertificateSigning CertificateSubjectRestriction ClusterTrustBundleAttest DefaultIngressClass ' +
+    'DefaultStorageClass DefaultTolerationSeconds DenyServiceExternalIPs EventRateLimit ' +
+    'ExtendedResourceToleration ImagePolicyWebhook LimitPodHardAntiAffinityTopology LimitRanger ' +
+    'MutatingAdmissionPolicy MutatingAdmissionWebhook NamespaceAutoProvision NamespaceExists ' +
+    'NamespaceLifecycle NodeDeclaredFeatureValidator NodeRestriction OwnerReferencesPermissionEnforcement ' +
+    'PersistentVolumeClaimResize PodNodeSelector PodSecurity PodTolerationRestriction ' +
+    'PodTopologyLabels Priority ResourceQuota RuntimeClass ' +
+    'ServiceAccount StorageObjectInUseProtection TaintNodesByCondition ValidatingAdmissionPolicy ' +
+    'ValidatingAdmissionWebhook '
   )
     .trim()
-    .split(" "),
+    .split(' '),
 );
 
 /** Where the server accepts connections: an address it binds (port 0 = any free one), or a listening socket handed over. */
-export type ListenEndpoint =
-  { readonly host: string; readonly port: number } | { readonly fd: number };
+export type ListenEndpoint = { readonly host: string; readonly port: number } | { readonly fd: number };
 
 /** PEM text. */
 export interface KeyPair {
@@ -89,8 +88,7 @@ export interface ApiServerOptions {
 
 /** Checks and completes the options. Throws an Error that names the wrong option as the flag it comes from. */
 export function apiServerConfig(options: ApiServerOptions): ApiServerConfig {
-  const { serviceCidrs = ["10.96.0.0/12"], nodePortRange = "30000-32767" } =
-    options;
+  const { serviceCidrs = ['10.96.0.0/12'], nodePortRange = '30000-32767' } = options;
   const ports = parsePortRange(nodePortRange);
   if (ports === undefined) {
     throw new Error(
@@ -98,19 +96,16 @@ export function apiServerConfig(options: ApiServerOptions): ApiServerConfig {
     );
   }
   if (parseIp(options.advertise.address) === undefined) {
-    throw new Error(
-      `--advertise-address: ${JSON.stringify(options.advertise.address)} is not an IP address`,
-    );
+    throw new Error(`--advertise-address: ${JSON.stringify(options.advertise.address)} is not an IP address`);
   }
-  if (options.listen.length === 0)
-    throw new Error("--listen: at least one address is needed");
+  if (options.listen.length === 0) throw new Error('--listen: at least one address is needed');
   return {
     ...options,
     tokens: options.tokens ?? [],
     serviceCidrs: parseServiceCidrs(serviceCidrs),
     nodePortRange: ports,
     allowedEndpointCidrs: options.allowedEndpointCidrs ?? [],
-    featureGates: parseFeatureGates(options.featureGates ?? ""),
+    featureGates: parseFeatureGates(options.featureGates ?? ''),
     disabledAdmission: knownPlugins(options.disabledAdmission ?? []),
   };
 }
@@ -118,29 +113,21 @@ export function apiServerConfig(options: ApiServerOptions): ApiServerConfig {
 function knownPlugins(names: readonly string[]): readonly string[] {
   const unknown = names.find((name) => !ADMISSION_PLUGINS.has(name));
   if (unknown === undefined) return names;
-  throw new Error(
-    `--disable-admission-plugins: admission plugin ${JSON.stringify(unknown)} is unknown`,
-  );
+  throw new Error(`--disable-admission-plugins: admission plugin ${JSON.stringify(unknown)} is unknown`);
 }
 
 function parseServiceCidrs(texts: readonly string[]): readonly Cidr[] {
-  const flag = "--service-cluster-ip-range";
+  const flag = '--service-cluster-ip-range';
   const cidrs = texts.map((text) => {
     const cidr = parseCidr(text);
     if (cidr === undefined)
-      throw new Error(
-        `${flag}: ${JSON.stringify(text)} is not a CIDR like 10.96.0.0/12`,
-      );
+      throw new Error(`${flag}: ${JSON.stringify(text)} is not a CIDR like 10.96.0.0/12`);
     return cidr;
   });
   const [first, second] = cidrs;
   if (first === undefined || cidrs.length > 2)
-    throw new Error(
-      `${flag}: one or two CIDRs are needed, not ${cidrs.length}`,
-    );
+    throw new Error(`${flag}: one or two CIDRs are needed, not ${cidrs.length}`);
   if (first.family === second?.family)
-    throw new Error(
-      `${flag}: both CIDRs are ${first.family}; a second one must be of the other family`,
-    );
+    throw new Error(`${flag}: both CIDRs are ${first.family}; a second one must be of the other family`);
   return cidrs;
 }
