@@ -11,6 +11,7 @@ import { createAuthenticator } from './authentication/authenticate.ts';
 import { alwaysAllow } from './authorization/authorize.ts';
 import type { Authorizer } from './authorization/authorize.ts';
 import type { ApiServerConfig } from './config.ts';
+import { createConnectors } from './connect/connectors.ts';
 import { createHandler } from './http/handler.ts';
 import { listenAll } from './http/listeners.ts';
 import type { Listening } from './http/listeners.ts';
@@ -75,6 +76,7 @@ export function createApiServer(config: ApiServerConfig, deps: ApiServerDeps): A
       createHandler({
         config,
         resources,
+        connectors: createConnectors({ resources, streams, authorizer, kubelet: config.kubelet }),
         health,
         metrics: exposition,
         observe,

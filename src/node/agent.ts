@@ -140,6 +140,8 @@ async function openServer(deps: PodDependencies, podSet: PodSet): Promise<Kubele
     stateDir,
     podSet,
     clock: deps.clock,
+    runtime: deps.runtime,
+    hasPodNetwork: deps.config.network !== 'none',
   });
 }
 

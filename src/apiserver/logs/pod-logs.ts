@@ -3,6 +3,7 @@ import { badRequest, internal, serviceUnavailable } from '../../api/errors/api-e
 import type { Node } from '../../api/core/v1/node.ts';
 import type { Pod } from '../../api/core/v1/pod.ts';
 import type { ApiServerConfig } from '../config.ts';
+import { agentAddress, hostPort } from '../connect/agent.ts';
 import type { Connect, ReadHandler, RequestScope, StreamResponse } from '../rest/rest.ts';
 import { logOptions } from './log-options.ts';
 import type { LogOptions } from './log-options.ts';
@@ -14,7 +15,6 @@ export interface PodLogsOptions {
   readonly kubelet: ApiServerConfig['kubelet'];
 }
 
-const DEFAULT_KUBELET_PORT = 10250;
 const LOG_TYPE = 'text/plain';
 
 /** GET pods/NAME/log: asks the agent of the Pod's node and passes on what it sends, as it comes. */
@@ -28,11 +28,12 @@ export function createPodLogs({ nodes, kubelet }: PodLogsOptions): Connect<Pod> 
     if (kubelet === undefined)
       throw serviceUnavailable('this API server has no client certificate for node agents');
     const node = await nodes.get({ ...scope, namespace: '' }, nodeName);
+    const { host, port } = agentAddress(node);
     const path = ['containerLogs', scope.namespace, pod.metadata.name, container]
       .map(encodeURIComponent)
       .join('/');
     const answer = await callAgent({
-      url: `https://${agentHost(node)}/${path}?${options.agentQuery.toString()}`,
+      url: `https://${hostPort(host, port)}/${path}?${options.agentQuery.toString()}`,
       kubelet,
       scope,
       isUnverified: options.isUnverified,
@@ -58,16 +59,6 @@ export function pickContainer({ metadata, spec }: Pod, wanted: string): string {
   throw badRequest(
     initNames.length === 0 ? choice : `${choice} or one of the init containers: [${initNames.join(' ')}]`,
   );
-}
-
-/** host:port of a node's agent. Throws 500 when the Node tells no address. */
-function agentHost(node: Node): string {
-  const addresses = node.status?.addresses ?? [];
-  const found =
-    addresses.find(({ type }) => type === 'InternalIP') ?? addresses.find(({ type }) => type === 'Hostname');
-  if (found === undefined) throw internal(`node ${node.metadata.name} has no address`);
-  const port = node.status?.daemonEndpoints?.kubeletEndpoint?.Port ?? DEFAULT_KUBELET_PORT;
-  return found.address.includes(':') ? `[${found.address}]:${port}` : `${found.address}:${port}`;
 }
 
 interface AgentCall {

@@ -77,6 +77,9 @@ function parseBlock(block: Buffer): SpdyHeaders {
   return headers;
 }
 
+/** An empty block, as after a flush: Go's reader gives out what came before only when it sees one. */
+const FLUSH = Buffer.from([0, 0, 0, 0xff, 0xff]);
+
 /** Writes one direction's headers as zlib blocks that are stored, not squeezed: a stream has a handful of short ones, and nothing is kept. */
 export function createHeaderWriter(): (headers: SpdyHeaders) => Buffer {
   let isFirst = true;
@@ -85,7 +88,7 @@ export function createHeaderWriter(): (headers: SpdyHeaders) => Buffer {
     const stored = Buffer.alloc(5);
     stored.writeUInt16LE(plain.length, 1);
     stored.writeUInt16LE(~plain.length & 0xffff, 3);
-    const pieces = [stored, plain];
+    const pieces = [stored, plain, FLUSH];
     // 78 bb: deflate, 32 KiB window, with a dictionary; a multiple of 31, as zlib wants it.
     if (isFirst) pieces.unshift(Buffer.from([0x78, 0xbb]), uint32(DICTIONARY_ID));
     isFirst = false;

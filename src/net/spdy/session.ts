@@ -55,6 +55,8 @@ export interface SpdySession {
   /** Reads until the connection ends; never rejects. Then every stream is destroyed. */
   run(): Promise<void>;
   openStream(headers: SpdyHeaders): SpdyStream;
+  /** Asks whether the peer is there; a connection that broke unnoticed breaks visibly then. */
+  ping(): void;
   /** Says goodbye and ends the connection once what was written is sent. */
   close(): void;
   /** Bytes can't be delivered any more; the connection is cut. */
@@ -76,6 +78,7 @@ class Session implements SpdySession {
   readonly #queue: SendQueue;
   readonly #door: StreamDoor;
   #nextId: number;
+  #pingId: number;
   #lastPeerId = 0;
   #peerWindow = INITIAL_WINDOW;
   #untoldSession = 0;
@@ -87,6 +90,7 @@ class Session implements SpdySession {
     this.#options = options;
     this.#transport = options.transport;
     this.#nextId = options.isServer ? 2 : 1;
+    this.#pingId = this.#nextId;
     this.#queue = new SendQueue(options.transport);
     this.#transport.on('error', () => undefined);
     this.#door = {
@@ -144,6 +148,11 @@ class Session implements SpdySession {
     fixed.writeUInt32BE(id, 0);
     this.#queue.write(controlFrame(SYN_STREAM, 0, Buffer.concat([fixed, this.#headersOut(headers)])));
     return stream;
+  }
+
+  ping(): void {
+    this.#pingId += 2;
+    this.#queue.write(numbersFrame(PING, this.#pingId & 0x7fffffff));
   }
 
   close(): void {

@@ -1,3 +1,5 @@
+import type { Readable, Writable } from 'node:stream';
+
 /** How a container's process ended. */
 export interface Exit {
   /** 128 + signal for a process ended by a signal, as a shell has it. */
@@ -60,6 +62,27 @@ export interface ExecResult {
   readonly output: string;
 }
 
+export interface ExecRequest {
+  readonly argv: readonly string[];
+  readonly hasStdin: boolean;
+  /** With a terminal there is no stderr of its own. */
+  readonly isTty: boolean;
+}
+
+/** A command that runs in a container with its streams open. Each stream must be read or destroyed. */
+export interface ExecProcess {
+  /** Ending it is the end of the command's input. */
+  readonly stdin?: Writable;
+  readonly stdout: Readable;
+  readonly stderr?: Readable;
+  /** Of the terminal's window, in columns and rows; nothing without one. */
+  resize(size: { readonly width: number; readonly height: number }): void;
+  /** The exit code; 128 + signal for a command ended by a signal. Children it left behind may keep the streams open. */
+  readonly exited: Promise<number>;
+  /** Ends it with everything that it started. */
+  kill(): void;
+}
+
 /** Runs containers as processes. Processes outlive it; `adopt` finds them again. */
 export interface ContainerRuntime {
   /** Throws when the process cannot be started. */
@@ -71,4 +94,6 @@ export interface ContainerRuntime {
   ): ContainerProcess;
   /** Runs a command inside a running container with its environment; -1 when the time is over. */
   exec(record: ProcessRecord, argv: readonly string[], timeoutMs: number): Promise<ExecResult>;
+  /** Starts a command inside a running container. Rejects with an Error that says why it cannot be run. */
+  openExec(record: ProcessRecord, request: ExecRequest): Promise<ExecProcess>;
 }

@@ -1,12 +1,17 @@
+import { STATUS_CODES } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import type { NodeConfig } from '../config.ts';
 import { readLog, type LogOptions } from '../logs/read-log.ts';
 import type { ContainerRecord, PodRecord } from '../pods/model.ts';
 import type { PodSet } from '../pods/pod-set.ts';
+import type { ContainerRuntime } from '../runtime/model.ts';
+import type { Upgrade } from '../streaming/web-socket.ts';
+import { Refusal } from './refusal.ts';
 
 export interface KubeletServerOptions {
   readonly tls: NonNullable<NodeConfig['kubeletTls']>;
@@ -16,21 +21,13 @@ export interface KubeletServerOptions {
   readonly stateDir: string;
   readonly podSet: Pick<PodSet, 'workers'>;
   readonly clock: Clock;
+  readonly runtime: Pick<ContainerRuntime, 'openExec'>;
+  readonly hasPodNetwork: boolean;
 }
 
 export interface KubeletServer {
   readonly port: number;
   close(): void;
-}
-
-/** What a request is answered with, unless it is a stream. */
-class Refusal extends Error {
-  override readonly name = 'Refusal';
-  readonly status: number;
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
-  }
 }
 
 const flag = (query: URLSearchParams, name: string): boolean => ['true', '1'].includes(query.get(name) ?? '');
@@ -73,6 +70,7 @@ export function logOptions(
 export async function serveKubelet(options: KubeletServerOptions): Promise<KubeletServer> {
   const { tls, host, port } = options;
   const { cert, key, clientCA } = tls;
+  const streams = new Set<Duplex>();
   const server = createServer({ cert, key, ca: clientCA, requestCert: true, rejectUnauthorized: true });
   server.on('request', (request, response) => {
     answer(options, request, response).catch((error: unknown) => {
@@ -81,6 +79,12 @@ export async function serveKubelet(options: KubeletServerOptions): Promise<Kubel
       response.setHeader('content-type', 'text/plain; charset=utf-8');
       response.end(error instanceof Error ? error.message : String(error));
     });
+  });
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on('error', () => undefined);
+    streams.add(socket);
+    socket.on('close', () => streams.delete(socket));
+    serveStream(options, { request, socket, head }).catch((error: unknown) => refuse(socket, error));
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -91,6 +95,7 @@ export async function serveKubelet(options: KubeletServerOptions): Promise<Kubel
     close: () => {
       server.close();
       server.closeAllConnections();
+      for (const socket of streams) socket.destroy();
     },
   };
 }
@@ -117,6 +122,36 @@ async function answer(
     return sendLog(options, response, { find, container, query: url.searchParams });
   }
   throw new Refusal(404, '404 page not found');
+}
+
+/** `/exec/NAMESPACE/POD/CONTAINER`, `/attach/…` and `/portForward/NAMESPACE/POD`. Rejects with Refusal. */
+async function serveStream(options: KubeletServerOptions, upgrade: Upgrade): Promise<void> {
+  const url = new URL(upgrade.request.url ?? '/', 'https://kubelet');
+  const [door = '', namespace = '', name = '', container, ...rest] = url.pathname
+    .split('/')
+    .filter(Boolean)
+    .map(decodeURIComponent);
+  if (!['exec', 'portForward'].includes(door) || rest.length > 0)
+    throw new Refusal(404, '404 page not found');
+  const pod = findPod(options, { namespace, name });
+  if (pod === undefined) throw new Refusal(404, 'pod does not exist');
+  const { serveExec, servePortForward } = await import('../streaming/streaming.ts');
+  const asked = { upgrade, pod, query: url.searchParams, ...(container !== undefined && { container }) };
+  const deps = { ...options, nodeIP: options.host };
+  await (door === 'exec' ? serveExec(deps, asked) : servePortForward(deps, asked));
+}
+
+/** Answers in HTTP and ends the connection; when the other protocol has begun, only that. */
+function refuse(socket: Duplex, error: unknown): void {
+  if (!(error instanceof Refusal)) return void socket.destroy();
+  const body = Buffer.from(`${error.message}\n`);
+  const lines = [
+    `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? 'Error'}`,
+    'Content-Type: text/plain; charset=utf-8',
+    `Content-Length: ${body.length}`,
+    'Connection: close',
+  ];
+  socket.end(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`), body]));
 }
 
 function findPod(

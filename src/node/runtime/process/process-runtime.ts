@@ -2,8 +2,16 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, constants, existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../../base/clock.ts';
-import type { ContainerProcess, ContainerRuntime, ContainerStart, Exit, ProcessRecord } from '../model.ts';
+import type {
+  ExecProcess,
+  ContainerProcess,
+  ContainerRuntime,
+  ContainerStart,
+  Exit,
+  ProcessRecord,
+} from '../model.ts';
 import { execInside } from './exec.ts';
+import type { ExecStream } from './exec-stream.ts';
 import { launch } from './launcher.ts';
 import { pipePath, pumpLogs, streams } from './log-pump.ts';
 import type * as Namespaced from './namespaced.ts';
@@ -92,9 +100,17 @@ function signalsOf(
   };
 }
 
+/** The container's output pipes, and the file for its exit code. */
+const openDescriptors = (directory: string, exitFile: string): readonly [number, number, number] =>
+  [
+    ...streams.map((stream) => openSync(pipePath(directory, stream), constants.O_RDWR)),
+    openSync(exitFile, 'w', 0o600),
+  ] as const as readonly [number, number, number];
+
 /** Containers as processes of this machine, supervised by a shell each. */
 export function createProcessRuntime({ clock, namespaces }: ProcessRuntimeOptions): ContainerRuntime {
-  const mountPath = namespaces === undefined ? '' : (mountProgram.find((path) => existsSync(path)) ?? '');
+  const isNamespaced = namespaces !== undefined;
+  const mountPath = !isNamespaced ? '' : (mountProgram.find((path) => existsSync(path)) ?? '');
   const makePipes = (directory: string): void => {
     const paths = streams.map((stream) => pipePath(directory, stream));
     if (namespaces === undefined) execFileSync('mkfifo', ['-m', '600', ...paths]);
@@ -104,10 +120,7 @@ export function createProcessRuntime({ clock, namespaces }: ProcessRuntimeOption
   const start = (spec: ContainerStart): ContainerProcess => {
     makePipes(spec.directory);
     const exitFile = join(spec.directory, 'exit');
-    const descriptors = [
-      ...streams.map((stream) => openSync(pipePath(spec.directory, stream), constants.O_RDWR)),
-      openSync(exitFile, 'w', 0o600),
-    ] as const as readonly [number, number, number];
+    const descriptors = openDescriptors(spec.directory, exitFile);
     const run = (): ReturnType<typeof launch> =>
       launch({
         argv: [shell, '-c', supervise, mountPath, ...throughShell(spec.argv, spec.env)],
@@ -150,10 +163,16 @@ export function createProcessRuntime({ clock, namespaces }: ProcessRuntimeOption
 
   return {
     start,
-    adopt: (record, run) => adopt({ clock, record, isNamespaced: namespaces !== undefined, ...run }),
-    exec: (record, argv, timeoutMs) =>
-      execInside({ isNamespaced: namespaces !== undefined, record, argv, timeoutMs }),
+    adopt: (record, run) => adopt({ clock, record, isNamespaced, ...run }),
+    exec: (record, argv, timeoutMs) => execInside({ isNamespaced, record, argv, timeoutMs }),
+    openExec: (record, request) => openExecLazily({ ...request, record, isNamespaced }),
   };
+}
+
+/** Loaded with the first exec: most nodes never see one. */
+async function openExecLazily(options: ExecStream): Promise<ExecProcess> {
+  const { openExec } = await import('./exec-stream.ts');
+  return openExec(options);
 }
 
 interface Adoption {

@@ -56,6 +56,27 @@ function scanForChild(pid: number): number | undefined {
   }
 }
 
+/** Every process there is; empty without /proc. */
+export function processTable(): readonly {
+  readonly pid: number;
+  readonly parent: number;
+  readonly session: number;
+}[] {
+  let names: readonly string[];
+  try {
+    names = readdirSync('/proc');
+  } catch {
+    return [];
+  }
+  return names
+    .map(Number)
+    .filter((pid) => pid > 0)
+    .flatMap((pid) => {
+      const fields = statFields(pid);
+      return fields === undefined ? [] : [{ pid, parent: Number(fields[1]), session: Number(fields[3]) }];
+    });
+}
+
 /** The arguments of a process, each ended by a zero byte; the empty string when it has ended. */
 export function commandLineOf(pid: number): string {
   try {
