@@ -1,28 +1,11 @@
-import { type FeatureGates, parseFeatureGates } from './feature-gates.ts';
 import type { AuditConfig } from './audit/audit.ts';
 import { parseCidr } from '../net/cidr.ts';
 import type { Cidr } from '../net/cidr.ts';
 import { parseIp } from '../net/ip.ts';
 import { parsePortRange } from '../net/port-range.ts';
 import type { PortRange } from '../net/port-range.ts';
-
-/** Upstream's admission plugins, as --disable-admission-plugins names them; those we do not have are off anyway. */
-const ADMISSION_PLUGINS: ReadonlySet<string> = new Set(
-  (
-    'AlwaysAdmit AlwaysDeny AlwaysPullImages CertificateApproval ' +
-    'CertificateSigning CertificateSubjectRestriction ClusterTrustBundleAttest DefaultIngressClass ' +
-    'DefaultStorageClass DefaultTolerationSeconds DenyServiceExternalIPs EventRateLimit ' +
-    'ExtendedResourceToleration ImagePolicyWebhook LimitPodHardAntiAffinityTopology LimitRanger ' +
-    'MutatingAdmissionPolicy MutatingAdmissionWebhook NamespaceAutoProvision NamespaceExists ' +
-    'NamespaceLifecycle NodeDeclaredFeatureValidator NodeRestriction OwnerReferencesPermissionEnforcement ' +
-    'PersistentVolumeClaimResize PodNodeSelector PodSecurity PodTolerationRestriction ' +
-    'PodTopologyLabels Priority ResourceQuota RuntimeClass ' +
-    'ServiceAccount StorageObjectInUseProtection TaintNodesByCondition ValidatingAdmissionPolicy ' +
-    'ValidatingAdmissionWebhook '
-  )
-    .trim()
-    .split(' '),
-);
+import type { ServiceAccountConfig } from './authentication/service-account-tokens.ts';
+import type { FlowLimits } from './flow/flow-control.ts';
 
 /** Where the server accepts connections: an address it binds (port 0 = any free one), or a listening socket handed over. */
 export type ListenEndpoint = { readonly host: string; readonly port: number } | { readonly fd: number };
@@ -57,12 +40,19 @@ export interface ApiServerConfig {
   readonly advertise: { readonly address: string; readonly port: number };
   /** Special addresses that endpoints may have nevertheless; a cluster without its own network has only loopback. */
   readonly allowedEndpointCidrs: readonly Cidr[];
+  /** Asked in this order. */
+  readonly authorizationModes: readonly AuthorizationMode[];
+  /** Who shows nothing: sees health and version only; is asked about like everyone, as upstream; is refused. */
+  readonly anonymous: 'health' | 'all' | 'none';
+  /** Absent = no tokens of service accounts, and Pods get none. */
+  readonly serviceAccount?: ServiceAccountConfig;
+  readonly limits: FlowLimits;
   /** Absent: nothing is recorded. */
   readonly audit?: AuditConfig;
-  readonly featureGates: FeatureGates;
-  /** Admission plugins that are off, by upstream's names. */
-  readonly disabledAdmission: readonly string[];
 }
+
+export type AuthorizationMode = 'Node' | 'RBAC' | 'AlwaysAllow' | 'AlwaysDeny';
+const MODES: readonly string[] = ['Node', 'RBAC', 'AlwaysAllow', 'AlwaysDeny'] satisfies AuthorizationMode[];
 
 /** As a command has it: ranges as text, with upstream's defaults for what is left out. */
 export interface ApiServerOptions {
@@ -78,12 +68,15 @@ export interface ApiServerOptions {
   readonly advertise: { readonly address: string; readonly port: number };
   /** Default: none. */
   readonly allowedEndpointCidrs?: readonly Cidr[];
+  /** As upstream's --authorization-mode, such as `Node,RBAC`. Default: AlwaysAllow. */
+  readonly authorizationMode?: string;
+  /** Default: health. */
+  readonly anonymous?: ApiServerConfig['anonymous'];
+  readonly serviceAccount?: ServiceAccountConfig;
+  /** Default: upstream's 400 and 200. */
+  readonly limits?: Partial<FlowLimits>;
   /** Default: nothing is recorded. */
   readonly audit?: AuditConfig;
-  /** `SCTPSupport=true,MixedProtocolLBService=false`; default: every gate as it is when nobody turns it. */
-  readonly featureGates?: string;
-  /** Names of admission plugins to turn off, such as DenyServiceExternalIPs; default: none. */
-  readonly disabledAdmission?: readonly string[];
 }
 
 /** Checks and completes the options. Throws an Error that names the wrong option as the flag it comes from. */
@@ -105,15 +98,25 @@ export function apiServerConfig(options: ApiServerOptions): ApiServerConfig {
     serviceCidrs: parseServiceCidrs(serviceCidrs),
     nodePortRange: ports,
     allowedEndpointCidrs: options.allowedEndpointCidrs ?? [],
-    featureGates: parseFeatureGates(options.featureGates ?? ''),
-    disabledAdmission: knownPlugins(options.disabledAdmission ?? []),
+    ...accessConfig(options),
   };
 }
 
-function knownPlugins(names: readonly string[]): readonly string[] {
-  const unknown = names.find((name) => !ADMISSION_PLUGINS.has(name));
-  if (unknown === undefined) return names;
-  throw new Error(`--disable-admission-plugins: admission plugin ${JSON.stringify(unknown)} is unknown`);
+function accessConfig(
+  options: ApiServerOptions,
+): Pick<ApiServerConfig, 'authorizationModes' | 'anonymous' | 'limits'> {
+  const { authorizationMode = 'AlwaysAllow', anonymous = 'health' } = options;
+  const modes = authorizationMode.split(',').map((mode) => mode.trim());
+  for (const mode of modes) {
+    if (MODES.includes(mode)) continue;
+    throw new Error(`--authorization-mode: ${JSON.stringify(mode)} is none of ${MODES.join(', ')}`);
+  }
+  if (new Set(modes).size < modes.length) throw new Error('--authorization-mode: a mode is named twice');
+  return {
+    authorizationModes: modes as AuthorizationMode[],
+    anonymous,
+    limits: { maxRequestsInflight: 400, maxMutatingRequestsInflight: 200, ...options.limits },
+  };
 }
 
 function parseServiceCidrs(texts: readonly string[]): readonly Cidr[] {

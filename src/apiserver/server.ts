@@ -7,11 +7,11 @@ import { pods } from '../api/core/v1/pod.ts';
 import type { Pod } from '../api/core/v1/pod.ts';
 import type { KubeObject } from '../api/kind.ts';
 import type { Store } from '../storage/store.ts';
-import { createAuthenticator } from './authentication/authenticate.ts';
-import { alwaysAllow } from './authorization/authorize.ts';
+import { createAccess } from './access.ts';
+import type { Access } from './access.ts';
 import type { Authorizer } from './authorization/authorize.ts';
 import type { ApiServerConfig } from './config.ts';
-import { createConnectors } from './connect/connectors.ts';
+import { createFlowControl } from './flow/flow-control.ts';
 import { createHandler } from './http/handler.ts';
 import { listenAll } from './http/listeners.ts';
 import type { Listening } from './http/listeners.ts';
@@ -30,7 +30,7 @@ export interface ApiServerDeps {
   readonly store: Store;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Default: who is authenticated may do everything. */
+  /** Instead of what the configuration's modes say. */
   readonly authorizer?: Authorizer;
 }
 
@@ -51,12 +51,12 @@ export interface ApiServer {
 
 /** One API server. It does nothing until `run`. */
 export function createApiServer(config: ApiServerConfig, deps: ApiServerDeps): ApiServer {
-  const { store, clock, logger, authorizer = alwaysAllow } = deps;
+  const { store, clock, logger } = deps;
+  const access = createAccess(config, deps);
   const streams = createStreams(clock);
   let isStopping = false;
   const observation = createServerObservation(config, { clock, logger });
   const { metrics, exposition } = observation;
-  const authenticate = createAuthenticator(config.tokens);
   const handler = Promise.withResolvers<(request: HttpRequest) => Promise<HttpResponse>>();
   const addresses = Promise.withResolvers<readonly AddressInfo[]>();
   // Nobody needs to ask for either; `run` itself reports the failure.
@@ -66,29 +66,34 @@ export function createApiServer(config: ApiServerConfig, deps: ApiServerDeps): A
     await observation.open();
     const measured = measuredStore(store, { clock, stored: metrics.stored });
     const [registry, listening] = await Promise.all([
-      createResources({ store: measured.store, config, clock, logger, watched: metrics.watched }),
+      createResources({
+        store: measured.store,
+        config,
+        clock,
+        logger,
+        watched: metrics.watched,
+        admissions: access.join,
+      }),
       listenAll({ config, clock, logger, handle }),
     ]);
-    const resources = withPodLogs(registry.list, config);
+    const resources = await access.extend(withPodLogs(registry.list, config));
     const observe = observation.begin(resources, registry);
     const health = healthChecks({ measured, registry, isStopping: () => isStopping });
     handler.resolve(
       createHandler({
         config,
         resources,
-        connectors: createConnectors({ resources, streams, authorizer, kubelet: config.kubelet }),
         health,
         metrics: exposition,
         observe,
-        authenticate,
-        authorizer,
+        ...handling(access, config, clock),
         streams,
         clock,
         logger,
       }),
     );
     addresses.resolve(listening.addresses);
-    return { registry, listening, streams };
+    return { registry, listening, streams, access };
   };
   return {
     handle,
@@ -107,19 +112,32 @@ export function createApiServer(config: ApiServerConfig, deps: ApiServerDeps): A
   };
 }
 
+/** What of a request's way is about who asks. */
+const handling = (access: Access, config: ApiServerConfig, clock: Clock) => ({
+  authenticate: access.authenticate,
+  authorizer: access.authorizer,
+  flow: createFlowControl(config.limits, clock),
+  tokenDocument: access.document,
+});
+
 interface Parts {
   readonly registry: Registry;
   readonly listening: Listening;
   readonly streams: Streams;
+  readonly access: Access;
 }
 
 /** The registry outlives the last request. Rejects when it fails by itself, after everything has stopped. */
-async function serveUntil({ registry, listening, streams }: Parts, signal: AbortSignal): Promise<void> {
+async function serveUntil(
+  { registry, listening, streams, access }: Parts,
+  signal: AbortSignal,
+): Promise<void> {
   const registryStop = new AbortController();
   const stopAsked = Promise.withResolvers<void>();
   if (signal.aborted) stopAsked.resolve();
   signal.addEventListener('abort', () => stopAsked.resolve(), { once: true });
   const running = registry.run(registryStop.signal);
+  const keeping = access.run(registryStop.signal, () => registry.ready());
   try {
     await Promise.race([stopAsked.promise, running]);
   } finally {
@@ -127,7 +145,7 @@ async function serveUntil({ registry, listening, streams }: Parts, signal: Abort
     await listening.stop();
     registryStop.abort();
   }
-  await running;
+  await Promise.all([running, keeping]);
 }
 
 /** Logs come from the agents of the nodes, so they are no matter of the registry. */

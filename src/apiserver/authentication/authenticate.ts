@@ -8,23 +8,32 @@ const AUTHENTICATED = 'system:authenticated';
 /** Whom a request comes from; undefined when it shows nothing the server knows. */
 export type Authenticator = (
   request: Pick<HttpRequest, 'headers' | 'user' | 'hasBadCertificate'>,
-) => RequestUser | undefined;
+) => RequestUser | undefined | Promise<RequestUser | undefined>;
+
+/** Whom a bearer token that is no static one stands for. */
+export type TokenLookup = (token: string) => Promise<RequestUser | undefined>;
 
 /** Who asks without showing anything, where that is allowed. */
 export const anonymous: RequestUser = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
 
 /**
- * The caller's own identity (a client certificate, or the same process) first, then a static bearer token. As upstream,
- * a wrong token or a certificate of a foreign authority is refused even where nothing needed to be shown.
+ * The caller's own identity (a client certificate, or the same process) first, then a static bearer token, then one that
+ * `lookUp` knows. As upstream, a wrong token or a certificate of a foreign authority is refused even where nothing
+ * needed to be shown.
  */
-export function createAuthenticator(tokens: readonly StaticToken[]): Authenticator {
-  // Looked up by digest, so that the time of a lookup tells nothing about a token.
-  const users = new Map(tokens.map((token) => [digest(token.token), userOf(token)]));
+export function createAuthenticator(tokens: readonly StaticToken[], lookUp?: TokenLookup): Authenticator {
+  const known = staticTokens(tokens);
   return ({ headers, user }) => {
     if (user !== undefined) return user;
     const token = bearerToken(headers.authorization);
-    return token === undefined ? undefined : users.get(digest(token));
+    return token === undefined ? undefined : (known(token) ?? lookUp?.(token));
   };
+}
+
+/** Looked up by digest, so that the time of a lookup tells nothing about a token. */
+export function staticTokens(tokens: readonly StaticToken[]): (token: string) => RequestUser | undefined {
+  const users = new Map(tokens.map((token) => [digest(token.token), userOf(token)]));
+  return (token) => users.get(digest(token));
 }
 
 /** Adds the group that every authenticated user is in. */

@@ -2,7 +2,7 @@ import type { RoleBinding, Subject } from '../../api/rbac/v1/role-binding.ts';
 import type { PolicyRule } from '../../api/rbac/v1/role.ts';
 import type { WatchCache } from '../cache/watch-cache.ts';
 import type { RequestUser } from '../rest/rest.ts';
-import type { Attributes, Decision } from './authorize.ts';
+import type { Attributes, Authorizer, Decision } from './authorize.ts';
 import { createBindings, type Bindings, type DefaultPolicy, type Grant } from './rbac-bindings.ts';
 import { rulesAllow } from './rules.ts';
 
@@ -13,7 +13,7 @@ export interface HeldRules {
 }
 
 export interface RbacAuthorizer {
-  authorize(attributes: Attributes): Decision | Promise<Decision>;
+  readonly authorize: Authorizer;
   /** '' = the whole cluster. */
   rulesFor(user: RequestUser, namespace: string): Promise<HeldRules>;
   /** The rules of a role that a binding in `namespace` refers to; undefined when there is no such role. */

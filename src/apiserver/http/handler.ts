@@ -6,6 +6,7 @@ import { anonymous, hasCredentials } from '../authentication/authenticate.ts';
 import type { Authenticator } from '../authentication/authenticate.ts';
 import { attributesOf, forbiddenError, type Authorizer } from '../authorization/authorize.ts';
 import type { ApiServerConfig } from '../config.ts';
+import type { FlowControl } from '../flow/flow-control.ts';
 import { createDocuments } from '../discovery/documents.ts';
 import { healthResponse } from '../discovery/health.ts';
 import type { HealthChecks } from '../discovery/health.ts';
@@ -24,7 +25,7 @@ import { subresourcesOf } from './subresources.ts';
 import type { Connectors } from './subresources.ts';
 
 export interface HandlerOptions {
-  readonly config: Pick<ApiServerConfig, 'advertise'>;
+  readonly config: Pick<ApiServerConfig, 'advertise' | 'anonymous'>;
   readonly resources: readonly Resource<KubeObject>[];
   readonly health: HealthChecks;
   /** GET /metrics. */
@@ -33,6 +34,9 @@ export interface HandlerOptions {
   readonly observe?: Observe | undefined;
   readonly authenticate: Authenticator;
   readonly authorizer: Authorizer;
+  readonly flow: FlowControl;
+  /** Documents by which others verify the server's tokens. */
+  readonly tokenDocument?: (path: string) => HttpResponse | undefined;
   readonly streams: Streams;
   readonly connectors?: Connectors;
   readonly clock: Clock;
@@ -56,17 +60,24 @@ export function createHandler(options: HandlerOptions): (request: HttpRequest) =
     const info = parseRequestInfo(method, path, query);
     if (info === undefined) throw badRequest(`the path ${JSON.stringify(path)} is not percent-encoded text`);
     seen?.asked?.(info, query);
-    const user = identify(request, info, options.authenticate);
+    const user = await identify(request, info, options);
     request = (await seen?.identified?.(user, request)) ?? request;
     const attributes = attributesOf(user, { method: request.method, info, query });
-    const decision = await options.authorizer(attributes);
-    if (!decision.isAllowed) throw forbiddenError(attributes, decision.reason);
-    if (!info.isResource) return describe({ method, info, query, request });
-    // A group that is not served has no resources, at most documents that say so.
-    if (!served.has(apiVersionOf(info))) {
-      return describe({ method, info: { isResource: false, path }, query, request });
+    const entered = options.flow.enter(attributes);
+    const release = entered instanceof Promise ? await entered : entered;
+    try {
+      const asked = options.authorizer(attributes);
+      const decision = asked instanceof Promise ? await asked : asked;
+      if (!decision.isAllowed) throw forbiddenError(attributes, decision.reason);
+      if (!info.isResource) return await describe({ method, info, query, request });
+      // A group that is not served has no resources, at most documents that say so.
+      if (!served.has(apiVersionOf(info))) {
+        return await describe({ method, info: { isResource: false, path }, query, request });
+      }
+      return await dispatch({ info, request, query, user, now });
+    } finally {
+      release();
     }
-    return dispatch({ info, request, query, user, now });
   };
   return async (request) => {
     const seen = options.observe?.(request);
@@ -87,19 +98,40 @@ function splitPath({ method, path }: HttpRequest) {
   return { method: method === 'HEAD' ? 'GET' : method, path: mark < 0 ? path : path.slice(0, mark), query };
 }
 
-/** Throws 401 for everyone the server does not know, but on paths that are open to those who show nothing. */
-function identify(
+/**
+ * Whom a request is from, or whom it would be taken for. Throws 401 for everyone the server does not know, but on paths
+ * that are open to those who show nothing; 403 for who may not be taken for another.
+ */
+async function identify(
   request: HttpRequest,
   info: { readonly isResource: boolean; readonly path?: string },
-  authenticate: Authenticator,
+  { authenticate, authorizer, config }: HandlerOptions,
+): Promise<RequestUser> {
+  const found = authenticate(request);
+  const user = (found instanceof Promise ? await found : found) ?? nobody(request, info, config.anonymous);
+  if (!wantsImpersonation(request.headers)) return user;
+  const { impersonatedUser } = await import('../authentication/impersonation.ts');
+  return impersonatedUser(user, request.headers, authorizer);
+}
+
+/** Upstream lets the authorizer decide about nobody; `health` lets nobody see more than that the server is well. */
+function nobody(
+  request: HttpRequest,
+  info: { readonly isResource: boolean; readonly path?: string },
+  mode: ApiServerConfig['anonymous'],
 ): RequestUser {
-  const user = authenticate(request);
-  if (user !== undefined) return user;
+  if (hasCredentials(request) || mode === 'none') throw unauthorized();
+  if (mode === 'all') return anonymous;
   const [, first = ''] = info.path?.split('/') ?? [];
   const isOpen =
     !info.isResource && (request.method === 'GET' || request.method === 'HEAD') && open.has(first);
-  if (!isOpen || hasCredentials(request)) throw unauthorized();
+  if (!isOpen) throw unauthorized();
   return anonymous;
+}
+
+function wantsImpersonation(headers: HttpRequest['headers']): boolean {
+  for (const name in headers) if (name.startsWith('impersonate-')) return true;
+  return false;
 }
 
 interface Other {
@@ -122,6 +154,7 @@ function createDescriber(options: HandlerOptions) {
     const found =
       (await healthResponse(path, query, health)) ??
       documents(path, request.headers) ??
+      options.tokenDocument?.(path) ??
       (await openApi({ path, query, headers: request.headers })) ??
       (path === '/metrics' ? await metrics() : undefined) ??
       (path === '/' ? await rootPaths(resources) : undefined);

@@ -1,7 +1,8 @@
-import type { KubeObject } from '../../api/kind.ts';
+import { apiVersionOf, type KubeObject } from '../../api/kind.ts';
 import type { Verb } from '../request-info.ts';
-import type { Connect, Resource } from '../rest/rest.ts';
-import { readScope } from './call.ts';
+import type { Connect, CreateAction, Resource } from '../rest/rest.ts';
+import { objectBody, presentationOf, readScope, writeScope } from './call.ts';
+import { objectAnswer } from './respond.ts';
 import type { Handle } from './call.ts';
 import { bindPod, evictPod } from './pod-actions.ts';
 import { getScale, patchScale, updateScale } from './scale.ts';
@@ -49,6 +50,11 @@ export function subresourcesOf(
     const verbs = { get: getScale, patch: patchScale, update: updateScale };
     found.push({ name: 'scale', responseKind: scale, verbs });
   }
+  for (const [name, action] of Object.entries(resource.creates ?? {})) {
+    const { group, version, kind: answer } = action.kind;
+    const responseKind = { group, version, kind: answer };
+    found.push({ name, responseKind, verbs: { create: createHandle(action) } });
+  }
   for (const [name, connect] of Object.entries(resource.connect ?? {})) {
     found.push({ name, responseKind: own, verbs: { get: connectHandle(connect, streams) } });
   }
@@ -77,6 +83,21 @@ const special: ReadonlyMap<string, readonly Subresource[]> = new Map([
     [{ name: 'finalize', responseKind: { group: '', version: 'v1', kind: 'Namespace' }, verbs: { update } }],
   ],
 ]);
+
+/** Answers a POST with an object of the action's own kind. */
+function createHandle(action: CreateAction): Handle {
+  return async (call, warnings) => {
+    const presentation = presentationOf(call);
+    const scope = writeScope(call, warnings, 'CreateOptions');
+    const body = await objectBody(call, scope, action.kind.schema);
+    const object = await action.create(scope, call.info.name, body);
+    const apiVersion = apiVersionOf(action.kind);
+    const toJson = (each: KubeObject): string =>
+      JSON.stringify({ ...each, kind: action.kind.kind, apiVersion });
+    const shown = { ...call.resource, kind: action.kind, columns: [], toJson };
+    return objectAnswer(shown, object, { presentation, status: 201 });
+  };
+}
 
 /** Answers with what a connected stream carries, until either side ends it or the server stops. */
 function connectHandle(connect: Connect<KubeObject>, streams: Streams): Handle {
