@@ -37,6 +37,27 @@ it('a namespace with something that does not go is asked about more and more rar
   });
   await api.client.delete(namespaces, { name: 'stuck' });
   await eventually('the first round', async () => (nRounds > 0 ? true : undefined));
+  const conditions = await eventually('conditions', async () => {
+    await clock.advance(1000);
+    return (await api.client.get(namespaces, { name: 'stuck' })).status?.conditions;
+  });
+  assert.deepEqual(
+    conditions.map(({ type, status, reason, message }) => [type, status, reason, message]).slice(3),
+    [
+      [
+        'NamespaceContentRemaining',
+        'True',
+        'SomeResourcesRemain',
+        'Some resources are remaining: configmaps. has 1 resource instances',
+      ],
+      [
+        'NamespaceFinalizersRemaining',
+        'True',
+        'SomeFinalizersRemain',
+        'Some content in the namespace has finalizers remaining: example.com/hold in 1 resource instances',
+      ],
+    ],
+  );
 
   /** One second of the controller's, and the time to do what is due. */
   const second = async (): Promise<void> => {
