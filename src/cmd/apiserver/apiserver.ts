@@ -133,6 +133,8 @@ async function prepare(flags: Flags<ApiserverFlag>, options: ApiserverOptions): 
         ...(kubelet === undefined ? {} : { kubelet }),
         ...(serviceCidrs.length === 0 ? {} : { serviceCidrs }),
         ...(nodePortRange === undefined ? {} : { nodePortRange }),
+        featureGates: flags.text('feature-gates') ?? '',
+        disabledAdmission: flags.list('disable-admission-plugins'),
         ...(isLoopback(advertise.address) ? { allowedEndpointCidrs: LOOPBACK } : {}),
         advertise,
       }),

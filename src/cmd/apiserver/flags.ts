@@ -41,6 +41,14 @@ export const apiserverFlags = {
     help: 'CIDR of Services’ addresses; two of different families for dual stack (default 10.96.0.0/12).',
   },
   'service-node-port-range': { kind: 'text', help: 'Ports of NodePort Services (default 30000-32767).' },
+  'feature-gates': {
+    kind: 'text',
+    help: 'Gates to turn, such as SCTPSupport=true,MixedProtocolLBService=false.',
+  },
+  'disable-admission-plugins': {
+    kind: 'list',
+    help: 'Admission plugins to turn off, such as DenyServiceExternalIPs.',
+  },
   storage: { kind: 'text', help: 'sqlite, memory or etcd (default: etcd with --etcd-servers, else sqlite).' },
   'data-dir': { kind: 'text', help: 'Folder of the SQLite store and of self-made certificates.' },
   'etcd-user': { kind: 'text', help: 'User to sign in to etcd with.' },
