@@ -5,10 +5,11 @@ import { createEndpointsController } from './endpoints/controller.ts';
 import { createEndpointSliceController } from './endpointslice/controller.ts';
 import { createEndpointSliceMirroringController } from './endpointslicemirroring/controller.ts';
 import { createGarbageController } from './garbage/controller.ts';
+import { createJobController } from './job/controller.ts';
 import { createNamespaceController } from './namespace/controller.ts';
 import { createNodeLifecycleController } from './nodelifecycle/controller.ts';
 import { createPodGcController } from './podgc/controller.ts';
-import { createReplicaSetController } from './replicaset/controller.ts';
+import { createReplicaSetController, createReplicationController } from './replicaset/controller.ts';
 import { createScheduler } from './scheduler/controller.ts';
 import { createServiceAccountController } from './serviceaccount/controller.ts';
 import { createStatefulSetController } from './statefulset/controller.ts';
@@ -27,9 +28,11 @@ export function createControllers(deps: ControllerDeps): readonly Controller[] {
     createEndpointsController(deps, servicePods),
     createEndpointSliceMirroringController(deps),
     createReplicaSetController(deps),
+    createReplicationController(deps),
     createDeploymentController(deps),
     createStatefulSetController(deps),
     createDaemonSetController(deps),
+    createJobController(deps),
     createScheduler(deps),
     createNamespaceController(deps),
     createServiceAccountController(deps),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { replicaSets } from '../../api/apps/v1/replica-set.ts';
 import type { ReplicaSet } from '../../api/apps/v1/replica-set.ts';
 import type { Pod } from '../../api/core/v1/pod.ts';
 import { planReplicas, podFromTemplate } from './plan.ts';
@@ -131,7 +132,7 @@ it('the status counts what is labelled like the template, ready and available', 
 });
 
 it('a new Pod is the template, owned, with a name to be made', () => {
-  assert.deepEqual(podFromTemplate(set()).metadata, {
+  assert.deepEqual(podFromTemplate(replicaSets, set()).metadata, {
     name: '',
     generateName: 'web-abc-',
     namespace: 'shop',

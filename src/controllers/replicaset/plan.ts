@@ -1,6 +1,6 @@
 import type { Pod } from '../../api/core/v1/pod.ts';
 import type { ReplicaSet, ReplicaSetStatus } from '../../api/apps/v1/replica-set.ts';
-import { replicaSets } from '../../api/apps/v1/replica-set.ts';
+import type { Kind } from '../../api/kind.ts';
 import { fromMap, matchesLabels } from '../../api/selectors/label-selector.ts';
 import { controllerRef } from '../ownership.ts';
 import { availableInMs, isPodActive, isPodReady, podCondition } from '../pod-state.ts';
@@ -82,7 +82,7 @@ function leastWanted(active: readonly Pod[], related: readonly Pod[]): readonly 
 }
 
 /** A Pod as the template says, without a name yet. */
-export function podFromTemplate(replicaSet: ReplicaSet): Pod {
+export function podFromTemplate(kind: Kind<ReplicaSet>, replicaSet: ReplicaSet): Pod {
   const { template } = replicaSet.spec;
   const { labels, annotations, finalizers } = template?.metadata ?? {};
   const { name, namespace } = replicaSet.metadata;
@@ -94,7 +94,7 @@ export function podFromTemplate(replicaSet: ReplicaSet): Pod {
       ...(labels === undefined ? {} : { labels }),
       ...(annotations === undefined ? {} : { annotations }),
       ...(finalizers === undefined ? {} : { finalizers }),
-      ownerReferences: [controllerRef(replicaSets, replicaSet)],
+      ownerReferences: [controllerRef(kind, replicaSet)],
     },
     spec: template?.spec ?? { containers: [] },
   };

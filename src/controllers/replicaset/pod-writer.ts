@@ -1,9 +1,9 @@
-import { replicaSets as replicaSetKind } from '../../api/apps/v1/replica-set.ts';
 import type { ReplicaSet } from '../../api/apps/v1/replica-set.ts';
 import { pods as podKind } from '../../api/core/v1/pod.ts';
 import type { Pod } from '../../api/core/v1/pod.ts';
 import { isNotFound } from '../../api/errors/api-error.ts';
 import { objectKey } from '../../api/kind.ts';
+import type { Kind } from '../../api/kind.ts';
 import type { Client } from '../../client/client.ts';
 import { isNamespaceTerminating } from '../../client/expected-errors.ts';
 import type { EventRecorder } from '../../client/event-recorder.ts';
@@ -22,6 +22,7 @@ export interface PodWriterDeps {
   readonly client: Client;
   readonly recorder: EventRecorder;
   readonly ownWrites: OwnWrites;
+  readonly kind: Kind<ReplicaSet>;
 }
 
 /** Creates and deletes the Pods of a plan; the result is undefined when all went well. */
@@ -29,12 +30,13 @@ export function createPodWriter({
   client,
   recorder,
   ownWrites,
+  kind,
 }: PodWriterDeps): (replicaSet: ReplicaSet, plan: ReplicasPlan) => Promise<Failure | undefined> {
   const note = (replicaSet: ReplicaSet, reason: string, message: string): void =>
-    recorder.record(replicaSetKind, replicaSet, { type: 'Normal', reason, message });
+    recorder.record(kind, replicaSet, { type: 'Normal', reason, message });
 
   const createPod = async (replicaSet: ReplicaSet): Promise<void> => {
-    const pod = await client.create(podKind, podFromTemplate(replicaSet));
+    const pod = await client.create(podKind, podFromTemplate(kind, replicaSet));
     ownWrites.wrote(objectKey(replicaSet), pod);
     note(replicaSet, 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`);
   };
