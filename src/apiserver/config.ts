@@ -1,3 +1,4 @@
+import { type FeatureGates, parseFeatureGates } from './feature-gates.ts';
 import type { AuditConfig } from './audit/audit.ts';
 import { parseCidr } from '../net/cidr.ts';
 import type { Cidr } from '../net/cidr.ts';
@@ -6,6 +7,24 @@ import { parsePortRange } from '../net/port-range.ts';
 import type { PortRange } from '../net/port-range.ts';
 import type { ServiceAccountConfig } from './authentication/service-account-tokens.ts';
 import type { FlowLimits } from './flow/flow-control.ts';
+
+/** Upstream's admission plugins, as --disable-admission-plugins names them; those we do not have are off anyway. */
+const ADMISSION_PLUGINS: ReadonlySet<string> = new Set(
+  (
+    'AlwaysAdmit AlwaysDeny AlwaysPullImages CertificateApproval ' +
+    'CertificateSigning CertificateSubjectRestriction ClusterTrustBundleAttest DefaultIngressClass ' +
+    'DefaultStorageClass DefaultTolerationSeconds DenyServiceExternalIPs EventRateLimit ' +
+    'ExtendedResourceToleration ImagePolicyWebhook LimitPodHardAntiAffinityTopology LimitRanger ' +
+    'MutatingAdmissionPolicy MutatingAdmissionWebhook NamespaceAutoProvision NamespaceExists ' +
+    'NamespaceLifecycle NodeDeclaredFeatureValidator NodeRestriction OwnerReferencesPermissionEnforcement ' +
+    'PersistentVolumeClaimResize PodNodeSelector PodSecurity PodTolerationRestriction ' +
+    'PodTopologyLabels Priority ResourceQuota RuntimeClass ' +
+    'ServiceAccount StorageObjectInUseProtection TaintNodesByCondition ValidatingAdmissionPolicy ' +
+    'ValidatingAdmissionWebhook '
+  )
+    .trim()
+    .split(' '),
+);
 
 /** Where the server accepts connections: an address it binds (port 0 = any free one), or a listening socket handed over. */
 export type ListenEndpoint = { readonly host: string; readonly port: number } | { readonly fd: number };
@@ -49,6 +68,9 @@ export interface ApiServerConfig {
   readonly limits: FlowLimits;
   /** Absent: nothing is recorded. */
   readonly audit?: AuditConfig;
+  readonly featureGates: FeatureGates;
+  /** Admission plugins that are off, by upstream's names. */
+  readonly disabledAdmission: readonly string[];
 }
 
 export type AuthorizationMode = 'Node' | 'RBAC' | 'AlwaysAllow' | 'AlwaysDeny';
@@ -77,6 +99,10 @@ export interface ApiServerOptions {
   readonly limits?: Partial<FlowLimits>;
   /** Default: nothing is recorded. */
   readonly audit?: AuditConfig;
+  /** `SCTPSupport=true,MixedProtocolLBService=false`; default: every gate as it is when nobody turns it. */
+  readonly featureGates?: string;
+  /** Names of admission plugins to turn off, such as DenyServiceExternalIPs; default: none. */
+  readonly disabledAdmission?: readonly string[];
 }
 
 /** Checks and completes the options. Throws an Error that names the wrong option as the flag it comes from. */
@@ -98,6 +124,8 @@ export function apiServerConfig(options: ApiServerOptions): ApiServerConfig {
     serviceCidrs: parseServiceCidrs(serviceCidrs),
     nodePortRange: ports,
     allowedEndpointCidrs: options.allowedEndpointCidrs ?? [],
+    featureGates: parseFeatureGates(options.featureGates ?? ''),
+    disabledAdmission: knownPlugins(options.disabledAdmission ?? []),
     ...accessConfig(options),
   };
 }
@@ -117,6 +145,12 @@ function accessConfig(
     anonymous,
     limits: { maxRequestsInflight: 400, maxMutatingRequestsInflight: 200, ...options.limits },
   };
+}
+
+function knownPlugins(names: readonly string[]): readonly string[] {
+  const unknown = names.find((name) => !ADMISSION_PLUGINS.has(name));
+  if (unknown === undefined) return names;
+  throw new Error(`--disable-admission-plugins: admission plugin ${JSON.stringify(unknown)} is unknown`);
 }
 
 function parseServiceCidrs(texts: readonly string[]): readonly Cidr[] {

@@ -11,6 +11,7 @@ import { createAccess } from './access.ts';
 import type { Access } from './access.ts';
 import type { Authorizer } from './authorization/authorize.ts';
 import type { ApiServerConfig } from './config.ts';
+import { createConnectors } from './connect/connectors.ts';
 import { createFlowControl } from './flow/flow-control.ts';
 import { createHandler } from './http/handler.ts';
 import { listenAll } from './http/listeners.ts';
@@ -53,6 +54,7 @@ export interface ApiServer {
 export function createApiServer(config: ApiServerConfig, deps: ApiServerDeps): ApiServer {
   const { store, clock, logger } = deps;
   const access = createAccess(config, deps);
+  const shared = { config, clock, logger };
   const streams = createStreams(clock);
   let isStopping = false;
   const observation = createServerObservation(config, { clock, logger });
@@ -67,29 +69,24 @@ export function createApiServer(config: ApiServerConfig, deps: ApiServerDeps): A
     const measured = measuredStore(store, { clock, stored: metrics.stored });
     const [registry, listening] = await Promise.all([
       createResources({
+        ...shared,
         store: measured.store,
-        config,
-        clock,
-        logger,
         watched: metrics.watched,
         admissions: access.join,
       }),
-      listenAll({ config, clock, logger, handle }),
+      listenAll({ ...shared, handle }),
     ]);
     const resources = await access.extend(withPodLogs(registry.list, config));
     const observe = observation.begin(resources, registry);
     const health = healthChecks({ measured, registry, isStopping: () => isStopping });
     handler.resolve(
       createHandler({
-        config,
+        ...shared,
+        ...handling(access, { config, clock, resources, streams }),
         resources,
         health,
         metrics: exposition,
         observe,
-        ...handling(access, config, clock),
-        streams,
-        clock,
-        logger,
       }),
     );
     addresses.resolve(listening.addresses);
@@ -112,13 +109,25 @@ export function createApiServer(config: ApiServerConfig, deps: ApiServerDeps): A
   };
 }
 
-/** What of a request's way is about who asks. */
-const handling = (access: Access, config: ApiServerConfig, clock: Clock) => ({
-  authenticate: access.authenticate,
-  authorizer: access.authorizer,
-  flow: createFlowControl(config.limits, clock),
-  tokenDocument: access.document,
-});
+interface Handling {
+  readonly config: ApiServerConfig;
+  readonly clock: Clock;
+  readonly resources: readonly Resource<KubeObject>[];
+  readonly streams: Streams;
+}
+
+/** What of a request's way is about who asks, and what lasts. */
+function handling({ authenticate, authorizer, document }: Access, parts: Handling) {
+  const { config, clock, resources, streams } = parts;
+  return {
+    authenticate,
+    authorizer,
+    flow: createFlowControl(config.limits, clock),
+    tokenDocument: document,
+    streams,
+    connectors: createConnectors({ resources, streams, authorizer, kubelet: config.kubelet }),
+  };
+}
 
 interface Parts {
   readonly registry: Registry;

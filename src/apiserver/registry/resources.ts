@@ -4,9 +4,11 @@ import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Store } from '../../storage/store.ts';
 import type { Admission } from '../admission/admission.ts';
+import { DENY_SERVICE_EXTERNAL_IPS, denyServiceExternalIPs } from '../admission/deny-service-external-ips.ts';
 import { namespaceLifecycle } from '../admission/namespace-lifecycle.ts';
 import { createJsonTexts } from '../cache/json-text.ts';
 import { objectPrefix } from '../cache/stored-object.ts';
+import { featureGates } from '../feature-gates.ts';
 import { createWatchCache, type WatchCache } from '../cache/watch-cache.ts';
 import type { Resource } from '../rest/rest.ts';
 import { bootstrap, eventWriter, SYSTEM_NAMESPACES } from './bootstrap/bootstrap.ts';
@@ -45,14 +47,14 @@ import { versionedResources } from './versions.ts';
 import { workloadDefinitions } from './workloads/definitions.ts';
 
 export interface RegistryDeps {
-  /** More admission than every server has. */
-  readonly admissions?: (context: RegistryContext) => readonly Admission[];
   readonly store: Store;
   readonly config: RegistryConfig;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Told of events that were handed to one watcher. */
   readonly watched?: RegistryContext['watched'];
+  /** Admissions that come after the registry's own; called once, with what the handlers share. */
+  readonly admissions?: (context: RegistryContext) => readonly Admission[];
 }
 
 export interface Registry {
@@ -84,8 +86,7 @@ export async function createResources(deps: RegistryDeps): Promise<Registry> {
     prefixes: definitions.map(({ kind }) => objectPrefix(kind)),
     listeners: pools.listeners,
   });
-  const findNamespace = (name: string) => currentObject(context, namespaces, name);
-  const admissions: Admission[] = [namespaceLifecycle(findNamespace)];
+  const admissions = ownAdmissions(config, (name) => currentObject(context, namespaces, name));
   const context: RegistryContext = {
     store,
     cache,
@@ -97,7 +98,8 @@ export async function createResources(deps: RegistryDeps): Promise<Registry> {
     admissions,
   };
   admissions.push(...(deps.admissions?.(context) ?? []));
-  const stored = storedResources(context, definitions);
+  const toJson = createJsonTexts();
+  const stored = definitions.map((definition) => createResource(context, definition, toJson));
   const list = [...stored, ...versionedResources(stored)];
   const repair = createRepair({
     context,
@@ -133,6 +135,17 @@ export async function createResources(deps: RegistryDeps): Promise<Registry> {
   };
 }
 
+function ownAdmissions(
+  { disabledAdmission = [] }: RegistryConfig,
+  findNamespace: (name: string) => Promise<Namespace | undefined>,
+): Admission[] {
+  const isOn = (plugin: string): boolean => !disabledAdmission.includes(plugin);
+  return [
+    ...(isOn('NamespaceLifecycle') ? [namespaceLifecycle(findNamespace)] : []),
+    ...(isOn(DENY_SERVICE_EXTERNAL_IPS) ? [denyServiceExternalIPs] : []),
+  ];
+}
+
 function countsIn(
   cache: WatchCache,
   definitions: readonly Definition[],
@@ -149,14 +162,9 @@ interface Parts {
   readonly namespaces: Definition<Namespace>;
 }
 
-function storedResources(context: RegistryContext, definitions: readonly Definition[]) {
-  const toJson = createJsonTexts();
-  return definitions.map((definition) => createResource(context, definition, toJson));
-}
-
 /** The list of resources. One line each. */
 function definitionsFor(
-  { allowedEndpointCidrs = [] }: RegistryConfig,
+  { allowedEndpointCidrs = [], featureGates: gates = featureGates() }: RegistryConfig,
   { pools, namespaces }: Parts,
 ): readonly Definition[] {
   return [
@@ -168,7 +176,7 @@ function definitionsFor(
     anyDefinition(podDefinition),
     anyDefinition(secretDefinition),
     anyDefinition(serviceAccountDefinition),
-    anyDefinition(serviceDefinition({ families: pools.families, allocation: pools })),
+    anyDefinition(serviceDefinition({ families: pools.families, allocation: pools, gates })),
     anyDefinition(deploymentDefinition),
     anyDefinition(replicaSetDefinition),
     anyDefinition(leaseDefinition),
