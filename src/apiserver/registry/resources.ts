@@ -12,6 +12,7 @@ import { featureGates } from '../feature-gates.ts';
 import { createWatchCache, type WatchCache } from '../cache/watch-cache.ts';
 import type { Resource } from '../rest/rest.ts';
 import { bootstrap, eventWriter, SYSTEM_NAMESPACES } from './bootstrap/bootstrap.ts';
+import { createServers } from './bootstrap/servers.ts';
 import { runUpkeep } from './bootstrap/upkeep.ts';
 import { configMapDefinition } from './configmaps/definition.ts';
 import { deploymentDefinition } from './deployments/definition.ts';
@@ -101,12 +102,10 @@ export async function createResources(deps: RegistryDeps): Promise<Registry> {
   const toJson = createJsonTexts();
   const stored = definitions.map((definition) => createResource(context, definition, toJson));
   const list = [...stored, ...versionedResources(stored)];
-  const repair = createRepair({
-    context,
-    nodePorts: pools.nodePorts,
-    tell: eventWriter({ resources: list }),
-  });
-  const parts = { context, config, resources: list, repair };
+  const tell = eventWriter({ resources: list });
+  const repair = createRepair({ context, nodePorts: pools.nodePorts, tell });
+  const servers = createServers({ store, clock, own: config.advertise });
+  const parts = { context, config, resources: list, repair, servers };
   let isReady = false;
   return {
     list,

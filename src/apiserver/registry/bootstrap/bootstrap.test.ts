@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Endpoints } from '../../../api/core/v1/endpoints.ts';
 import type { Service } from '../../../api/core/v1/service.ts';
+import type { EndpointSlice } from '../../../api/discovery/v1/endpoint-slice.ts';
 import type { JsonObject } from '../../../base/json.ts';
 import { createMemoryStore } from '../../../storage/memory/memory-store.ts';
 import { CompactedError } from '../../../storage/store.ts';
@@ -102,6 +104,165 @@ describe('a new cluster', () => {
     ]);
     await second.stop();
   });
+});
+
+/** Two servers on one store, and what `default/kubernetes` leads to. */
+describe('several servers', () => {
+  const at = (
+    address: string,
+    port = 6443,
+  ): { config: { advertise: { address: string; port: number } } } => ({
+    config: { advertise: { address, port } },
+  });
+  const ips = async (registry: TestRegistry): Promise<string[]> => {
+    const { subsets = [] } = (await registry
+      .resource('endpoints')
+      .read.get(scopeOf(), 'kubernetes')) as Endpoints;
+    return subsets.flatMap(({ addresses = [], ports = [] }) =>
+      addresses.map(({ ip }) => `${ip}:${ports[0]?.port}`),
+    );
+  };
+  const slices = async (registry: TestRegistry): Promise<string[]> => {
+    const { items } = await registry.resource('endpointslices').read.list(scopeOf(), queryOf());
+    return (items as EndpointSlice[]).map(
+      ({ metadata, endpoints, ports }) =>
+        `${metadata.name} ${endpoints.map(({ addresses }) => addresses.join()).join()} ${ports?.[0]?.port}`,
+    );
+  };
+
+  it('are all in the endpoints of the Service, until they leave', async () => {
+    const store = createMemoryStore();
+    const first = await startRegistry({ store, ...at('172.18.0.2') });
+    const second = await startRegistry({ store, ...at('172.18.0.1') });
+    assert.deepEqual(await ips(second), ['172.18.0.1:6443', '172.18.0.2:6443']);
+    assert.deepEqual(await slices(second), ['kubernetes 172.18.0.1,172.18.0.2 6443']);
+    await second.stop();
+    await first.clock.advance(10_000);
+    await settle(20);
+    assert.deepEqual(await ips(first), ['172.18.0.2:6443']);
+    await first.stop();
+  });
+
+  it('that were killed are forgotten when their lease has run out', async () => {
+    const store = createMemoryStore();
+    const lease = { address: '172.18.0.7', port: 6443, renewedMs: Date.UTC(2026, 0, 1) };
+    const value = new TextEncoder().encode(JSON.stringify(lease));
+    await store.commit([{ key: '/masterleases/172.18.0.7|6443', value }]);
+    const registry = await startRegistry({ store });
+    assert.deepEqual(await ips(registry), ['172.18.0.1:6443', '172.18.0.7:6443']);
+    await registry.clock.advance(20_000);
+    await settle(20);
+    assert.deepEqual(await ips(registry), ['172.18.0.1:6443']);
+    await registry.stop();
+  });
+
+  it('with a clock that runs ahead are forgotten as well', async () => {
+    const store = createMemoryStore();
+    const lease = { address: '172.18.0.7', port: 6443, renewedMs: Date.UTC(2030, 0, 1) };
+    const value = new TextEncoder().encode(JSON.stringify(lease));
+    await store.commit([{ key: '/masterleases/172.18.0.7|6443', value }]);
+    await store.commit([{ key: '/masterleases/nonsense', value: new Uint8Array([1]) }]);
+    const registry = await startRegistry({ store });
+    await registry.clock.advance(30_000);
+    await settle(20);
+    assert.deepEqual(await ips(registry), ['172.18.0.1:6443']);
+    await registry.stop();
+  });
+
+  it('on other ports have a subset and a slice of their own', async () => {
+    const store = createMemoryStore();
+    const first = await startRegistry({ store, ...at('172.18.0.1') });
+    const second = await startRegistry({ store, ...at('172.18.0.1', 7443) });
+    assert.deepEqual(await ips(second), ['172.18.0.1:6443', '172.18.0.1:7443']);
+    assert.deepEqual(await slices(second), ['kubernetes 172.18.0.1 6443', 'kubernetes-7443 172.18.0.1 7443']);
+    await second.stop();
+    await first.clock.advance(10_000);
+    await settle(20);
+    assert.deepEqual(await slices(first), ['kubernetes 172.18.0.1 6443']);
+    await first.stop();
+  });
+
+  it('of the other family get a slice of the other kind', async () => {
+    const store = createMemoryStore();
+    await (await startRegistry({ store, ...at('172.18.0.1') })).stop();
+    const registry = await startRegistry({ store, ...at('fd00::1') });
+    const slice = await kubernetes(registry, 'endpointslices');
+    assert.equal(slice.addressType, 'IPv6');
+    assert.deepEqual(await slices(registry), ['kubernetes fd00::1 6443']);
+    await registry.stop();
+  });
+});
+
+/** What was done to the Service's objects -> all of it is undone within ten seconds. */
+const damages: Readonly<Record<string, readonly [plural: string, change: JsonObject]>> = {
+  'a wrong address': [
+    'endpoints',
+    {
+      subsets: [{ addresses: [{ ip: '1.2.3.4' }], ports: [{ name: 'https', port: 6443, protocol: 'TCP' }] }],
+    },
+  ],
+  'a wrong port': [
+    'endpoints',
+    {
+      subsets: [{ addresses: [{ ip: '172.18.0.1' }], ports: [{ name: 'https', port: 1, protocol: 'TCP' }] }],
+    },
+  ],
+  'a wrong protocol': [
+    'endpoints',
+    {
+      subsets: [
+        { addresses: [{ ip: '172.18.0.1' }], ports: [{ name: 'https', port: 6443, protocol: 'UDP' }] },
+      ],
+    },
+  ],
+  'a wrong name of the port': [
+    'endpoints',
+    { subsets: [{ addresses: [{ ip: '172.18.0.1' }], ports: [{ name: 'x', port: 6443, protocol: 'TCP' }] }] },
+  ],
+  'no label against the mirror': [
+    'endpoints',
+    { metadata: { labels: { 'endpointslice.kubernetes.io/skip-mirror': null } } },
+  ],
+  'a further port of the Service': [
+    'services',
+    {
+      spec: {
+        ports: [
+          { name: 'https', port: 443 },
+          { name: 'more', port: 444 },
+        ],
+      },
+    },
+  ],
+  'another type of the Service': ['services', { spec: { type: 'NodePort' } }],
+  'endpoints that are not ready': [
+    'endpointslices',
+    { endpoints: [{ addresses: ['172.18.0.1'], conditions: { ready: false } }] },
+  ],
+  'a slice of no Service': [
+    'endpointslices',
+    { metadata: { labels: { 'kubernetes.io/service-name': null } } },
+  ],
+};
+
+describe('the Service of the API', () => {
+  for (const [sentence, [plural, body]] of Object.entries(damages)) {
+    it(`is rid of ${sentence}`, async () => {
+      const registry = await startRegistry();
+      const content = async (): Promise<unknown> => {
+        const { metadata, ...rest } = await kubernetes(registry, plural);
+        return { ...rest, labels: (metadata as JsonObject).labels };
+      };
+      const before = await content();
+      const type = 'application/merge-patch+json';
+      await registry.resource(plural).write.patch(scopeOf(), { name: 'kubernetes', type, body });
+      assert.notDeepEqual(await content(), before);
+      await registry.clock.advance(10_000);
+      await settle(20);
+      assert.deepEqual(await content(), before);
+      await registry.stop();
+    });
+  }
 });
 
 describe('housekeeping', () => {

@@ -1,13 +1,15 @@
-import { isAlreadyExists } from '../../../api/errors/api-error.ts';
+import { endpointSlices } from '../../../api/discovery/v1/endpoint-slice.ts';
+import { isAlreadyExists, isNotFound } from '../../../api/errors/api-error.ts';
 import type { KubeObject } from '../../../api/kind.ts';
 import { deepEqual } from '../../../base/deep-equal.ts';
 import type { JsonObject } from '../../../base/json.ts';
-import { nthAddress } from '../../../net/cidr.ts';
 import type { RequestScope, Resource } from '../../rest/rest.ts';
 import type { RegistryContext } from '../generic/context.ts';
 import type { RegistryConfig } from '../registry-config.ts';
 import { keyIn } from '../generic/context.ts';
 import { objectPrefix } from '../../cache/stored-object.ts';
+import { isOwnSlice, kubernetesObjects } from './kubernetes-service.ts';
+import type { Servers } from './servers.ts';
 import type { Repair } from '../services/repair.ts';
 import { DEFAULT_SERVICE_CIDR, SERVICE_CIDR_FINALIZER } from '../servicecidrs/plan.ts';
 
@@ -19,6 +21,8 @@ export interface Bootstrap {
   readonly config: RegistryConfig;
   readonly resources: readonly Resource<KubeObject>[];
   readonly repair: Repair;
+  /** Those that share the store. */
+  readonly servers: Servers;
 }
 
 /** Makes what every cluster has: the system namespaces, and `default/kubernetes`, which leads to this server. */
@@ -53,56 +57,32 @@ export async function ensureDefaultServiceCIDR(parts: Bootstrap, signal: AbortSi
 
 /** Also mends what was changed. What cannot be done now (its address may be taken) is logged, and tried again later. */
 export async function ensureKubernetesService(parts: Bootstrap, signal: AbortSignal): Promise<void> {
-  const { logger } = parts.context;
+  const { context, config, servers } = parts;
+  const wanted = kubernetesObjects(config.serviceCidrs, await servers.renew());
   await Promise.all(
-    kubernetesObjects(parts.config).map((wanted) =>
-      ensureExists(parts, { ...wanted, name: { name: 'kubernetes', namespace: 'default' }, signal }).catch(
-        (error: unknown) =>
-          logger.warn(`could not set up ${wanted.plural} default/kubernetes`, { err: error }),
+    wanted.map(({ name, ...rest }) =>
+      ensureExists(parts, { ...rest, name: { name, namespace: 'default' }, signal }).catch((error: unknown) =>
+        context.logger.warn(`could not set up ${rest.plural} default/${name}`, { err: error }),
       ),
     ),
   );
+  await removeSlices(parts, new Set(wanted.map(({ name }) => name)), signal);
 }
 
-function kubernetesObjects({
-  serviceCidrs,
-  advertise,
-}: RegistryConfig): readonly Omit<Wanted, 'name' | 'signal'>[] {
-  const { address, port } = advertise;
-  const servicePort = { name: 'https', protocol: 'TCP', port: 443, targetPort: port };
-  const endpointPort = { name: 'https', port, protocol: 'TCP' };
-  const subsets = [{ addresses: [{ ip: address }], ports: [endpointPort] }];
-  const slice = { endpoints: [{ addresses: [address], conditions: { ready: true } }], ports: [endpointPort] };
-  const addressType = address.includes(':') ? 'IPv6' : 'IPv4';
-  return [
-    ...serviceCidrs.slice(0, 1).map((cidr) => ({
-      plural: 'services',
-      body: {
-        metadata: { labels: { component: 'apiserver', provider: 'kubernetes' } },
-        spec: {
-          clusterIP: nthAddress(cidr, 1).text,
-          ipFamilies: [cidr.family],
-          ipFamilyPolicy: 'SingleStack',
-          ports: [servicePort],
-        },
-      },
-      mend: (object: JsonObject) => ({
-        ...object,
-        spec: { ...(object.spec as JsonObject), ports: [servicePort] },
-      }),
-    })),
-    {
-      plural: 'endpoints',
-      // Its slice is made here and needs no mirror.
-      body: { metadata: { labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } }, subsets },
-      mend: (object) => ({ ...object, subsets }),
-    },
-    {
-      plural: 'endpointslices',
-      body: { metadata: { labels: { 'kubernetes.io/service-name': 'kubernetes' } }, addressType, ...slice },
-      mend: (object) => ({ ...object, ...slice }),
-    },
-  ];
+async function removeSlices(
+  parts: Bootstrap,
+  wanted: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<void> {
+  const table = parts.context.cache.resource(objectPrefix(endpointSlices)).objects;
+  const scope = systemScope('default', signal);
+  for (const { metadata } of table.range('default/kubernetes-', '')) {
+    if (!isOwnSlice(metadata.name) || wanted.has(metadata.name)) continue;
+    const { write } = resourceFor(parts, endpointSlices.plural);
+    await write.delete(scope, { name: metadata.name, options: {} }).catch((error: unknown) => {
+      if (!isNotFound(error)) throw error;
+    });
+  }
 }
 
 interface Wanted {
@@ -132,6 +112,11 @@ async function ensureExists(parts: Bootstrap, wanted: Wanted): Promise<void> {
   const json = standing as unknown as JsonObject;
   const mended = wanted.mend?.(json) ?? json;
   if (deepEqual(mended, json)) return;
+  if (mended.addressType !== json.addressType) {
+    // A slice keeps its kind of addresses; it is made anew.
+    await resource.write.delete(scope, { name: wanted.name.name, options: {} });
+    return ensureExists(parts, wanted);
+  }
   await resource.write.update(scope, { name: wanted.name.name, body: mended });
 }
 

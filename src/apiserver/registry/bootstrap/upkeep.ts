@@ -26,6 +26,11 @@ export async function runUpkeep(parts: Bootstrap, signal: AbortSignal): Promise<
     runServiceCIDRs({ context, resource, scope }, signal),
     runRepair(parts, signal),
   ]);
+  await parts.servers
+    .leave()
+    .catch((error: unknown) =>
+      context.logger.warn('giving up the lease of this server failed', { err: error }),
+    );
 }
 
 async function runRepair({ context, repair }: Bootstrap, signal: AbortSignal): Promise<void> {
