@@ -29,7 +29,9 @@ export async function startCuttingProxy(targetPort: number, port = 0): Promise<C
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   const kill = (): void => {
     for (const [inner, outer] of pairs) {
-      inner.resetAndDestroy();
+      // A reset of what is being shut down leaves its handle open for ever (Node 24.21; libuv answers EINVAL).
+      if (inner.writableEnded) inner.destroy();
+      else inner.resetAndDestroy();
       outer.destroy();
     }
   };

@@ -51,7 +51,7 @@ export async function* watchKeys(
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof CompactedError) throw error;
-      logger.debug('a watch of etcd broke off and goes on', { err: error, revision: place.at });
+      logger.warn('a watch of etcd broke off and goes on', { err: error, revision: place.at });
       await clock.sleep(backoff.next(), signal);
     }
   }
@@ -89,7 +89,7 @@ async function* watchOnce(
       pulse.heard(response, place);
       events.push(...response.events);
       if (response.fragment) continue;
-      const batches = batchesOf(parts.keys, events, response);
+      const batches = batchesOf(parts.keys, events);
       events = [];
       for (const batch of batches) {
         if (signal.aborted) return;
@@ -98,8 +98,8 @@ async function* watchOnce(
       }
     }
   } catch (error) {
-    if (!(error instanceof CompactedError) && !signal.aborted) stream.leave();
-    throw error instanceof CompactedError ? error : errorOf(error);
+    if (!signal.aborted) stream.leave();
+    throw errorOf(error);
   } finally {
     pulse.end();
     signal.removeEventListener('abort', stop);
@@ -113,28 +113,25 @@ function refuseCanceled({ canceled, cancelReason }: WatchResponse): void {
   throw new Error(cancelReason === '' ? 'the member cancelled the watch' : cancelReason);
 }
 
-function batchesOf(
-  keys: Keys,
-  events: readonly WatchEvent[],
-  { header }: Pick<WatchResponse, 'header'>,
-): readonly WatchBatch[] {
+function batchesOf(keys: Keys, events: readonly WatchEvent[]): readonly WatchBatch[] {
   const batches = new Map<number, StoreEvent[]>();
   for (const event of events) {
     const revision = toNumber(event.kv.modRevision);
     let batch = batches.get(revision);
     if (batch === undefined) batches.set(revision, (batch = []));
     // Written only to see how far the watch is.
-    if (event.kv.key.length > keys.root.length) batch.push(eventOf(keys, event, toNumber(header.revision)));
+    if (event.kv.key.length > keys.root.length) batch.push(eventOf(keys, event));
   }
   return [...batches].map(([revision, list]) => ({ revision, events: list }));
 }
 
-function eventOf(keys: Keys, { type, kv, prevKv }: WatchEvent, current: number): StoreEvent {
+function eventOf(keys: Keys, { type, kv, prevKv }: WatchEvent): StoreEvent {
   const revision = toNumber(kv.modRevision);
   const isCreation = type === 0 && toNumber(kv.version) === 1;
   const previous = prevKv === null ? undefined : keys.entryOf(prevKv);
-  // A compaction was quicker than the member could look up what stood there before.
-  if (previous === undefined && !isCreation) throw new CompactedError(revision, current);
+  // A compaction was quicker than the member could look up what stood there before; the check before the next stream says so.
+  if (previous === undefined && !isCreation)
+    throw new Error(`nothing is known of the time before revision ${revision}`);
   if (type === 0) return { type: 'put', entry: keys.entryOf(kv), previous };
   return { type: 'delete', key: keyText(keys, kv), revision, previous: previous ?? keys.entryOf(kv) };
 }
