@@ -125,7 +125,7 @@ function handling({ authenticate, authorizer, document }: Access, parts: Handlin
     flow: createFlowControl(config.limits, clock),
     tokenDocument: document,
     streams,
-    connectors: createConnectors({ resources, streams, authorizer, kubelet: config.kubelet }),
+    connectors: createConnectors({ config, resources, streams, authorizer }),
   };
 }
 
