@@ -21,66 +21,76 @@ export function integerParameter(query: URLSearchParams, name: string): number |
 /** The query of a list. Throws 400 for what cannot be read and 422 for what does not go together, as upstream. */
 export function listQuery(query: URLSearchParams): ListQuery {
   const result = selection(query);
-  const match = result.resourceVersionMatch;
-  if (match === 'Exact' && result.resourceVersion === '0') {
-    throw forbid('resourceVersionMatch', 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
+  const { resourceVersion } = result;
+  const match = query.get('resourceVersionMatch') ?? '';
+  const errors: FieldError[] = [];
+  if (match !== '') {
+    if (resourceVersion === undefined) {
+      errors.push(onMatch('resourceVersionMatch is forbidden unless resourceVersion is provided'));
+    }
+    if (result.continue !== undefined) {
+      errors.push(onMatch('resourceVersionMatch is forbidden when continue is provided'));
+    }
+    if (match !== 'Exact' && match !== 'NotOlderThan') {
+      errors.push(notSupported('resourceVersionMatch', match, ['Exact', 'NotOlderThan', '']));
+    }
+    if (match === 'Exact' && resourceVersion === '0') {
+      errors.push(onMatch('resourceVersionMatch "exact" is forbidden for resourceVersion "0"'));
+    }
   }
-  if (match !== undefined && result.resourceVersion === undefined) {
-    throw forbid(
-      'resourceVersionMatch',
-      'resourceVersionMatch is forbidden unless resourceVersion is provided',
-    );
+  if (hasText(query, 'sendInitialEvents')) {
+    errors.push(forbiddenField('sendInitialEvents', 'sendInitialEvents is forbidden for list'));
   }
-  if (match !== undefined && result.continue !== undefined) {
-    throw forbid('resourceVersionMatch', 'resourceVersionMatch is forbidden when continue is provided');
+  refuse(errors);
+  if (result.continue !== undefined && resourceVersion !== undefined && resourceVersion !== '0') {
+    throw badRequest('specifying resource version is not allowed when using continue');
   }
-  if (query.has('sendInitialEvents') && query.get('sendInitialEvents') !== '') {
-    throw forbid('sendInitialEvents', 'sendInitialEvents is forbidden for list');
-  }
-  return result;
+  return { ...result, ...(match === '' ? {} : { resourceVersionMatch: match as 'Exact' | 'NotOlderThan' }) };
 }
 
-/** The query of a watch. `sendInitialEvents` needs bookmarks and `resourceVersionMatch=NotOlderThan`. */
+/** The query of a watch. `sendInitialEvents` needs `resourceVersionMatch=NotOlderThan`. */
 export function watchQuery(query: URLSearchParams): WatchQuery {
   const result = selection(query);
   const timeoutSeconds = integerParameter(query, 'timeoutSeconds');
   const allowWatchBookmarks = query.has('allowWatchBookmarks') && isTrue(query.get('allowWatchBookmarks'));
-  const initial = query.get('sendInitialEvents');
-  const isInitialSet = initial !== null && initial !== '';
-  if (isInitialSet && result.resourceVersionMatch !== 'NotOlderThan') {
-    throw forbid(
-      'resourceVersionMatch',
-      'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
-    );
+  const isInitialSet = hasText(query, 'sendInitialEvents');
+  const match = query.get('resourceVersionMatch') ?? '';
+  const errors: FieldError[] = [];
+  if (isInitialSet && match !== 'NotOlderThan') {
+    errors.push(onMatch('sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'));
   }
-  if (!isInitialSet && result.resourceVersionMatch !== undefined) {
-    throw forbid(
-      'resourceVersionMatch',
-      'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
-    );
+  if (match !== '') {
+    if (!isInitialSet) {
+      errors.push(
+        onMatch('resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided'),
+      );
+    }
+    if (match !== 'NotOlderThan') {
+      errors.push(notSupported('resourceVersionMatch', match, ['NotOlderThan']));
+    }
+    if (result.continue !== undefined) {
+      errors.push(onMatch('resourceVersionMatch is forbidden when continue is provided'));
+    }
   }
-  if (result.continue !== undefined) {
-    throw forbid('continue', 'continue is forbidden for watch');
-  }
+  refuse(errors);
   return {
     ...result,
     allowWatchBookmarks,
-    ...(isInitialSet ? { sendInitialEvents: isTrue(initial) } : {}),
+    ...(match === '' ? {} : { resourceVersionMatch: 'NotOlderThan' }),
+    ...(isInitialSet ? { sendInitialEvents: isTrue(query.get('sendInitialEvents')) } : {}),
     ...(timeoutSeconds === undefined || timeoutSeconds <= 0 ? {} : { timeoutSeconds }),
   };
 }
+
+const hasText = (query: URLSearchParams, name: string): boolean => (query.get(name) ?? '') !== '';
 
 function selection(query: URLSearchParams): ListQuery {
   const text = (name: string): string | undefined => query.get(name) || undefined;
   const limit = integerParameter(query, 'limit');
   const token = text('continue');
   const resourceVersion = text('resourceVersion');
-  const match = text('resourceVersionMatch');
   if (resourceVersion !== undefined && !/^\d{1,15}$/.test(resourceVersion)) {
-    throw refuse(invalidValue('resourceVersion', resourceVersion, 'must be an unsigned integer'));
-  }
-  if (match !== undefined && match !== 'Exact' && match !== 'NotOlderThan') {
-    throw refuse(notSupported('resourceVersionMatch', match, ['Exact', 'NotOlderThan', '']));
+    refuse([invalidValue('resourceVersion', resourceVersion, 'must be an unsigned integer')]);
   }
   return {
     labelSelector: parseLabelSelector(query.get('labelSelector') ?? ''),
@@ -88,9 +98,12 @@ function selection(query: URLSearchParams): ListQuery {
     ...(limit === undefined || limit <= 0 ? {} : { limit }),
     ...(token === undefined ? {} : { continue: token }),
     ...(resourceVersion === undefined ? {} : { resourceVersion }),
-    ...(match === undefined ? {} : { resourceVersionMatch: match }),
   };
 }
 
-const refuse = (error: FieldError): Error => invalidOptions('ListOptions', error);
-const forbid = (field: string, why: string): Error => refuse(forbiddenField(field, why));
+const onMatch = (why: string): FieldError => forbiddenField('resourceVersionMatch', why);
+
+/** Throws 422 for all of them, or nothing. */
+function refuse(errors: readonly FieldError[]): void {
+  if (errors.length > 0) throw invalidOptions('ListOptions', ...errors);
+}

@@ -51,6 +51,7 @@ const badLists: readonly [text: string, code: number, message: string | RegExp][
   ['resourceVersion=0&resourceVersionMatch=Exact', 422, /forbidden for resourceVersion "0"/],
   ['resourceVersion=1&resourceVersionMatch=Exact&continue=x', 422, /forbidden when continue is provided/],
   ['sendInitialEvents=true', 422, /sendInitialEvents is forbidden for list/],
+  ['resourceVersion=5&continue=x', 400, 'specifying resource version is not allowed when using continue'],
 ];
 for (const [text, code, message] of badLists) {
   test(`a list with ${text} is refused`, () =>
@@ -73,7 +74,10 @@ test('a watch takes bookmarks, a timeout and initial events', () => {
 const badWatches: readonly [text: string, message: RegExp][] = [
   ['sendInitialEvents=true', /sendInitialEvents requires setting resourceVersionMatch to NotOlderThan/],
   ['resourceVersionMatch=NotOlderThan', /forbidden for watch unless sendInitialEvents is provided/],
-  ['continue=x', /continue is forbidden for watch/],
+  [
+    'sendInitialEvents=true&resourceVersionMatch=Exact&continue=x',
+    /^ListOptions.meta.k8s.io "" is invalid: \[resourceVersionMatch: Forbidden: sendInitialEvents requires .*, resourceVersionMatch: Unsupported value: "Exact": supported values: "NotOlderThan", resourceVersionMatch: Forbidden: .* when continue is provided\]$/,
+  ],
 ];
 for (const [text, message] of badWatches) {
   test(`a watch with ${text} is refused`, () =>
@@ -99,7 +103,7 @@ test('a write knows its manager by name or by user agent', () => {
 const badWrites: readonly [text: string, message: string | RegExp][] = [
   [
     'dryRun=Some',
-    'CreateOptions.meta.k8s.io "" is invalid: dryRun: Unsupported value: "Some": supported values: "All"',
+    'CreateOptions.meta.k8s.io "" is invalid: dryRun: Unsupported value: ["Some"]: supported values: "All"',
   ],
   [
     'fieldValidation=Maybe',
@@ -134,11 +138,17 @@ test('a delete is told by its body before its query', () => {
   });
 });
 
+test('a delete with less than no grace gives one second', () => {
+  assert.deepEqual(deleteOptions(query('gracePeriodSeconds=-1'), undefined).options, {
+    gracePeriodSeconds: 1,
+  });
+});
+
 test('a delete refuses what makes no sense', () => {
   assert.throws(() => deleteOptions(query(''), { kind: 'Pod' }), refused(400, /must be DeleteOptions/));
   assert.throws(
-    () => deleteOptions(query('gracePeriodSeconds=-1'), undefined),
-    refused(422, /greater than or equal to 0/),
+    () => deleteOptions(query('orphanDependents=true&propagationPolicy=Orphan'), undefined),
+    refused(422, /orphanDependents and deletionPropagation cannot be both set/),
   );
   assert.throws(
     () => deleteOptions(query(''), { gracePeriodSeconds: 1.5 }),

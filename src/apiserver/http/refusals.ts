@@ -29,8 +29,8 @@ export const shapeNotAcceptable = (message: string): ApiError =>
   });
 
 /** 422 for options in the query or in a DeleteOptions body; `kind` is theirs, such as ListOptions. */
-export const invalidOptions = (kind: string, error: FieldError): ApiError =>
-  invalid({ group: 'meta.k8s.io', kind, plural: '' }, '', [error]);
+export const invalidOptions = (kind: string, ...errors: readonly FieldError[]): ApiError =>
+  invalid({ group: 'meta.k8s.io', kind, plural: '' }, '', errors);
 
 /** What a client is told of an error: its own Status, or that of an internal error. */
 export function statusOf(error: unknown): Status {

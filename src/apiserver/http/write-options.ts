@@ -22,11 +22,11 @@ export function writeOptions(query: URLSearchParams, headers: RequestHeaders, ki
 
 /** `All` is the only stage there is; nothing asked is no dry run. */
 function dryRun(values: readonly string[], kind: string): boolean {
-  const wrong = values.find((value) => value !== 'All' && value !== '');
-  if (wrong !== undefined) {
-    throw invalidOptions(kind, notSupported('dryRun', wrong, ['All']));
+  const stages = values.filter((value) => value !== '');
+  if (stages.some((stage) => stage !== 'All')) {
+    throw invalidOptions(kind, notSupported('dryRun', stages, ['All']));
   }
-  return values.includes('All');
+  return stages.length > 0;
 }
 
 function fieldValidation(value: string | null, kind: string): WriteOptions['fieldValidation'] {
@@ -63,7 +63,13 @@ export function deleteOptions(
     throw badRequest(`the body of a delete must be ${kind}, not ${JSON.stringify(body.kind)}`);
   }
   const grace = body?.gracePeriodSeconds ?? integerParameter(query, 'gracePeriodSeconds');
-  const policy = body?.propagationPolicy ?? query.get('propagationPolicy') ?? orphanPolicy(query, body);
+  const asked = body?.propagationPolicy ?? query.get('propagationPolicy') ?? undefined;
+  const orphan = orphanPolicy(query, body);
+  if (asked !== undefined && orphan !== undefined) {
+    const why = 'orphanDependents and deletionPropagation cannot be both set';
+    throw invalidOptions(kind, invalidValue('propagationPolicy', asked, why));
+  }
+  const policy = asked ?? orphan;
   const preconditions = preconditionsOf(body?.preconditions);
   const stages = Array.isArray(body?.dryRun) ? body.dryRun.map(String) : query.getAll('dryRun');
   return {
@@ -76,15 +82,10 @@ export function deleteOptions(
   };
 }
 
+/** Less than nothing is one second, as upstream has it. */
 function gracePeriod(value: unknown): number {
   if (!Number.isSafeInteger(value)) throw badRequest('gracePeriodSeconds must be an integer');
-  if (Number(value) < 0) {
-    throw invalidOptions(
-      'DeleteOptions',
-      invalidValue('gracePeriodSeconds', value, 'must be greater than or equal to 0'),
-    );
-  }
-  return Number(value);
+  return Number(value) < 0 ? 1 : Number(value);
 }
 
 /** The older boolean `orphanDependents`. */
@@ -98,7 +99,7 @@ function propagationPolicy(value: unknown): NonNullable<DeleteOptions['propagati
   if (value === 'Orphan' || value === 'Background' || value === 'Foreground') return value;
   throw invalidOptions(
     'DeleteOptions',
-    notSupported('propagationPolicy', value, ['Background', 'Foreground', 'Orphan']),
+    notSupported('propagationPolicy', value, ['Foreground', 'Background', 'Orphan', 'nil']),
   );
 }
 

@@ -1,4 +1,10 @@
-import { alreadyExists, badRequest, invalid, isAlreadyExists } from '../../../api/errors/api-error.ts';
+import {
+  alreadyExists,
+  ApiError,
+  badRequest,
+  invalid,
+  isAlreadyExists,
+} from '../../../api/errors/api-error.ts';
 import { trackUpdate } from '../../../api/apply/managed-fields.ts';
 import type { KubeObject } from '../../../api/kind.ts';
 import type { ManagedFieldsEntry } from '../../../api/meta/v1/object-meta.ts';
@@ -34,9 +40,18 @@ export async function createObject<T extends KubeObject>(
     try {
       return await createNamed(context, definition, { scope, object, name });
     } catch (error) {
-      if (!isAlreadyExists(error) || attempt === MAX_GENERATED) throw error;
+      if (!isAlreadyExists(error)) throw error;
+      if (attempt === MAX_GENERATED) throw noUniqueName(definition, name);
     }
   }
+}
+
+/** Upstream's words; a client that tries again may be luckier. */
+function noUniqueName<T extends KubeObject>({ kind }: Definition<T>, name: string): ApiError {
+  const { status } = alreadyExists(kind, name);
+  const why = 'the server was not able to generate a unique name for the object';
+  const details = { ...status.details, retryAfterSeconds: 1 };
+  return new ApiError({ ...status, message: `${status.message ?? ''}, ${why}`, details });
 }
 
 export interface NewNamed<T extends KubeObject> {

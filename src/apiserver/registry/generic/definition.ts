@@ -7,6 +7,8 @@ import type { Strategy } from '../strategy.ts';
 export interface DeletionRules<T extends KubeObject> {
   /** Seconds between the wish and the end, for a client that asked for `requested` (undefined: no wish). */
   graceSeconds?(object: T, requested: number | undefined): number;
+  /** What happens to dependents when the client does not say; without it they are collected in the background. */
+  readonly propagation?: 'Orphan';
   /** The reason why this object may never be deleted. */
   refusal?(object: T): string | undefined;
   /** The object as it looks while it is being deleted. */

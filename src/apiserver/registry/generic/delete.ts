@@ -89,7 +89,7 @@ function markDeleted<T extends KubeObject>(
 ): T {
   const { metadata } = prev;
   const standing = metadata.finalizers ?? [];
-  const finalizers = finalizersFor(standing, options.propagationPolicy);
+  const finalizers = finalizersFor(standing, policyFor(definition, standing, options));
   const grace = definition.deletion?.graceSeconds?.(prev, options.gracePeriodSeconds) ?? 0;
   const base =
     finalizers.join() === standing.join()
@@ -120,6 +120,16 @@ function withFinalizers(
   finalizers: readonly string[],
 ): KubeObject['metadata'] {
   return finalizers.length === 0 ? metadata : { ...metadata, finalizers };
+}
+
+/** The client's wish, else what an earlier one has left, else the kind's own way. */
+function policyFor<T extends KubeObject>(
+  { deletion }: Definition<T>,
+  standing: readonly string[],
+  { propagationPolicy }: DeleteOptions,
+): DeleteOptions['propagationPolicy'] {
+  if (propagationPolicy !== undefined) return propagationPolicy;
+  return standing.includes(ORPHAN) || standing.includes(FOREGROUND) ? undefined : deletion?.propagation;
 }
 
 /** A policy replaces what an earlier one asked for; without one, what is there stays. */

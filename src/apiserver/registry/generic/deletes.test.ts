@@ -85,6 +85,21 @@ describe('delete', () => {
     });
   }
 
+  it('leaves the Pods of a Job or ReplicationController alone, unless the client says otherwise', async () => {
+    const controllers = registry.resource('replicationcontrollers');
+    const metadata = { labels: { a: 'b' } };
+    const template = { metadata, spec: { containers: [{ name: 'c', image: 'i' }] } };
+    const spec = { selector: { a: 'b' }, template };
+    for (const [name, options, expected] of [
+      ['quiet', {}, ['orphan']],
+      ['told', { propagationPolicy: 'Foreground' }, ['foregroundDeletion']],
+    ] as const) {
+      await controllers.write.create(scopeOf(), { metadata: { name }, spec });
+      const left = json(await controllers.write.delete(scopeOf(), { name, options }));
+      assert.deepEqual((left.metadata as { finalizers?: unknown }).finalizers, expected);
+    }
+  });
+
   it('by a dry run deletes nothing', async () => {
     const { name } = (await createMap()).metadata;
     await maps.write.delete(scopeOf('default', { isDryRun: true }), { name, options: {} });

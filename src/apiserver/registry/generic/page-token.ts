@@ -15,24 +15,34 @@ export function formatPageToken({ revision, key }: PageToken): string {
   return Buffer.from(JSON.stringify(token)).toString('base64url');
 }
 
-/** Throws BadRequest. */
+const invalidToken = (why: string, cause?: unknown): ApiError =>
+  badRequest(`invalid continue token: continue key is not valid: ${why}`, cause);
+
+/** Throws BadRequest in upstream's words (apiserver/pkg/storage/continue.go). */
 export function parsePageToken(text: string): PageToken {
   let token: unknown;
   try {
     token = JSON.parse(Buffer.from(text, 'base64url').toString());
   } catch (error) {
-    throw badRequest('continue key is not valid: it does not decode', error);
+    throw invalidToken('it does not decode', error);
   }
-  if (!isJsonObject(token)) throw badRequest('continue key is not valid: it is no object');
+  if (!isJsonObject(token)) throw invalidToken('it is no object');
   const { v, rv, start } = token;
-  if (v !== VERSION)
-    throw badRequest('continue key is not valid: server does not recognize this encoded version');
-  if (typeof start !== 'string' || start === '')
-    throw badRequest('continue key is not valid: start is missing');
-  if (typeof rv !== 'number' || !Number.isInteger(rv) || rv < -1 || rv === 0) {
-    throw badRequest('continue key is not valid: incorrect encoded start resourceVersion');
+  if (v !== VERSION) {
+    throw invalidToken(`server does not recognize this encoded version ${JSON.stringify(v ?? '')}`);
   }
-  return { revision: rv < 0 ? undefined : rv, key: start.replace(/\0$/, '') };
+  if (typeof rv !== 'number' || !Number.isInteger(rv) || rv < -1 || rv === 0) {
+    throw invalidToken(`incorrect encoded start resourceVersion (version ${VERSION})`);
+  }
+  if (typeof start !== 'string' || start === '') {
+    throw invalidToken(`encoded start key empty (version ${VERSION})`);
+  }
+  const key = start.replace(/\0$/, '');
+  // A path that leads elsewhere was not made here.
+  if (key.split('/').some((part, i) => part === '..' || part === '.' || (part === '' && i > 0))) {
+    throw invalidToken(start);
+  }
+  return { revision: rv < 0 ? undefined : rv, key };
 }
 
 const LOST =

@@ -102,10 +102,20 @@ describe('list', () => {
   });
 
   it('refuses a token that is none', async () => {
-    for (const token of ['nonsense', Buffer.from('{"v":"x"}').toString('base64url')]) {
-      assert.match(
+    const encoded = (token: object): string => Buffer.from(JSON.stringify(token)).toString('base64url');
+    const v = 'meta.k8s.io/v1';
+    const tokens: Record<string, string> = {
+      nonsense: 'it does not decode',
+      [encoded([])]: 'it is no object',
+      [encoded({ v: 'x' })]: 'server does not recognize this encoded version "x"',
+      [encoded({ v, rv: 0, start: 'a' })]: `incorrect encoded start resourceVersion (version ${v})`,
+      [encoded({ v, rv: 1, start: '' })]: `encoded start key empty (version ${v})`,
+      [encoded({ v, rv: 1, start: '../a' })]: '../a',
+    };
+    for (const [token, why] of Object.entries(tokens)) {
+      assert.equal(
         await refusalOf(maps.read.list(scopeOf(), queryOf({ continue: token }))),
-        /^400 BadRequest: continue key/,
+        `400 BadRequest: invalid continue token: continue key is not valid: ${why}`,
       );
     }
   });

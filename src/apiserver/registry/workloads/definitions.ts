@@ -35,6 +35,8 @@ const replicationController: Definition<ReplicationController> = {
   name: dns1123Subdomain,
   strategy: rules.replicationControllerStrategy,
   subresources: { status: rules.replicationControllerStatusStrategy },
+  // As the oldest clients expect it.
+  deletion: { propagation: 'Orphan' },
   columns: [
     nameColumn(),
     number('Desired', 'How many Pods are wanted.', ({ spec }) => spec.replicas ?? 0),
@@ -160,6 +162,8 @@ const job: Definition<Job> = {
   name: dns1123Subdomain,
   strategy: rules.jobStrategy,
   subresources: { status: rules.jobStatusStrategy },
+  // As the oldest clients expect it.
+  deletion: { propagation: 'Orphan' },
   columns: [
     nameColumn(),
     text('Status', 'What the Job is doing.', jobState),
