@@ -34,6 +34,9 @@ export function hasChildren(node: FieldSet | undefined): boolean {
   return false;
 }
 
+/** Nodes that something was put into; looking whether a large one is empty costs its whole size. */
+const filled = new WeakSet<FieldSet>();
+
 /** Adds a path; its parents do not become members by that. An empty path is nothing. */
 export function insertPath(root: FieldTree, path: readonly string[]): void {
   let node = root;
@@ -41,7 +44,8 @@ export function insertPath(root: FieldTree, path: readonly string[]): void {
   for (const [i, element] of path.entries()) {
     const next = node[element];
     // An empty node is a member, and must say so once something stands below it.
-    if (!isNew && i > 0 && isEmptySet(node)) node[SELF] = {};
+    if (!isNew && i > 0 && !filled.has(node) && isEmptySet(node)) node[SELF] = {};
+    filled.add(node);
     isNew = next === undefined;
     node = next ?? (node[element] = {});
   }

@@ -123,6 +123,13 @@ describe('several versions of one kind', () => {
     assert.equal((await send(strategically, `${beta}/patched`, stale)).status, 409);
   });
 
+  it('is applied in one version, and owned', async () => {
+    const path = `${beta}/applied?fieldManager=me`;
+    const applied = await ask<Slice>('PATCH application/apply-patch+yaml', path, slice('applied'));
+    assert.equal(applied.apiVersion, 'discovery.k8s.io/v1beta1');
+    assert.equal((await ask<Slice>('GET', `${v1}/applied`)).endpoints[0]?.zone, 'a');
+  });
+
   it('is deleted through either, one or many', async () => {
     await ask('POST', beta, slice('gone'));
     assert.equal((await ask<Shown>('DELETE', `${beta}/gone`)).kind, 'Status');

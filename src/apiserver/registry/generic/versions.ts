@@ -10,6 +10,7 @@ import { decodeObject } from '../../../api/schema/decode.ts';
 import { applyDefaults } from '../../../api/schema/defaults.ts';
 import type { JsonObject } from '../../../base/json.ts';
 import type {
+  ApplyRequest,
   ListOutcome,
   ListQuery,
   PatchRequest,
@@ -121,7 +122,6 @@ function writeHandler(conversion: Conversion): WriteHandler<KubeObject> {
   const { version, stored, shown, decoded } = conversion;
   const { write } = stored;
   return {
-    ...write,
     async create(scope, body) {
       const object = decoded(scope, body);
       check(conversion, scope, { next: object, prev: undefined });
@@ -131,6 +131,10 @@ function writeHandler(conversion: Conversion): WriteHandler<KubeObject> {
       const body = decoded(scope, request.body);
       await checkUpdate(conversion, scope, { ...request, body });
       const { object, isCreated } = await write.update(scope, { ...request, body });
+      return { object: shown(object), isCreated };
+    },
+    async apply(scope, request) {
+      const { object, isCreated } = await write.apply(scope, convertedApply(version, request));
       return { object: shown(object), isCreated };
     },
     patch: async (scope, request) => shown(await patchStored(conversion, scope, request)),
@@ -204,6 +208,12 @@ async function patchStored(
     }
   }
 }
+
+/** A configuration names only some fields; they are renamed, and owned under their stored names. */
+const convertedApply = ({ stored, toStored }: KindVersion, request: ApplyRequest): ApplyRequest => ({
+  ...request,
+  config: { ...toStored(request.config), apiVersion: apiVersionOf(stored), kind: stored.kind },
+});
 
 function patched({ kind }: KindVersion, { type, body }: PatchRequest, json: JsonObject): JsonObject {
   switch (type) {
