@@ -205,6 +205,22 @@ describe('an object in the store', () => {
     assert.equal(decodeStored(bytes, 9).metadata.resourceVersion, '9');
   });
 
+  it('shares its sets of fields with others that have the same, however many there are', () => {
+    const stored = (name: string, field: string): Uint8Array => {
+      const fieldsV1 = { 'f:data': { [`f:${field}`]: {} } };
+      return encodeObject({
+        metadata: { name, managedFields: [{ manager: 'm', fieldsV1 }, { manager: 'n' }] },
+      });
+    };
+    const fieldsOf = (name: string, field: string): unknown =>
+      decodeStored(stored(name, field), 1).metadata.managedFields?.[0]?.fieldsV1;
+    const first = fieldsOf('a', 'x');
+    assert.deepEqual(first, { 'f:data': { 'f:x': {} } });
+    assert.equal(fieldsOf('b', 'x'), first);
+    for (let i = 0; i < 2001; i++) fieldsOf('c', `k${i}`);
+    assert.deepEqual(fieldsOf('b', 'x'), first);
+  });
+
   it('is serialised once, until there is too much of it', () => {
     let n = 0;
     const counted = { toJSON: () => ++n };
