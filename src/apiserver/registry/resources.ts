@@ -168,7 +168,7 @@ function definitionsFor(
 ): readonly Definition[] {
   return [
     anyDefinition(configMapDefinition),
-    anyDefinition(endpointsDefinition(allowedEndpointCidrs)),
+    anyDefinition(endpointsDefinition(allowedEndpointCidrs, gates)),
     anyDefinition(eventDefinition),
     anyDefinition(namespaces),
     anyDefinition(nodeDefinition),

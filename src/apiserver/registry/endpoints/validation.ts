@@ -51,3 +51,18 @@ function portFaults(
   }
   return errors;
 }
+
+const hasSctp = ({ subsets = [] }: Endpoints): boolean =>
+  subsets.some(({ ports = [] }) => ports.some(({ protocol }) => protocol === 'SCTP'));
+
+/** Where SCTP is no protocol; objects that have it already may keep it. */
+export function sctpFaults(next: Endpoints, prev: Endpoints | undefined): FieldError[] {
+  if (prev !== undefined && hasSctp(prev)) return [];
+  return (next.subsets ?? []).flatMap(({ ports = [] }, i) =>
+    ports.flatMap(({ protocol }, j) =>
+      protocol === 'SCTP'
+        ? [notSupported(`subsets[${i}].ports[${j}].protocol`, protocol, ['TCP', 'UDP'])]
+        : [],
+    ),
+  );
+}
