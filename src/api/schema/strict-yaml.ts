@@ -45,7 +45,15 @@ const kubernetesTags = (tags: Tags): Tags =>
  * Import this module only where YAML arrives: the parser takes a while to load. Throws ApiError BadRequest.
  */
 export const strictYamlParseAll = (text: string): StrictJson[] =>
-  [...parseAllDocuments(text, { uniqueKeys: false, version: '1.1', customTags: kubernetesTags })]
+  [
+    ...parseAllDocuments(text, {
+      uniqueKeys: false,
+      version: '1.1',
+      customTags: kubernetesTags,
+      // A document can cause any number of warnings, and nobody could act on them.
+      logLevel: 'error',
+    }),
+  ]
     .map((document) => toValue(document as Document.Parsed))
     .filter(({ value }) => value !== null);
 

@@ -71,6 +71,8 @@ const malformed: readonly [title: string, text: string, type: string, code: numb
   ['broken JSON', '{"a":', 'application/json', 400],
   ['JSON nested without end', deep, 'application/json', 400],
   ['YAML nested without end', deep, 'application/yaml', 400],
+  ['YAML lists in lists without end', '- '.repeat(50_000), 'application/yaml', 400],
+  ['more YAML than its parser reads in a second', `a: ${'x'.repeat(300_000)}`, 'application/yaml', 413],
   ['broken YAML', 'a: [', 'application/yaml', 400],
   ['YAML that multiplies itself', bomb, 'application/yaml', 400],
   ['a form', 'a=b', 'application/x-www-form-urlencoded', 415],
@@ -82,6 +84,13 @@ for (const [title, text, type, code] of malformed) {
 test('an empty body is none', async () => {
   assert.equal(await decode(' \n'), undefined);
   assert.equal(await decode('', 'application/vnd.kubernetes.protobuf'), undefined);
+});
+
+test('JSON may call itself YAML, and is read as fast as JSON', async () => {
+  const value = { a: Array.from({ length: 50_000 }, (_, i) => ({ b: i, c: 'd' })) };
+  const text = JSON.stringify(value);
+  assert.ok(text.length > 512 * 1024);
+  assert.deepEqual((await decode(text, 'application/yaml'))?.value, value);
 });
 
 test('brackets inside strings are not nesting', async () => {

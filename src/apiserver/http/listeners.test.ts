@@ -142,6 +142,7 @@ test('what is no TLS, and no HTTP, harms nobody', async () => {
     broken.on('data', (chunk: Buffer) => (text += chunk.toString()));
     await new Promise((resolve) => broken.on('close', resolve).end('NONSENSE\r\n\r\n'));
     assert.match(text, /^HTTP\/1\.1 400/);
+    assert.match(text, /"kind":"Status".*"reason":"BadRequest","code":400\}$/);
     assert.equal((await overHttp1(`${running.url}/version`, { ca: mine.pki.caCert })).status, 200);
   } finally {
     await running.stop();

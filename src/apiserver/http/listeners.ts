@@ -90,11 +90,31 @@ function createTlsCore({ serving, clientCa }: ListenOptions['config'], logger: L
   Object.assign(core, { shouldUpgradeCallback: mayUpgrade });
   core.on('tlsClientError', (error) => logger.debug('TLS handshake failed', { err: error }));
   core.on('sessionError', (error) => logger.debug('HTTP/2 session failed', { err: error }));
-  core.on('clientError', (_error: Error, socket: Socket) => {
-    if (socket.writable)
-      socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+  core.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    if (socket.writable) socket.end(malformedAnswer(error.code));
   });
   return core;
+}
+
+/** What a client hears whose bytes are no HTTP/1.1 request: node has no request to hand over, so it never gets further. */
+function malformedAnswer(code: string | undefined): string {
+  const [status, line, reason, message] =
+    code === 'HPE_HEADER_OVERFLOW'
+      ? [431, 'Request Header Fields Too Large', 'BadRequest', 'the headers of the request are too large']
+      : code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? [408, 'Request Timeout', 'Timeout', 'the request did not arrive in time']
+        : [400, 'Bad Request', 'BadRequest', 'the request is not valid HTTP/1.1'];
+  const body = JSON.stringify({
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    message,
+    reason,
+    code: status,
+  });
+  const head = `HTTP/1.1 ${status} ${line}\r\ncontent-type: application/json\r\n`;
+  return `${head}connection: close\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
 }
 
 function listen(server: Server, endpoint: ListenEndpoint): Promise<void> {
