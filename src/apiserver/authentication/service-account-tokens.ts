@@ -82,7 +82,8 @@ function publicKeyOf(pem: string): Key {
 }
 
 /** Whether a bearer token has the form of a JWT. */
-export const isJwt = (token: string): boolean => /^[\w-]+\.[\w-]+\.[\w-]+$/.test(token);
+export const isJwt = (token: string): boolean =>
+  token.length <= MAX_TOKEN_LENGTH && /^[\w-]+\.[\w-]+\.[\w-]+$/.test(token);
 
 /** The claims of tokens that were seen lately, by digest; what has not been asked for for the longest time goes first. */
 function createKnown() {
@@ -100,13 +101,15 @@ function createKnown() {
 
 /** Signs and verifies the tokens of service accounts. The library for that is loaded when it is first needed. */
 export function createServiceAccountTokens(config: ServiceAccountConfig, clock: Clock): ServiceAccountTokens {
-  const keys = [config.signingKey, ...(config.verificationKeys ?? [])].map(publicKeyOf);
-  const byId = new Map(keys.map((each) => [each.id, each]));
+  // The signing key's public half may be named besides.
+  const pems = [config.signingKey, ...(config.verificationKeys ?? [])];
+  const byId = new Map(pems.map(publicKeyOf).map((each) => [each.id, each]));
+  const keys = [...byId.values()];
   const signer = createPrivateKey(config.signingKey);
   const [own] = keys;
   const known = createKnown();
   const audiences = config.audiences ?? [config.issuer];
-  const nowSeconds = (): number => Math.floor(clock.now() / 1000);
+  const nowSeconds = () => Math.floor(clock.now() / 1000);
   const signed = async (payload: JsonObject): Promise<string> => {
     const { SignJWT } = await import('jose');
     return new SignJWT(payload).setProtectedHeader({ alg: 'ES256', kid: own?.id ?? '' }).sign(signer);
@@ -139,7 +142,6 @@ export function createServiceAccountTokens(config: ServiceAccountConfig, clock: 
         [`${LEGACY}service-account.uid`]: account.uid,
       }),
     async verify(token) {
-      if (token.length > MAX_TOKEN_LENGTH || !isJwt(token)) return undefined;
       const digest = createHash('sha256').update(token).digest('base64');
       const claims =
         known.get(digest) ?? (await verified(token, { byId, keys, issuer: config.issuer, audiences }));
@@ -200,6 +202,7 @@ async function verified(
     readonly audiences: readonly string[];
   },
 ): Promise<TokenClaims | undefined> {
+  if (!isJwt(token)) return undefined;
   const { compactVerify, decodeProtectedHeader } = await import('jose');
   try {
     const { kid } = decodeProtectedHeader(token);
