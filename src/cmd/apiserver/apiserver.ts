@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { apiServerConfig } from '../../apiserver/config.ts';
 import type { ApiServerConfig, KeyPair, StaticToken } from '../../apiserver/config.ts';
@@ -15,6 +14,8 @@ import { helpText, parseFlags, wrongFlag } from '../component/flags.ts';
 import type { Flags } from '../component/flags.ts';
 import { untilTerminated } from '../component/termination.ts';
 import { messageOf, UserError } from '../up/user-error.ts';
+import { accessOptions } from './access.ts';
+import { readFlagFile } from './files.ts';
 import { apiserverFlags } from './flags.ts';
 import type { ApiserverFlag } from './flags.ts';
 import { apiserverOptions } from './options.ts';
@@ -82,9 +83,9 @@ async function openStore(
     }
     const { openEtcdStore } = await import('../../storage/etcd/etcd-store.ts');
     const [ca, cert, key] = [
-      file(flags, 'etcd-cafile'),
-      file(flags, 'etcd-certfile'),
-      file(flags, 'etcd-keyfile'),
+      readFlagFile(flags, 'etcd-cafile'),
+      readFlagFile(flags, 'etcd-certfile'),
+      readFlagFile(flags, 'etcd-keyfile'),
     ];
     const name = flags.text('etcd-user');
     const prefix = flags.text('etcd-prefix');
@@ -93,7 +94,7 @@ async function openStore(
       ...((ca ?? cert) ? { tls: { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) } } : {}),
       ...(name === undefined
         ? {}
-        : { user: { name, password: file(flags, 'etcd-password-file')?.trim() ?? '' } }),
+        : { user: { name, password: readFlagFile(flags, 'etcd-password-file')?.trim() ?? '' } }),
       ...(prefix === undefined ? {} : { prefix }),
       clock: realClock,
       logger,
@@ -112,7 +113,7 @@ interface Prepared {
 
 async function prepare(flags: Flags<ApiserverFlag>, options: ApiserverOptions): Promise<Prepared> {
   const given = givenPair(flags, 'tls-cert-file', 'tls-private-key-file');
-  const clientCa = file(flags, 'client-ca-file');
+  const clientCa = readFlagFile(flags, 'client-ca-file');
   const isAllGiven =
     given !== undefined && clientCa !== undefined && flags.text('write-kubeconfig') === undefined;
   const pki = isAllGiven ? undefined : await makePki(flags, options);
@@ -133,10 +134,9 @@ async function prepare(flags: Flags<ApiserverFlag>, options: ApiserverOptions): 
         ...(kubelet === undefined ? {} : { kubelet }),
         ...(serviceCidrs.length === 0 ? {} : { serviceCidrs }),
         ...(nodePortRange === undefined ? {} : { nodePortRange }),
-        featureGates: flags.text('feature-gates') ?? '',
-        disabledAdmission: flags.list('disable-admission-plugins'),
         ...(isLoopback(advertise.address) ? { allowedEndpointCidrs: LOOPBACK } : {}),
         advertise,
+        ...accessOptions(flags, pki),
       }),
     };
   } catch (error) {
@@ -150,7 +150,7 @@ const isLoopback = (address: string): boolean => address.startsWith('127.') || a
 
 async function tokensOf(flags: Flags<ApiserverFlag>, pki: Pki | undefined): Promise<readonly StaticToken[]> {
   const admin = pki && { token: pki.adminToken, user: 'kubernetes-admin', groups: ['system:masters'] };
-  const text = file(flags, 'token-auth-file');
+  const text = readFlagFile(flags, 'token-auth-file');
   if (text === undefined) return admin === undefined ? [] : [admin];
   const { parseTokenFile } = await import('../../apiserver/authentication/token-file.ts');
   return [...parseTokenFile(text), ...(admin === undefined ? [] : [admin])];
@@ -158,7 +158,7 @@ async function tokensOf(flags: Flags<ApiserverFlag>, pki: Pki | undefined): Prom
 
 function kubeletAccess(flags: Flags<ApiserverFlag>, pki: Pki | undefined): ApiServerConfig['kubelet'] {
   const pair = givenPair(flags, 'kubelet-client-certificate', 'kubelet-client-key') ?? pki?.kubeletClient;
-  const ca = file(flags, 'kubelet-certificate-authority') ?? pki?.caCert;
+  const ca = readFlagFile(flags, 'kubelet-certificate-authority') ?? pki?.caCert;
   return pair === undefined || ca === undefined ? undefined : { ...pair, ca };
 }
 
@@ -202,7 +202,9 @@ async function offerKubeconfig(
   const path = flags.text('write-kubeconfig');
   if (path === undefined || pki === undefined) return;
   // What a given certificate is signed by is not known here; its own file is what a client can check it against.
-  const caCert = [file(flags, 'tls-cert-file'), pki.caCert].filter((pem) => pem !== undefined).join('\n');
+  const caCert = [readFlagFile(flags, 'tls-cert-file'), pki.caCert]
+    .filter((pem) => pem !== undefined)
+    .join('\n');
   try {
     await writeKubeconfig(path, { server, caCert, client: pki.admin });
   } catch (error) {
@@ -215,17 +217,6 @@ function givenPair(
   cert: ApiserverFlag,
   key: ApiserverFlag,
 ): KeyPair | undefined {
-  const [certText, keyText] = [file(flags, cert), file(flags, key)];
+  const [certText, keyText] = [readFlagFile(flags, cert), readFlagFile(flags, key)];
   return certText === undefined || keyText === undefined ? undefined : { cert: certText, key: keyText };
-}
-
-/** The text of the file a flag names. */
-function file(flags: Flags<ApiserverFlag>, name: ApiserverFlag): string | undefined {
-  const path = flags.text(name);
-  if (path === undefined) return undefined;
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw wrongFlag(`--${name}=${path}: cannot read the file (${messageOf(error)})`);
-  }
 }

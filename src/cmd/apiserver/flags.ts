@@ -30,6 +30,47 @@ export const apiserverFlags = {
     help: 'PEM file of the authorities that sign client certificates: CN is the user, O the groups.',
   },
   'token-auth-file': { kind: 'text', help: 'CSV file of bearer tokens: token,user,uid,"group1,group2".' },
+  'anonymous-auth': {
+    kind: 'switch',
+    help: 'Who shows no credentials: true as any user, false refused (default: may read health and version only).',
+  },
+  'authorization-mode': {
+    kind: 'list',
+    help: 'Of Node, RBAC, AlwaysAllow, AlwaysDeny, in the order asked (default Node,RBAC).',
+  },
+  'service-account-key-file': {
+    kind: 'list',
+    help: 'PEM files of keys that verify tokens of service accounts.',
+  },
+  'service-account-signing-key-file': {
+    kind: 'text',
+    help: 'PEM file of the private key that signs them (default: sa.key in --cert-dir).',
+  },
+  'service-account-issuer': {
+    kind: 'text',
+    help: 'Their issuer (default https://kubernetes.default.svc.cluster.local).',
+  },
+  'api-audiences': { kind: 'list', help: 'Names of this API in tokens (default: the issuer).' },
+  'feature-gates': { kind: 'list', help: 'Features to switch, such as SCTPSupport=true.' },
+  'enable-admission-plugins': {
+    kind: 'list',
+    help: 'Admission plugins that must not be off; those that exist here are on by default.',
+  },
+  'disable-admission-plugins': {
+    kind: 'list',
+    help: 'Admission plugins to switch off, such as DenyServiceExternalIPs.',
+  },
+  'max-requests-inflight': { kind: 'number', help: 'Reads answered at once (default 400).' },
+  'max-mutating-requests-inflight': { kind: 'number', help: 'Writes answered at once (default 200).' },
+  'audit-policy-file': { kind: 'text', help: 'YAML file that says what the audit log records.' },
+  'audit-log-path': { kind: 'text', help: 'File of the audit log; - is standard output.' },
+  'audit-log-mode': { kind: 'text', help: 'batch, blocking or blocking-strict (default blocking).' },
+  'audit-log-maxage': { kind: 'number', help: 'Days old files of the log are kept (default: for ever).' },
+  'audit-log-maxbackup': { kind: 'number', help: 'How many old files are kept (default: all).' },
+  'audit-log-maxsize': {
+    kind: 'number',
+    help: 'Megabytes of a file before the next one begins (default 100).',
+  },
   'kubelet-certificate-authority': {
     kind: 'text',
     help: 'PEM file of the authority of the nodes’ certificates.',
@@ -41,14 +82,6 @@ export const apiserverFlags = {
     help: 'CIDR of Services’ addresses; two of different families for dual stack (default 10.96.0.0/12).',
   },
   'service-node-port-range': { kind: 'text', help: 'Ports of NodePort Services (default 30000-32767).' },
-  'feature-gates': {
-    kind: 'text',
-    help: 'Gates to turn, such as SCTPSupport=true,MixedProtocolLBService=false.',
-  },
-  'disable-admission-plugins': {
-    kind: 'list',
-    help: 'Admission plugins to turn off, such as DenyServiceExternalIPs.',
-  },
   storage: { kind: 'text', help: 'sqlite, memory or etcd (default: etcd with --etcd-servers, else sqlite).' },
   'data-dir': { kind: 'text', help: 'Folder of the SQLite store and of self-made certificates.' },
   'etcd-user': { kind: 'text', help: 'User to sign in to etcd with.' },
