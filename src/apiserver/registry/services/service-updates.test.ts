@@ -150,6 +150,47 @@ const transitions: Readonly<Record<string, Transition>> = {
     to: { loadBalancerClass: 'a.b/d' },
     refused: /spec\.loadBalancerClass: Invalid value: "a\.b\/d": may not change once set/,
   },
+  'a load balancer without a class gets none': {
+    from: localBalancer,
+    to: { loadBalancerClass: 'a.b/d' },
+    refused: /spec\.loadBalancerClass: Invalid value: "a\.b\/d": may not change once set/,
+  },
+  'a Service that becomes a load balancer may have a class': {
+    from: clusterIP,
+    to: { type: 'LoadBalancer', loadBalancerClass: 'a.b/c' },
+    becomes: { loadBalancerClass: 'a.b/c', allocateLoadBalancerNodePorts: true },
+  },
+  'a load balancer that becomes local takes the health check port it asks for': {
+    from: { ...nodePort, type: 'LoadBalancer' },
+    to: { externalTrafficPolicy: 'Local', healthCheckNodePort: 30015 },
+    becomes: { healthCheckNodePort: 30015 },
+  },
+  'a load balancer that becomes local may not ask for a port out of the range': {
+    from: { ...nodePort, type: 'LoadBalancer' },
+    to: { externalTrafficPolicy: 'Local', healthCheckNodePort: 80 },
+    refused:
+      /^422 Invalid: .*spec\.healthCheckNodePort: Invalid value: 80: provided port is not in the valid range\. The range of valid ports is 30000-32767$/,
+  },
+  'a local load balancer that is no longer local loses its health check': {
+    from: localBalancer,
+    to: { externalTrafficPolicy: 'Cluster' },
+    becomes: { healthCheckNodePort: undefined },
+  },
+  'a load balancer that becomes NodePort keeps its external policy': {
+    from: { ...nodePort, type: 'LoadBalancer', externalTrafficPolicy: 'Cluster' },
+    to: { type: 'NodePort' },
+    becomes: { externalTrafficPolicy: 'Cluster' },
+  },
+  'a load balancer that wants no node ports keeps those it has': {
+    from: { ...nodePort, type: 'LoadBalancer' },
+    to: { allocateLoadBalancerNodePorts: false },
+    becomes: { ports: [{ port: 80, nodePort: 30010, protocol: 'TCP', targetPort: 80 }] },
+  },
+  'a selector may change': {
+    from: clusterIP,
+    to: { selector: { a: 'c' } },
+    becomes: { selector: { a: 'c' } },
+  },
   'the class goes with the type': {
     from: { ...localBalancer, loadBalancerClass: 'a.b/c' },
     to: { type: 'NodePort' },
@@ -200,6 +241,19 @@ describe('a Service that changes', () => {
       }
     });
   }
+
+  it('gets different node ports for two protocols, unlike a new one', async () => {
+    const { write } = registry.resource('services');
+    const ports = [port({ name: 'a' }), port({ name: 'b', protocol: 'UDP' })];
+    await write.create(scopeOf(), { metadata: { name: 'web' }, spec: { ports } });
+    const type = 'application/merge-patch+json';
+    const body = { spec: { type: 'NodePort' } };
+    const { spec } = (await write.patch(scopeOf(), { name: 'web', type, body })) as Service;
+    const [first, second] = spec.ports ?? [];
+    assert.ok(first?.nodePort && second?.nodePort && first.nodePort !== second.nodePort);
+    await write.delete(scopeOf(), { name: 'web', options: {} });
+    await assertClaimsFit(registry);
+  });
 
   it('loses the status of a load balancer it is no longer', async () => {
     const { write } = registry.resource('services');
