@@ -124,7 +124,7 @@ function bestFit(drafts: readonly Draft[], nLeft: number, maxPerSlice: number): 
 }
 
 /** Endpoints are the same when they stand for the same Pod at the same addresses. */
-export const endpointKey = ({ addresses, targetRef }: Endpoint): string =>
+const endpointKey = ({ addresses, targetRef }: Endpoint): string =>
   `${addresses.join(',')} ${targetRef?.uid ?? targetRef?.name ?? ''}`;
 
 export function portsKey(ports: readonly EndpointPort[]): string {

@@ -33,11 +33,7 @@ export function needsMirror(endpoints: Endpoints, service: Service | undefined):
 }
 
 /** The writes that make `slices`, those that mirror these Endpoints, equal to them. */
-export function planMirror(
-  endpoints: Endpoints,
-  slices: readonly EndpointSlice[],
-  most = maxPerSubset,
-): MirrorPlan {
+export function planMirror(endpoints: Endpoints, slices: readonly EndpointSlice[]): MirrorPlan {
   const isOurs = (slice: EndpointSlice): boolean => controllerOf(slice)?.uid === endpoints.metadata.uid;
   const invalid: string[] = [];
   let nSkipped = 0;
@@ -48,7 +44,7 @@ export function planMirror(
     for (const { address, isReady } of addressesOf(subset)) {
       const family = parseIp(address.ip)?.family;
       if (family === undefined) invalid.push(address.ip);
-      else if (nTaken >= most) nSkipped++;
+      else if (nTaken >= maxPerSubset) nSkipped++;
       else {
         nTaken++;
         addTo(groups[family], ports, endpointOf(address, isReady));
@@ -59,7 +55,7 @@ export function planMirror(
     packSlices({
       existing: slices.filter((slice) => isOurs(slice) && slice.addressType === family),
       groups: [...groups[family].values()],
-      maxPerSlice: most,
+      maxPerSlice: maxPerSubset,
       newSlice: (ports, list) => sliceOf(endpoints, family, { ports, endpoints: list }),
       refresh: (slice) => refreshed(slice, sliceOf(endpoints, family, { ports: [], endpoints: [] })),
     }),

@@ -50,6 +50,16 @@ export function setWindowSize(master: number, { width, height }: WindowSize): vo
   checked('ioctl', cIoctl(master, TIOCSWINSZ, size), 'TIOCSWINSZ');
 }
 
+/** pidfd_getfd's number is the same on every architecture (Linux 5.6). */
+const SYS_pidfd_getfd = 438;
+const cSyscall = bindFunction('int64_t syscall(int64_t number, int64_t a, int64_t b, int64_t c)');
+
+/** A copy of descriptor `fd` of another process; undefined when it has none, or is not ours to look into. */
+export function takeDescriptor(pidfd: number, fd: number): number | undefined {
+  const result = cSyscall(SYS_pidfd_getfd, pidfd, fd, 0);
+  return result < 0 ? undefined : result;
+}
+
 /** A plain pipe (Node's own children get sockets, which cannot be opened as /dev/stdin); both ends close on exec. */
 export function openPipe(): { readonly read: number; readonly write: number } {
   const fds = Buffer.alloc(8);

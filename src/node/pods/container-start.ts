@@ -9,7 +9,7 @@ import { fqdnOf, hostnameOf, hostsFile, resolvConf } from '../environment/dns.ts
 import { expand } from '../environment/expand.ts';
 import { serviceEnvironment } from '../environment/service-environment.ts';
 import { findImage, unknownImageMessage } from '../images/images.ts';
-import type { BindMount, ContainerStart, PodNamespaces } from '../runtime/model.ts';
+import type { BindMount, ContainerInput, ContainerStart, PodNamespaces } from '../runtime/model.ts';
 import { prepareVolumes, volumeMounts } from '../volumes/volumes.ts';
 
 /** There is no such image: the container waits with ErrImagePull. */
@@ -64,6 +64,7 @@ export async function containerStart(input: ContainerStartInput): Promise<Contai
     PATH: defaultPath,
     HOSTNAME: pod.spec.hostNetwork === true ? config.nodeName : hostnameOf(pod),
     ...(config.network === 'none' && { POD_IP: podIP }),
+    ...(container.tty === true && { TERM: 'xterm' }),
     ...(image.isBuiltIn && {
       NODE_COMPILE_CACHE: config.compileCacheDir ?? join(config.stateDir, 'compile-cache'),
     }),
@@ -95,8 +96,15 @@ export async function containerStart(input: ContainerStartInput): Promise<Contai
     ],
     directory,
     logPath: logPath(config.stateDir, pod, { name: container.name, nRestarts }),
+    input: inputOf(container),
   };
 }
+
+/** How the container's input and terminal are asked for. */
+export const inputOf = ({ stdin, stdinOnce, tty }: Container): ContainerInput => ({
+  stdin: stdin !== true ? 'none' : stdinOnce === true ? 'once' : 'kept',
+  isTty: tty === true,
+});
 
 /** The present and the previous run are kept, as `kubectl logs --previous` wants it. */
 function dropOldRun({ config, pod, container, podDirectory, nRestarts }: ContainerStartInput): void {

@@ -3,8 +3,8 @@ import { pods, type Pod, type PodStatus } from '../../api/core/v1/pod.ts';
 import { isConflict, isNotFound } from '../../api/errors/api-error.ts';
 import type { CancelTimer } from '../../base/clock.ts';
 import { hostnameOf } from '../environment/dns.ts';
-import type { Exit, PodNamespaces } from '../runtime/model.ts';
-import { containerStart } from './container-start.ts';
+import type { ContainerProcess, Exit, PodNamespaces } from '../runtime/model.ts';
+import { containerStart, inputOf } from './container-start.ts';
 import type { PodDependencies } from './dependencies.ts';
 import { afterFailedStart, messageOf } from './failed-start.ts';
 import {
@@ -25,6 +25,8 @@ export interface PodWorker {
   update(pod: Pod | undefined): void;
   /** The record as it is now. */
   record(): PodRecord;
+  /** A running container's streams and end; undefined when it does not run. */
+  running(container: string): Pick<ContainerProcess, 'io' | 'exited'> | undefined;
   /** Stops everything without telling the API; resolves when no process, address or device is left. What is known stays on the disk. */
   stop(graceMs: number): Promise<void>;
   /** Leaves the Pod running and forgets it. */
@@ -88,12 +90,19 @@ class Worker implements PodWorker {
     return this.#record;
   }
 
+  running(container: string): Pick<ContainerProcess, 'io' | 'exited'> | undefined {
+    return this.#live.get(container)?.process;
+  }
+
   /** Takes over the containers an earlier agent started, then works. */
   begin(): void {
     for (const container of containersOf(this.#pod)) {
       const known = this.#record.containers.find(({ name }) => name === container.name);
       if (known?.run === undefined) continue;
-      const process = this.#deps.runtime.adopt(known.run.process, known.run);
+      const process = this.#deps.runtime.adopt(known.run.process, {
+        ...known.run,
+        input: inputOf(container),
+      });
       this.#supervise({ container, run: known.run, process, known });
     }
     if (this.#live.size > 0) this.#setUpNetwork();

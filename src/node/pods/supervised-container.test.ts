@@ -28,6 +28,7 @@ function stubborn(lifecycle: Container['lifecycle']) {
     run,
     process: {
       record: run.process,
+      io: { listen: () => () => undefined, openStdin: () => undefined, resize: () => undefined },
       exited: exited.promise,
       signal: note,
       kill: () => {

@@ -42,9 +42,27 @@ export interface ContainerStart {
   readonly directory: string;
   /** File of the log in the CRI's format. */
   readonly logPath: string;
+  readonly input: ContainerInput;
+}
+
+/** What a container's spec says of its input. */
+export interface ContainerInput {
+  /** `once`: ends with the first client that was attached to it; `kept`: never. */
+  readonly stdin: 'none' | 'once' | 'kept';
+  readonly isTty: boolean;
+}
+
+/** A running container's streams, for who is attached to it. */
+export interface ContainerIo {
+  /** Hears what it prints from now on (with a terminal all of it as stdout); returns how to stop. */
+  listen(hear: (stream: 'stdout' | 'stderr', chunk: Buffer) => void): () => void;
+  /** Undefined when it has no input. Throws when it reads none any more. */
+  openStdin(): Writable | undefined;
+  resize(size: { readonly width: number; readonly height: number }): void;
 }
 
 export interface ContainerProcess {
+  readonly io: ContainerIo;
   readonly record: ProcessRecord;
   /** Resolves once, when the container's first process has ended. */
   readonly exited: Promise<Exit>;
@@ -90,7 +108,7 @@ export interface ContainerRuntime {
   /** The process of an earlier agent and its log; when it is gone the exit resolves at once with what the exit file says. */
   adopt(
     record: ProcessRecord,
-    run: { readonly directory: string; readonly logPath: string },
+    run: { readonly directory: string; readonly logPath: string; readonly input: ContainerInput },
   ): ContainerProcess;
   /** Runs a command inside a running container with its environment; -1 when the time is over. */
   exec(record: ProcessRecord, argv: readonly string[], timeoutMs: number): Promise<ExecResult>;

@@ -9,6 +9,7 @@ import type { NodeConfig } from '../config.ts';
 import { readLog, type LogOptions } from '../logs/read-log.ts';
 import type { ContainerRecord, PodRecord } from '../pods/model.ts';
 import type { PodSet } from '../pods/pod-set.ts';
+import type { PodWorker } from '../pods/pod-worker.ts';
 import type { ContainerRuntime } from '../runtime/model.ts';
 import type { Upgrade } from '../streaming/web-socket.ts';
 import { Refusal } from './refusal.ts';
@@ -131,14 +132,22 @@ async function serveStream(options: KubeletServerOptions, upgrade: Upgrade): Pro
     .split('/')
     .filter(Boolean)
     .map(decodeURIComponent);
-  if (!['exec', 'portForward'].includes(door) || rest.length > 0)
+  if (!['attach', 'exec', 'portForward'].includes(door) || rest.length > 0)
     throw new Refusal(404, '404 page not found');
-  const pod = findPod(options, { namespace, name });
-  if (pod === undefined) throw new Refusal(404, 'pod does not exist');
-  const { serveExec, servePortForward } = await import('../streaming/streaming.ts');
-  const asked = { upgrade, pod, query: url.searchParams, ...(container !== undefined && { container }) };
+  const worker = findWorker(options, { namespace, name });
+  if (worker === undefined) throw new Refusal(404, 'pod does not exist');
+  const { serveAttach, serveExec, servePortForward } = await import('../streaming/streaming.ts');
+  const running = (wanted: string): ReturnType<PodWorker['running']> => worker.running(wanted);
+  const asked = {
+    upgrade,
+    running,
+    pod: worker.record(),
+    query: url.searchParams,
+    ...(container !== undefined && { container }),
+  };
   const deps = { ...options, nodeIP: options.host };
-  await (door === 'exec' ? serveExec(deps, asked) : servePortForward(deps, asked));
+  const serve = { attach: serveAttach, exec: serveExec }[door] ?? servePortForward;
+  await serve(deps, asked);
 }
 
 /** Answers in HTTP and ends the connection; when the other protocol has begun, only that. */
@@ -154,13 +163,20 @@ function refuse(socket: Duplex, error: unknown): void {
   socket.end(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`), body]));
 }
 
-function findPod(
+function findWorker(
   { podSet }: KubeletServerOptions,
   wanted: { readonly namespace: string; readonly name: string },
-): PodRecord | undefined {
-  const records = podSet.workers().map((worker) => worker.record());
-  return records.findLast(({ namespace, name }) => namespace === wanted.namespace && name === wanted.name);
+): PodWorker | undefined {
+  return podSet.workers().findLast((worker) => {
+    const { namespace, name } = worker.record();
+    return namespace === wanted.namespace && name === wanted.name;
+  });
 }
+
+const findPod = (
+  options: KubeletServerOptions,
+  wanted: { readonly namespace: string; readonly name: string },
+): PodRecord | undefined => findWorker(options, wanted)?.record();
 
 interface LogRequest {
   readonly find: () => PodRecord | undefined;

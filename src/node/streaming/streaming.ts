@@ -1,6 +1,7 @@
+import { Readable } from 'node:stream';
 import type { Clock } from '../../base/clock.ts';
 import type { PodRecord } from '../pods/model.ts';
-import type { ContainerRuntime, ProcessRecord } from '../runtime/model.ts';
+import type { ContainerProcess, ContainerRuntime, ProcessRecord } from '../runtime/model.ts';
 import { Refusal } from '../server/refusal.ts';
 import { refuseCommand, runCommand } from './command.ts';
 import { forwardPorts } from './port-forward.ts';
@@ -21,6 +22,7 @@ export interface StreamingRequest {
   /** Absent for a port-forward. */
   readonly container?: string;
   readonly query: URLSearchParams;
+  readonly running: (container: string) => Pick<ContainerProcess, 'io' | 'exited'> | undefined;
 }
 
 /** Throws Refusal 500 in upstream's words. */
@@ -46,6 +48,47 @@ export async function serveExec(deps: StreamingDeps, asked: StreamingRequest): P
     await refuseCommand(remote, error instanceof Error ? error.message : String(error));
   }
 }
+
+/** More than this waiting for a client that does not read, and it is cut off: the container must not wait for it. */
+const MAX_BACKLOG = 4 * 1024 * 1024;
+
+/** Joins a client to the streams of a container's own program. Rejects with Refusal while it can still be answered in HTTP. */
+export async function serveAttach(deps: StreamingDeps, asked: StreamingRequest): Promise<void> {
+  const { upgrade, container = '', query, running } = asked;
+  const process = running(container);
+  if (process === undefined) throw new Refusal(500, `container not found (${JSON.stringify(container)})`);
+  const choice = streamChoice(query);
+  const remote = await openRemoteStreams(upgrade, choice, deps.clock);
+  try {
+    const stdin = choice.hasStdin ? process.io.openStdin() : undefined;
+    const outputs = { stdout: openOutput(), stderr: openOutput() };
+    const deaf = process.io.listen((stream, chunk) => {
+      const output = outputs[stream];
+      if (output.destroyed) return;
+      output.push(chunk);
+      if (output.readableLength > MAX_BACKLOG) output.destroy();
+    });
+    const left = Promise.withResolvers<undefined>();
+    const ended = process.exited.then(() => undefined);
+    const exited = Promise.race([ended, left.promise]);
+    void exited.then(() => {
+      deaf();
+      for (const output of Object.values(outputs)) if (!output.destroyed) output.push(null);
+    });
+    const resize = (size: { readonly width: number; readonly height: number }): void =>
+      process.io.resize(size);
+    const kill = (): void => {
+      stdin?.destroy();
+      left.resolve(undefined);
+    };
+    const local = { ...outputs, ...(stdin !== undefined && { stdin }), resize, exited, kill };
+    await runCommand(remote, local, { clock: deps.clock, argv: [] });
+  } catch (error) {
+    await refuseCommand(remote, error instanceof Error ? error.message : String(error));
+  }
+}
+
+const openOutput = (): Readable => new Readable({ read: () => undefined });
 
 /** Carries connections to ports of a Pod. */
 export async function servePortForward(deps: StreamingDeps, asked: StreamingRequest): Promise<void> {

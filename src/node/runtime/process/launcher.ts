@@ -4,8 +4,8 @@ export interface Launch {
   readonly argv: readonly [string, ...string[]];
   readonly env: Readonly<Record<string, string>>;
   readonly workingDir: string;
-  /** Descriptors 1, 2 and 3 of the process. */
-  readonly descriptors: readonly [number, number, number];
+  /** Descriptors 0 and following of the process. */
+  readonly descriptors: readonly ('ignore' | number)[];
 }
 
 /** Starts a process of its own session and returns at once; it stays when this one ends. */
@@ -13,7 +13,7 @@ export function launch({ argv: [program, ...args], env, workingDir, descriptors 
   const child = spawn(program, args, {
     env,
     cwd: workingDir,
-    stdio: ['ignore', ...descriptors],
+    stdio: [...descriptors],
     detached: true,
   });
   child.unref();

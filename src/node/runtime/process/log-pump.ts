@@ -16,6 +16,10 @@ export interface LogPump {
   readonly clock: Clock;
   /** Stops reading; what is in the pipes stays there. */
   readonly signal: AbortSignal;
+  /** The container's terminal: its only output, where it has one. */
+  readonly device?: Socket;
+  /** Hears every piece as it comes. */
+  readonly hear?: (stream: LogStream, chunk: Buffer) => void;
 }
 
 /**
@@ -23,15 +27,16 @@ export interface LogPump {
  * too, so it never sees SIGPIPE: without an agent it goes on until 64 KiB are full, and the next agent reads what is there.
  * Call it when the writers have the pipes open. Resolves when the last line is in the log.
  */
-export function pumpLogs({ directory, logPath, clock, signal }: LogPump): Promise<void> {
+export function pumpLogs(options: LogPump): Promise<void> {
+  const { directory, logPath, clock, signal, device, hear } = options;
   const pipes = streams.filter((stream) => existsSync(pipePath(directory, stream)));
-  if (pipes.length === 0) return Promise.resolve();
+  if (device === undefined && pipes.length === 0) return Promise.resolve();
   const log = openLogFile(logPath);
   return Promise.all(
-    pipes.map((stream) => {
-      const fd = openSync(pipePath(directory, stream), constants.O_RDONLY | constants.O_NONBLOCK);
-      const socket = new Socket({ fd, readable: true, writable: false });
+    (device === undefined ? pipes : ['stdout' as const]).map((stream) => {
+      const socket = device ?? openPipeReader(pipePath(directory, stream));
       signal.addEventListener('abort', () => socket.destroy(), { once: true });
+      if (hear !== undefined) socket.on('data', (chunk: Buffer) => hear(stream, chunk));
       return pump(socket, (chunk) => log.write(chunk), {
         stream,
         clock,
@@ -39,6 +44,13 @@ export function pumpLogs({ directory, logPath, clock, signal }: LogPump): Promis
     }),
   ).then(() => log.close());
 }
+
+const openPipeReader = (path: string): Socket =>
+  new Socket({
+    fd: openSync(path, constants.O_RDONLY | constants.O_NONBLOCK),
+    readable: true,
+    writable: false,
+  });
 
 function pump(
   socket: Socket,

@@ -23,6 +23,7 @@ function container(script: string, env: Readonly<Record<string, string>> = {}): 
     mounts: [],
     directory,
     logPath: join(directory, 'log'),
+    input: { stdin: 'none', isTty: false },
   };
 }
 

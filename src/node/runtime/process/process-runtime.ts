@@ -1,19 +1,24 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, constants, existsSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { LogStream } from '../../logs/cri-log.ts';
 import type { Clock } from '../../../base/clock.ts';
 import type {
-  ExecProcess,
+  ContainerInput,
+  ContainerIo,
   ContainerProcess,
   ContainerRuntime,
   ContainerStart,
+  ExecProcess,
   Exit,
   ProcessRecord,
 } from '../model.ts';
+import { adoptedIo, openIo, prepareIo, stdinPath } from './container-io.ts';
+import type { OpenIo } from './container-io.ts';
 import { execInside } from './exec.ts';
 import type { ExecStream } from './exec-stream.ts';
 import { launch } from './launcher.ts';
-import { pipePath, pumpLogs, streams } from './log-pump.ts';
+import { pipePath, pumpLogs } from './log-pump.ts';
 import type * as Namespaced from './namespaced.ts';
 import { commandLineOf, firstChild, isAlive, startTimeOf, trySignal } from './processes.ts';
 
@@ -26,9 +31,12 @@ export interface ProcessRuntimeOptions {
 /**
  * The shell that stays beside a container's program and writes its exit code to descriptor 3, so that the code is known even when no agent was there. In
  * a process namespace it is the first process: its end ends all others. Descriptor 4 keeps the container's stderr while the shell itself is silent.
- * TERM, INT and HUP only wake it: they are meant for the program.
+ * TERM, INT and HUP only wake it: they are meant for the program. A terminal
+ * becomes that of the shell's session by being opened once more; descriptor 5 is its other end.
  */
-const supervise = `trap : TERM INT HUP; exec 4>&2 2>/dev/null; [ -z "$0" ] || "$0" -t proc proc /proc; "$@" 2>&4 3>&- 4>&-; s=$?; echo $s >&3; exit $s`;
+const supervise = (terminal?: string): string =>
+  `trap : TERM INT HUP; ${terminal === undefined ? '' : `exec <>${terminal} >&0 2>&0; `}exec 4>&2 2>/dev/null; ` +
+  `[ -z "$0" ] || "$0" -t proc proc /proc; "$@" 2>&4 3>&- 4>&- 5>&-; s=$?; echo $s >&3; exit $s`;
 
 const shell = '/bin/sh';
 const mountsProc = ['', '-t', 'proc', 'proc', '/proc', ''].join('\0');
@@ -100,33 +108,27 @@ function signalsOf(
   };
 }
 
-/** The container's output pipes, and the file for its exit code. */
-const openDescriptors = (directory: string, exitFile: string): readonly [number, number, number] =>
-  [
-    ...streams.map((stream) => openSync(pipePath(directory, stream), constants.O_RDWR)),
-    openSync(exitFile, 'w', 0o600),
-  ] as const as readonly [number, number, number];
-
 /** Containers as processes of this machine, supervised by a shell each. */
 export function createProcessRuntime({ clock, namespaces }: ProcessRuntimeOptions): ContainerRuntime {
   const isNamespaced = namespaces !== undefined;
   const mountPath = !isNamespaced ? '' : (mountProgram.find((path) => existsSync(path)) ?? '');
-  const makePipes = (directory: string): void => {
-    const paths = streams.map((stream) => pipePath(directory, stream));
-    if (namespaces === undefined) execFileSync('mkfifo', ['-m', '600', ...paths]);
-    else paths.forEach((path) => namespaces.kernel.makePipe(path));
-  };
-
   const start = (spec: ContainerStart): ContainerProcess => {
-    makePipes(spec.directory);
+    makePipes(spec, namespaces?.kernel);
     const exitFile = join(spec.directory, 'exit');
-    const descriptors = openDescriptors(spec.directory, exitFile);
+    const prepared = prepareIo(spec.directory, spec.input, outputPaths(spec.directory));
+    const exit = openSync(exitFile, 'w', 0o600);
     const run = (): ReturnType<typeof launch> =>
       launch({
-        argv: [shell, '-c', supervise, mountPath, ...throughShell(spec.argv, spec.env)],
+        argv: [
+          shell,
+          '-c',
+          supervise(prepared.terminalPath),
+          mountPath,
+          ...throughShell(spec.argv, spec.env),
+        ],
         env: spec.env,
         workingDir: spec.workingDir,
-        descriptors,
+        descriptors: prepared.descriptors.toSpliced(3, 1, exit),
       });
     try {
       const child =
@@ -147,17 +149,17 @@ export function createProcessRuntime({ clock, namespaces }: ProcessRuntimeOption
       });
       if (child.pid === undefined) throw new Error(`cannot start ${spec.argv[0]} in ${spec.workingDir}`);
       const record = { pid: child.pid, startTime: startTimeOf(child.pid), exitFile };
-      const watching = new AbortController();
-      const logged = pumpLogs({ ...spec, clock, signal: watching.signal });
+      const watching = watch(openIo(spec.directory, spec.input, prepared.kept), { ...spec, clock });
       const exited = ended.then(async () => {
         if (namespaces === undefined) killGroup(record);
-        await Promise.race([logged, clock.sleep(logDrainMs)]);
-        watching.abort();
+        await watching.drained();
         return readExit(exitFile);
       });
-      return { record, exited, ...signalsOf(record, clock), release: () => watching.abort() };
+      const { io, stop } = watching;
+      return { record, io, exited, ...signalsOf(record, clock), release: stop };
     } finally {
-      descriptors.forEach((fd) => closeSync(fd));
+      prepared.close();
+      closeSync(exit);
     }
   };
 
@@ -168,6 +170,59 @@ export function createProcessRuntime({ clock, namespaces }: ProcessRuntimeOption
     openExec: (record, request) => openExecLazily({ ...request, record, isNamespaced }),
   };
 }
+
+/** The named pipes of its streams; a terminal needs none. */
+function makePipes({ directory, input }: ContainerStart, kernel: typeof Namespaced | undefined): void {
+  if (input.isTty) return;
+  const outputs = outputPaths(directory);
+  const paths = input.stdin === 'none' ? outputs : [...outputs, stdinPath(directory)];
+  if (kernel === undefined) execFileSync('mkfifo', ['-m', '600', ...paths]);
+  else paths.forEach((path) => kernel.makePipe(path));
+}
+
+const outputPaths = (directory: string): [string, string] => [
+  pipePath(directory, 'stdout'),
+  pipePath(directory, 'stderr'),
+];
+
+/** Copies a container's output to its log and to who listens. */
+function watch(
+  io: OpenIo,
+  { directory, logPath, clock }: Pick<ContainerStart, 'directory' | 'logPath'> & { readonly clock: Clock },
+) {
+  const watching = new AbortController();
+  const { signal } = watching;
+  const { device } = io;
+  const source = {
+    directory,
+    logPath,
+    clock,
+    signal,
+    hear: (stream: LogStream, chunk: Buffer) => io.tell(stream, chunk),
+  };
+  const logged = pumpLogs(device === undefined ? source : { ...source, device });
+  const stop = (): void => {
+    watching.abort();
+    io.close();
+  };
+  return {
+    io,
+    signal,
+    stop,
+    /** Waits for the last lines, for a moment. */
+    drained: async (): Promise<void> => {
+      await Promise.race([logged, clock.sleep(logDrainMs)]);
+      stop();
+    },
+  };
+}
+
+/** Nothing to attach to. */
+const goneIo: ContainerIo = {
+  listen: () => () => undefined,
+  openStdin: () => undefined,
+  resize: () => undefined,
+};
 
 /** Loaded with the first exec: most nodes never see one. */
 async function openExecLazily(options: ExecStream): Promise<ExecProcess> {
@@ -181,25 +236,27 @@ interface Adoption {
   readonly isNamespaced: boolean;
   readonly directory: string;
   readonly logPath: string;
+  readonly input: ContainerInput;
 }
 
 function adopt({ clock, record, isNamespaced, ...run }: Adoption): ContainerProcess {
   if (!isAlive(record)) {
     if (!isNamespaced) killGroup(record);
     const gone = Promise.resolve(readExit(record.exitFile));
-    return { record, exited: gone, signal: () => undefined, kill: () => undefined, release: () => undefined };
+    const nothing = { signal: () => undefined, kill: () => undefined, release: () => undefined };
+    return { record, io: goneIo, exited: gone, ...nothing };
   }
-  const watching = new AbortController();
-  const { signal } = watching;
-  const logged = pumpLogs({ ...run, clock, signal });
-  const watch = async (): Promise<Exit> => {
+  const { directory, input } = run;
+  const io = openIo(directory, input, adoptedIo(directory, input, record.pid));
+  const watching = watch(io, { ...run, clock });
+  const { signal, stop } = watching;
+  const outlive = async (): Promise<Exit> => {
     while (isAlive(record) && !signal.aborted) await clock.sleep(adoptedPollMs, signal);
     // Nobody waits for the end of what was let go.
     if (signal.aborted) return new Promise(() => undefined);
     if (!isNamespaced) killGroup(record);
-    await Promise.race([logged, clock.sleep(logDrainMs)]);
-    watching.abort();
+    await watching.drained();
     return readExit(record.exitFile);
   };
-  return { record, exited: watch(), ...signalsOf(record, clock), release: () => watching.abort() };
+  return { record, io, exited: outlive(), ...signalsOf(record, clock), release: stop };
 }
