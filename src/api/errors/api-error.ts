@@ -75,8 +75,12 @@ export const conflict = (kind: ResourceName, name: string, why = staleWrite): Ap
     { details: ofResource(kind, name) },
   );
 
-/** 422 with one cause per field error. */
-export function invalid(kind: ResourceName, name: string, errors: readonly FieldError[]): ApiError {
+/** Nobody reads more; an object of a million faults must not be answered with a book. */
+const MAX_FIELD_ERRORS = 1000;
+
+/** 422 with one cause per field error, of the first thousand. */
+export function invalid(kind: ResourceName, name: string, all: readonly FieldError[]): ApiError {
+  const errors = all.length > MAX_FIELD_ERRORS ? all.slice(0, MAX_FIELD_ERRORS) : all;
   const prefix = `${groupKindOf(kind)} ${JSON.stringify(name)} is invalid`;
   const causes = errors.map((error) => ({
     reason: causeReason(error),

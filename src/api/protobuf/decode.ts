@@ -9,8 +9,19 @@ const DEPTH_LIMIT = 100;
 /** The JSON form of a protobuf message of a schema type. Fields the schema does not know are left out. Throws WireError. */
 export function decodeProtobuf(type: MessageType, bytes: Uint8Array): JsonObject {
   const out: JsonObject = {};
+  nFields = 0;
   decodeInto(out, { layout: layoutOf(type), bytes, depth: 0 });
   return out;
+}
+
+/** The most fields of one body; what is stored has fewer, and each costs time. */
+const FIELD_LIMIT = 200_000;
+
+/** Of the body that is being read; nothing is awaited meanwhile. */
+let nFields = 0;
+
+function countField(): void {
+  if (++nFields > FIELD_LIMIT) throw new WireError(`more than ${FIELD_LIMIT} fields`);
 }
 
 /** Where a field number leads: to a field, or to a message whose fields JSON shows inline. */
@@ -52,6 +63,7 @@ interface Source {
 function decodeInto(out: JsonObject, { layout, bytes, depth }: Source): void {
   if (depth > DEPTH_LIMIT) throw new WireError(`nested deeper than ${DEPTH_LIMIT} levels`);
   for (const { number, value } of readFields(bytes)) {
+    countField();
     const slot = layout.get(number);
     if (slot === undefined) continue;
     if (slot.is === 'inline')
@@ -91,6 +103,7 @@ function addEntry(
   let key = '';
   let entry: JsonValue | undefined;
   for (const field of readFields(asBytes(value))) {
+    countField();
     if (field.number === 1) key = asText(field.value);
     if (field.number === 2) entry = decodeEntry(type, field.value, depth);
   }
@@ -104,6 +117,7 @@ function decodeEntry(type: AnyType, value: WireValue, depth: number): JsonValue 
   if (type.is !== 'list') return decodeValue(type, value, depth);
   const items: JsonValue[] = [];
   for (const field of readFields(asBytes(value))) {
+    countField();
     if (field.number === 1) items.push(decodeValue(type.of, field.value, depth + 1) ?? null);
   }
   return items;

@@ -5,6 +5,9 @@ export class DecodeError extends Error {
   override readonly name = 'DecodeError';
 }
 
+/** More faults of one kind than this are not told (sigs.k8s.io/json has the same number). */
+export const MAX_FAULTS = 100;
+
 /** Where the decoder stands, and what it found unknown on the way. */
 export class DecodeContext {
   /** Field names and list indexes from the root. */
@@ -13,8 +16,9 @@ export class DecodeContext {
   readonly owners: MessageType[] = [];
   readonly unknown: string[] = [];
 
-  /** Notes a field that its message does not have. */
+  /** Notes a field that its message does not have, as far as anybody wants to read. */
   noteUnknown(name: string): void {
+    if (this.unknown.length === MAX_FAULTS) return;
     this.unknown.push(`unknown field ${JSON.stringify(this.#pathTo(name))}`);
   }
 

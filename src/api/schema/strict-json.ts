@@ -1,5 +1,6 @@
 import type { JsonValue } from '../../base/json.ts';
 import { badRequest } from '../errors/api-error.ts';
+import { MAX_FAULTS } from './decode-context.ts';
 
 export interface StrictJson {
   readonly value: JsonValue;
@@ -51,8 +52,8 @@ function findDuplicates(text: string): string[] {
           const key = raw.includes('\\') ? (JSON.parse(`"${raw}"`) as string) : raw;
           top.current = key;
           top.expectsKey = false;
-          if (top.keys.has(key)) found.push(`duplicate field ${JSON.stringify(pathOf(frames))}`);
-          else top.keys.add(key);
+          if (!top.keys.has(key)) top.keys.add(key);
+          else if (found.length < MAX_FAULTS) found.push(`duplicate field ${JSON.stringify(pathOf(frames))}`);
         }
         at = end;
         break;

@@ -36,11 +36,14 @@ export function validateObjectMeta(metadata: ObjectMeta, rules: ObjectMetaRules)
       invalidValue('metadata.generation', metadata.generation, 'must be greater than or equal to 0'),
     );
   }
-  if (metadata.labels !== undefined) errors.push(...validateLabels(metadata.labels, 'metadata.labels'));
-  errors.push(...validateAnnotations(metadata.annotations ?? {}, 'metadata.annotations'));
-  errors.push(...validateOwners(metadata.ownerReferences ?? [], 'metadata.ownerReferences'));
-  errors.push(...validateFinalizers(metadata.finalizers ?? [], 'metadata.finalizers'));
-  return errors;
+  // Not pushed: there may be more of them than a call can have arguments.
+  return [
+    ...errors,
+    ...(metadata.labels === undefined ? [] : validateLabels(metadata.labels, 'metadata.labels')),
+    ...validateAnnotations(metadata.annotations ?? {}, 'metadata.annotations'),
+    ...validateOwners(metadata.ownerReferences ?? [], 'metadata.ownerReferences'),
+    ...validateFinalizers(metadata.finalizers ?? [], 'metadata.finalizers'),
+  ];
 }
 
 export function validateLabels(labels: Readonly<Record<string, string>>, path: string): FieldError[] {

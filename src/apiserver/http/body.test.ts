@@ -72,7 +72,6 @@ const malformed: readonly [title: string, text: string, type: string, code: numb
   ['JSON nested without end', deep, 'application/json', 400],
   ['YAML nested without end', deep, 'application/yaml', 400],
   ['YAML lists in lists without end', '- '.repeat(50_000), 'application/yaml', 400],
-  ['more YAML than its parser reads in a second', `a: ${'x'.repeat(300_000)}`, 'application/yaml', 413],
   ['broken YAML', 'a: [', 'application/yaml', 400],
   ['YAML that multiplies itself', bomb, 'application/yaml', 400],
   ['a form', 'a=b', 'application/x-www-form-urlencoded', 415],
@@ -80,6 +79,16 @@ const malformed: readonly [title: string, text: string, type: string, code: numb
 for (const [title, text, type, code] of malformed) {
   test(`body: ${title} is ${code}`, () => assert.rejects(decode(text, type), coded(code)));
 }
+
+test('large YAML is read aside, while others are served', async () => {
+  const lines = Array.from({ length: 20_000 }, (_, i) => `k${i}: "v"`);
+  let nTurns = 0;
+  const timer = setInterval(() => nTurns++, 5);
+  const body = await decode(lines.join('\n'), 'application/yaml');
+  clearInterval(timer);
+  assert.equal(Object.keys(body?.value as object).length, lines.length);
+  assert.ok(nTurns > 10, `${nTurns} turns`);
+});
 
 test('an empty body is none', async () => {
   assert.equal(await decode(' \n'), undefined);

@@ -89,16 +89,23 @@ function refuse(): never {
   throw wrongMethod();
 }
 
-/** RFC 7234 5.5: code 299, no agent, quoted text. */
+/** Upstream's limits, in characters: of all warnings, and of each once they are more than that together. */
+const WARNINGS_LENGTH = 4096;
+const LONG_WARNING = 256;
+
+/** RFC 7234 5.5: code 299, no agent, quoted text. Each sentence once; those beyond the limit are left out. */
 function withWarnings(response: HttpResponse, warnings: readonly string[]): HttpResponse {
-  const quoted = warnings.map(
-    (text) =>
-      `299 - "${text
-        .replace(/[^\x20-\x7e]+/g, ' ')
-        .slice(0, 1024)
-        .replace(/["\\]/g, '\\$&')}"`,
-  );
-  return { ...response, headers: { ...response.headers, warning: [...new Set(quoted)] } };
+  const texts = [...new Set(warnings.map((text) => text.replace(/[^\x20-\x7e]+/g, ' ')))];
+  const isLong = texts.reduce((sum, { length }) => sum + length, 0) > WARNINGS_LENGTH;
+  const quoted: string[] = [];
+  let room = WARNINGS_LENGTH;
+  for (const whole of texts) {
+    const text = isLong ? whole.slice(0, LONG_WARNING) : whole;
+    room -= text.length;
+    if (room < 0) break;
+    quoted.push(`299 - "${text.replace(/["\\]/g, '\\$&')}"`);
+  }
+  return { ...response, headers: { ...response.headers, warning: quoted } };
 }
 
 const watchHandle =

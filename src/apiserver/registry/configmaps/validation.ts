@@ -15,7 +15,7 @@ export function configMapFaults({ data = {}, binaryData = {} }: ConfigMap): Fiel
   let nBytes = 0;
   for (const [key, value] of Object.entries(data)) {
     errors.push(...invalidEach(`data[${key}]`, key, configMapKey(key)));
-    if (key in binaryData)
+    if (Object.hasOwn(binaryData, key))
       errors.push(invalidValue(`data[${key}]`, key, 'duplicate of key present in binaryData'));
     nBytes += Buffer.byteLength(value);
   }
