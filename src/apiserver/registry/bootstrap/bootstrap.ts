@@ -9,7 +9,7 @@ import type { RegistryConfig } from '../registry-config.ts';
 import { keyIn } from '../generic/context.ts';
 import { objectPrefix } from '../../cache/stored-object.ts';
 import { isOwnSlice, kubernetesObjects } from './kubernetes-service.ts';
-import type { Servers } from './servers.ts';
+import type { ServerAddress, Servers } from './servers.ts';
 import type { Repair } from '../services/repair.ts';
 import { DEFAULT_SERVICE_CIDR, SERVICE_CIDR_FINALIZER } from '../servicecidrs/plan.ts';
 
@@ -28,14 +28,16 @@ export interface Bootstrap {
 /** Makes what every cluster has: the system namespaces, and `default/kubernetes`, which leads to this server. */
 export async function bootstrap(parts: Bootstrap, signal: AbortSignal): Promise<void> {
   // Together, since a durable store writes them together.
+  const servers = parts.servers.renew();
   const named = SYSTEM_NAMESPACES.map((name) => ({ plural: 'namespaces', name: { name }, signal }));
   await Promise.all([
     ...named.map((wanted) => ensureExists(parts, wanted)),
     ensureDefaultServiceCIDR(parts, signal),
+    servers,
   ]);
   // Before anybody can be given an address that a Service of an older store has.
   await parts.repair.pass();
-  await ensureKubernetesService(parts, signal);
+  await ensureKubernetesService(parts, signal, await servers);
 }
 
 /** The ServiceCIDR of the configured ranges; a second family is added to one that has the first only. */
@@ -56,9 +58,13 @@ export async function ensureDefaultServiceCIDR(parts: Bootstrap, signal: AbortSi
 }
 
 /** Also mends what was changed. What cannot be done now (its address may be taken) is logged, and tried again later. */
-export async function ensureKubernetesService(parts: Bootstrap, signal: AbortSignal): Promise<void> {
-  const { context, config, servers } = parts;
-  const wanted = kubernetesObjects(config.serviceCidrs, await servers.renew());
+export async function ensureKubernetesService(
+  parts: Bootstrap,
+  signal: AbortSignal,
+  servers: readonly ServerAddress[],
+): Promise<void> {
+  const { context, config } = parts;
+  const wanted = kubernetesObjects(config.serviceCidrs, servers);
   await Promise.all(
     wanted.map(({ name, ...rest }) =>
       ensureExists(parts, { ...rest, name: { name, namespace: 'default' }, signal }).catch((error: unknown) =>

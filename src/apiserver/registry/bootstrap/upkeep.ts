@@ -1,5 +1,6 @@
 import { serviceCIDRs } from '../../../api/networking/v1/service-cidr.ts';
 import { runServiceCIDRs } from '../servicecidrs/lifecycle.ts';
+import { watchLostAddresses } from '../services/repair.ts';
 import {
   type Bootstrap,
   ensureDefaultServiceCIDR,
@@ -12,12 +13,15 @@ import { runHousekeeping } from './housekeeping.ts';
 /** As upstream's --service-nodeport-repair interval. */
 export const REPAIR_MS = 3 * 60_000;
 
+/** From the loss of an IPAddress to the pass that makes it again; a collection that is deleted takes a moment. */
+const LOST_MS = 500;
+
 /** All that a server does by itself once it is ready, until `signal` aborts. */
 export async function runUpkeep(parts: Bootstrap, signal: AbortSignal): Promise<void> {
   const { context } = parts;
   const mend = async (): Promise<void> => {
     await ensureDefaultServiceCIDR(parts, signal);
-    await ensureKubernetesService(parts, signal);
+    await ensureKubernetesService(parts, signal, await parts.servers.renew());
   };
   const scope = systemScope('', signal);
   const resource = resourceFor(parts, serviceCIDRs.plural);
@@ -34,13 +38,24 @@ export async function runUpkeep(parts: Bootstrap, signal: AbortSignal): Promise<
 }
 
 async function runRepair({ context, repair }: Bootstrap, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    await context.clock.sleep(REPAIR_MS, signal);
-    if (signal.aborted) return;
-    await repair
-      .pass()
-      .catch((error: unknown) =>
-        context.logger.warn('checking the claims of Services failed', { err: error }),
-      );
+  const { clock, logger } = context;
+  let wake = (): void => undefined;
+  const wakeUp = (): void => wake();
+  const end = watchLostAddresses(context, () => void clock.after(LOST_MS, wakeUp));
+  signal.addEventListener('abort', wakeUp);
+  try {
+    while (!signal.aborted) {
+      const woken = new Promise<void>((resolve) => (wake = resolve));
+      const cancel = clock.after(REPAIR_MS, wakeUp);
+      await woken;
+      cancel();
+      if (signal.aborted) return;
+      await repair
+        .pass()
+        .catch((error: unknown) => logger.warn('checking the claims of Services failed', { err: error }));
+    }
+  } finally {
+    end();
+    signal.removeEventListener('abort', wakeUp);
   }
 }

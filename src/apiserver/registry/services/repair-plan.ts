@@ -112,7 +112,8 @@ function checkClusterIP(service: Service, text: string, view: RepairView): Verdi
   return mended({ key, next, expect, finding: tell('ClusterIPNotAllocated', message) });
 }
 
-const holdsAddress = (service: Service, ip: string): boolean =>
+/** Whether the address is one of the Service's cluster IPs. */
+export const holdsAddress = (service: Service, ip: string): boolean =>
   needsClusterIP(service) && clusterIPsOf(service).some((text) => parseIp(text)?.text === ip);
 
 function hasLabels({ metadata: { name, labels = {} } }: IPAddress): boolean {

@@ -297,13 +297,30 @@ describe('a server that takes over a store', () => {
     await registry.stop();
   });
 
-  it('makes an IPAddress again that somebody deleted', async () => {
+  it('makes an IPAddress again as soon as somebody deleted it, and says so', async () => {
     const registry = await startRegistry();
     const addresses = registry.resource('ipaddresses');
     await addresses.write.delete(scopeOf(''), { name: '10.96.0.1', options: {} });
-    await registry.clock.advance(REPAIR_MS + 1000);
+    await settle();
+    await registry.clock.advance(1000);
     await settle(20);
     assert.equal(await refusalOf(addresses.read.get(scopeOf(''), '10.96.0.1')), 'accepted');
+    assert.deepEqual(await eventsOf(registry), [
+      'ClusterIPNotAllocated: Cluster IP [IPv4]: 10.96.0.1 is not allocated; repairing',
+    ]);
+    await registry.stop();
+  });
+
+  it('makes no IPAddress again of a Service that is gone', async () => {
+    const registry = await startRegistry();
+    const { write } = registry.resource('services');
+    const spec = { clusterIP: '10.96.0.9', ports: [{ port: 80 }] };
+    await write.create(scopeOf(), { metadata: { name: 'web' }, spec });
+    await write.delete(scopeOf(), { name: 'web', options: {} });
+    await registry.clock.advance(REPAIR_MS + 1000);
+    await settle(20);
+    assert.deepEqual(await claimedKeys(registry.store), [addressKey('10.96.0.1')]);
+    assert.deepEqual(await eventsOf(registry), []);
     await registry.stop();
   });
 });

@@ -13,6 +13,7 @@ import {
   checkAddress,
   checkService,
   type Finding,
+  holdsAddress,
   type Mend,
   portsInUse,
   type RepairView,
@@ -70,6 +71,23 @@ export function createRepair(options: RepairOptions): Repair {
       told = work.seen;
     },
   };
+}
+
+/** Calls `lost` when an IPAddress goes whose Service still has the address. Returns what ends this. */
+export function watchLostAddresses(context: RegistryContext, lost: () => void): () => void {
+  const { cache } = context;
+  const prefix = objectPrefix(ipAddresses);
+  let at = cache.revision;
+  return cache.subscribe(prefix, () => {
+    const changes = cache.resource(prefix).log.after(at) ?? [];
+    at = cache.revision;
+    for (const { key, next, prev } of changes) {
+      if (next !== undefined || prev === undefined) continue;
+      const { namespace = '', name = '' } = (prev as IPAddress).spec.parentRef ?? {};
+      const service = tableOf(context, services).get(`${namespace}/${name}`) as Service | undefined;
+      if (service !== undefined && holdsAddress(service, key)) lost();
+    }
+  });
 }
 
 interface Work extends RepairOptions {
