@@ -1,4 +1,5 @@
 import type { Controller, ControllerDeps } from './controller.ts';
+import { createClusterRoleAggregationController } from './clusterrole/controller.ts';
 import { createDaemonSetController } from './daemonset/controller.ts';
 import { createDeploymentController } from './deployment/controller.ts';
 import { createEndpointsController } from './endpoints/controller.ts';
@@ -12,6 +13,8 @@ import { createPodGcController } from './podgc/controller.ts';
 import { createReplicaSetController, createReplicationController } from './replicaset/controller.ts';
 import { createScheduler } from './scheduler/controller.ts';
 import { createServiceAccountController } from './serviceaccount/controller.ts';
+import { createRootCertificatePublisher } from './serviceaccount/root-certificate.ts';
+import { createTokenSecretsController } from './serviceaccount/token-secrets.ts';
 import { createStatefulSetController } from './statefulset/controller.ts';
 import { createServicePods } from './service-pods.ts';
 
@@ -39,5 +42,16 @@ export function createControllers(deps: ControllerDeps): readonly Controller[] {
     createGarbageController(deps),
     createNodeLifecycleController(deps),
     createPodGcController(deps),
+    createClusterRoleAggregationController(deps),
+    ...serviceAccountControllers(deps),
+  ];
+}
+
+function serviceAccountControllers(deps: ControllerDeps): readonly Controller[] {
+  const { serviceAccounts } = deps;
+  if (serviceAccounts === undefined) return [];
+  return [
+    createRootCertificatePublisher(deps, serviceAccounts.certificate),
+    createTokenSecretsController(deps, serviceAccounts),
   ];
 }

@@ -13,6 +13,17 @@ export interface ControllerDeps {
   readonly informers: Informers;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** What Pods and Secrets need for service accounts; absent: no certificate is published and no Secret filled. */
+  readonly serviceAccounts?: {
+    /** PEM of the cluster's authority. */
+    readonly certificate: string;
+    /** Makes a token without an end. */
+    readonly sign: (order: {
+      readonly namespace: string;
+      readonly account: { readonly name: string; readonly uid: string };
+      readonly secretName: string;
+    }) => Promise<string>;
+  };
 }
 
 export interface Controller {

@@ -14,6 +14,7 @@ import { referencesFrom } from './environment/references.ts';
 import { createIpam } from './network/ipam.ts';
 import type { PodDependencies } from './pods/dependencies.ts';
 import { createPodSet, type PodSet } from './pods/pod-set.ts';
+import { createServiceAccountTokens, rotateTokens } from './volumes/service-account-tokens.ts';
 import { openStateFiles } from './pods/state-files.ts';
 import { createStatusWriter } from './pods/status-writer.ts';
 import { keepRegistered } from './register/register.ts';
@@ -96,13 +97,14 @@ async function run(
   const informers = given.informers ?? ownInformers(given, signal);
   const events = createEventRecorder({ client, component: 'kubelet', host: config.nodeName, clock, logger });
   const room = await openRoom({ config, clock, logger, nodes: informers.nodes });
+  const tokens = createServiceAccountTokens({ client, clock });
   const deps: PodDependencies = {
     ...{ config, client, clock, logger, events, signal },
     runtime: room.runtime,
     network: room.network,
     ipam: createIpam(config.podCIDR, clock),
     files: openStateFiles(join(config.stateDir, 'pods'), join(config.stateDir, 'logs')),
-    references: referencesFrom(client),
+    references: referencesFrom(client, clock, tokens),
     status: createStatusWriter({ client, clock, logger, signal }),
     services: () => informers.services.list(),
     nodeResolvConf: readNodeResolvConf(),
@@ -115,6 +117,7 @@ async function run(
       events.run(signal),
       keepRegistered({ config, client, clock, logger, kubeletPort: () => server?.port }, signal),
       followPods(deps, podSet, informers.services).then(onReady),
+      rotateTokens({ tokens, clock, logger, pods: () => podsOf(podSet, deps) }, signal),
       new Promise<void>((resolve) => {
         if (signal.aborted) resolve();
         else signal.addEventListener('abort', () => resolve(), { once: true });
@@ -127,6 +130,9 @@ async function run(
     room.close();
   }
 }
+
+const podsOf = (podSet: PodSet, { files }: PodDependencies) =>
+  podSet.workers().map((worker) => ({ pod: worker.pod(), directory: files.directory(worker.uid) }));
 
 /** The kubelet API is loaded when it is served: TLS costs more than all the rest of an idle agent. */
 async function openServer(deps: PodDependencies, podSet: PodSet): Promise<KubeletServer | undefined> {

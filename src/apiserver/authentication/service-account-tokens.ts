@@ -45,11 +45,11 @@ export interface ServiceAccountTokens {
   /** Seconds since the epoch; the end that the client is told may be earlier than the token's own. */
   sign(order: TokenOrder): Promise<{ readonly token: string; readonly expiresAt: number }>;
   /** For a Secret of type kubernetes.io/service-account-token; it has no end. */
-  signLegacy(order: {
+  readonly signLegacy: (order: {
     readonly namespace: string;
     readonly account: ObjectIdentity;
     readonly secretName: string;
-  }): Promise<string>;
+  }) => Promise<string>;
   /** The claims of a token that we signed and that is not over; undefined for every other text. Never rejects for what the text is. */
   verify(token: string): Promise<TokenClaims | undefined>;
   readonly issuer: string;

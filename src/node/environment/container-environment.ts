@@ -3,6 +3,7 @@ import type { Container } from '../../api/core/v1/container.ts';
 import type { EnvVar } from '../../api/core/v1/env.ts';
 import type { Pod } from '../../api/core/v1/pod.ts';
 import type { Secret } from '../../api/core/v1/secret.ts';
+import type { ServiceAccountTokenProjection } from '../../api/core/v1/volume-projection.ts';
 import { expand } from './expand.ts';
 import { fieldValue, resourceValue, type PodFacts } from './field-ref.ts';
 import type { Environment } from './service-environment.ts';
@@ -11,6 +12,8 @@ import type { Environment } from './service-environment.ts';
 export interface References {
   configMap(namespace: string, name: string): Promise<ConfigMap | undefined>;
   secret(namespace: string, name: string): Promise<Secret | undefined>;
+  /** A token of the Pod's service account; absent where there are none. */
+  readonly token?: (pod: Pod, wanted: ServiceAccountTokenProjection) => Promise<string>;
 }
 
 export interface EnvironmentInput {

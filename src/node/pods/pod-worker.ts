@@ -25,6 +25,8 @@ export interface PodWorker {
   update(pod: Pod | undefined): void;
   /** The record as it is now. */
   record(): PodRecord;
+  /** The latest version of the Pod. */
+  pod(): Pod;
   /** A running container's streams and end; undefined when it does not run. */
   running(container: string): Pick<ContainerProcess, 'io' | 'exited'> | undefined;
   /** Stops everything without telling the API; resolves when no process, address or device is left. What is known stays on the disk. */
@@ -88,6 +90,10 @@ class Worker implements PodWorker {
 
   record(): PodRecord {
     return this.#record;
+  }
+
+  pod(): Pod {
+    return this.#pod;
   }
 
   running(container: string): Pick<ContainerProcess, 'io' | 'exited'> | undefined {

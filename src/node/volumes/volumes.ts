@@ -3,6 +3,7 @@ import { dirname, join, normalize } from 'node:path';
 import type { Container } from '../../api/core/v1/container.ts';
 import type { Pod } from '../../api/core/v1/pod.ts';
 import type { Volume } from '../../api/core/v1/volume.ts';
+import type { ServiceAccountTokenProjection, VolumeProjection } from '../../api/core/v1/volume-projection.ts';
 import { ConfigError, type References } from '../environment/container-environment.ts';
 import { expand } from '../environment/expand.ts';
 import { fieldValue, resourceValue, type PodFacts } from '../environment/field-ref.ts';
@@ -76,20 +77,36 @@ async function filesOf(input: VolumesInput, volume: Volume): Promise<readonly Fi
   if (volume.projected !== undefined) {
     const { defaultMode } = volume.projected;
     const mode = defaultMode === undefined ? {} : { defaultMode };
-    const found: FileContent[] = [];
-    for (const source of volume.projected.sources ?? []) {
-      if (source.configMap !== undefined)
-        found.push(...(await configMapFiles(input, { ...mode, ...source.configMap })));
-      if (source.secret !== undefined)
-        found.push(...(await secretFiles(input, { ...mode, ...source.secret })));
-      if (source.downwardAPI !== undefined)
-        found.push(...downwardFiles(input, { ...mode, ...source.downwardAPI }));
-    }
-    return found;
+    const sources = volume.projected.sources ?? [];
+    // Together: each may be a question to the API, and a container waits for them.
+    return (await Promise.all(sources.map((source) => projectedFiles(input, source, mode)))).flat();
   }
   throw new ConfigError(
     `volume "${volume.name}": this node has emptyDir, hostPath, configMap, secret, downwardAPI and projected volumes only`,
   );
+}
+
+async function projectedFiles(
+  input: VolumesInput,
+  { configMap, secret, downwardAPI, serviceAccountToken }: VolumeProjection,
+  mode: { readonly defaultMode?: number },
+): Promise<readonly FileContent[]> {
+  return [
+    ...(configMap === undefined ? [] : await configMapFiles(input, { ...mode, ...configMap })),
+    ...(secret === undefined ? [] : await secretFiles(input, { ...mode, ...secret })),
+    ...(downwardAPI === undefined ? [] : downwardFiles(input, { ...mode, ...downwardAPI })),
+    ...(serviceAccountToken === undefined ? [] : await tokenFiles(input, serviceAccountToken, mode)),
+  ];
+}
+
+async function tokenFiles(
+  { pod, references }: VolumesInput,
+  wanted: ServiceAccountTokenProjection,
+  { defaultMode = 0o644 }: { readonly defaultMode?: number },
+): Promise<readonly FileContent[]> {
+  if (references.token === undefined) throw new ConfigError('this node gives no service account tokens');
+  const token = await references.token(pod, wanted);
+  return [{ path: wanted.path, content: Buffer.from(token), mode: defaultMode }];
 }
 
 type Named = DataSource & { readonly name?: string; readonly optional?: boolean };
