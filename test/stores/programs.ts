@@ -13,8 +13,13 @@ export interface Program {
 }
 
 /** Starts `portico <verb> <flags>`; the caller ends it. */
-export function startProgram(verb: string, flags: readonly string[]): Program {
-  const child = spawn(PORTICO, [verb, ...flags], {
+export function startProgram(
+  verb: string,
+  flags: readonly string[],
+  prefix: readonly string[] = [],
+): Program {
+  const [command = PORTICO, ...args] = [...prefix, PORTICO, verb, ...flags];
+  const child = spawn(command, args, {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let text = '';
@@ -44,20 +49,21 @@ export interface ApiserverPlace {
   /** Certificates, store and kubeconfig lie in it. */
   readonly dir: string;
   readonly port: number;
-  readonly name?: string;
+  /** What starts it, such as `unshare`. */
+  readonly prefix?: readonly string[];
 }
 
 export const kubeconfigOf = ({ dir, port }: ApiserverPlace): string => join(dir, `kubeconfig-${port}`);
 
 /** Starts an API server on loopback and waits until it serves. */
 export async function startApiserver(place: ApiserverPlace, flags: readonly string[]): Promise<Program> {
-  const program = startProgram('apiserver', [
+  const own = [
     '--bind-address=127.0.0.1',
     `--secure-port=${place.port}`,
     `--cert-dir=${join(place.dir, 'pki')}`,
     `--write-kubeconfig=${kubeconfigOf(place)}`,
-    ...flags,
-  ]);
+  ];
+  const program = startProgram('apiserver', [...own, ...flags], place.prefix);
   await untilLogged(program, '"serving"');
   return program;
 }
