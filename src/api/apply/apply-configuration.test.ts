@@ -201,6 +201,14 @@ const cases: Readonly<Record<string, Case>> = {
     spec: { inner: {} },
     owners: { 'a Apply': ['.spec.inner'] },
   },
+  'a part that its applier empties stays, empty': {
+    writes: (s) => {
+      s.apply('a', 'spec: { inner: { a: 1 } }');
+      s.apply('a', 'spec: { inner: {} }');
+    },
+    spec: { inner: {} },
+    owners: { 'a Apply': ['.spec.inner'] },
+  },
   'null is a wish for nothing, and owned': {
     writes: (s) => {
       s.apply('a', 'spec: { number: 1 }');

@@ -2,7 +2,7 @@ import { isJsonObject, type JsonObject } from '../../base/json.ts';
 import { ApiError, badRequest } from '../errors/api-error.ts';
 import { apiVersionOf, asJson, type Kind, parseApiVersion } from '../kind.ts';
 import type { ManagedFieldsEntry } from '../meta/v1/object-meta.ts';
-import { type Comparison, compareValues, isSame } from './compare.ts';
+import { type Comparison, compareValues, type Ignored, isSame } from './compare.ts';
 import { faultsOf, fieldsOf, withNamedFields } from './config-fields.ts';
 import {
   differenceOf,
@@ -150,9 +150,11 @@ function attempt({ writing, before, config, managers }: State, isForced: boolean
   return { object, managedFields: writeManagers(after) };
 }
 
-function withoutIgnored(set: FieldSet, ignored: ReadonlySet<string>): FieldSet {
+function withoutIgnored(set: FieldSet, ignored: Ignored): FieldSet {
   const gone: FieldTree = {};
-  for (const path of ignored) insertPath(gone, path.split(' '));
+  for (const [parent, names] of ignored) {
+    for (const name of names) insertPath(gone, parent === '' ? [name] : [parent, name]);
+  }
   return withoutSubtrees(set, gone);
 }
 
@@ -177,15 +179,16 @@ function prune(
 ): JsonObject {
   const named = (set: FieldSet): FieldSet => withNamedFields(schema, set);
   const fieldsIn = (object: JsonObject): FieldSet => named(fieldsOf(schema, object));
-  const without = (gone: FieldSet): JsonObject => (removeFields(schema, merged, gone) ?? {}) as JsonObject;
-  const mergedFields = fieldsIn(merged);
   const applied = [...all.values()]
     .filter(({ operation }) => operation === 'Apply')
     .map(({ fields }) => fields)
     .reduce(unionOf, {});
+  const without = (gone: FieldSet, kept?: FieldSet): JsonObject =>
+    (removeFields(schema, merged, { gone, kept }) ?? {}) as JsonObject;
+  const mergedFields = fieldsIn(merged);
   const bare = without(named(last));
   const owned = without(differenceOf(mergedFields, unionOf(fieldsIn(bare), named(applied))));
-  return without(intersectionOf(differenceOf(mergedFields, fieldsIn(owned)), named(last)));
+  return without(intersectionOf(differenceOf(mergedFields, fieldsIn(owned)), named(last)), applied);
 }
 
 const quoted = JSON.stringify;
@@ -244,7 +247,7 @@ function withoutLastApplied({ writing, before }: State, conflicts: readonly Conf
   }
   if (!isJsonObject(last) || last.apiVersion !== apiVersionOf(kind)) return conflicts;
   if (faultsOf(kind.schema, last).length > 0) return conflicts;
-  const { removed, modified, added } = compareValues(kind.schema, [last, before], new Set());
+  const { removed, modified, added } = compareValues(kind.schema, [last, before]);
   const own = [modified, added, removed].reduce(differenceOf, fieldsOf(kind.schema, last));
   return conflicts.filter(({ path }) => !hasPath(own, path));
 }

@@ -2,13 +2,13 @@ import { deepEqual } from '../../base/deep-equal.ts';
 import { isJsonObject, type JsonValue } from '../../base/json.ts';
 import type { AnyType, ListType, MapType, MessageType } from '../schema/schema.ts';
 import { EMPTY, isInPlace, isLeafType, itemsOf } from './elements.ts';
-import { fieldElement, type FieldTree, insertPath, isEmptySet } from './field-set.ts';
+import { createSetBuilder, fieldElement, type FieldSet, isEmptySet, type SetBuilder } from './field-set.ts';
 
 /** What distinguishes two objects; no field is in more than one of the sets. */
 export interface Comparison {
-  readonly removed: FieldTree;
-  readonly modified: FieldTree;
-  readonly added: FieldTree;
+  readonly removed: FieldSet;
+  readonly modified: FieldSet;
+  readonly added: FieldSet;
 }
 
 export const isSame = ({ removed, modified, added }: Comparison): boolean =>
@@ -16,28 +16,47 @@ export const isSame = ({ removed, modified, added }: Comparison): boolean =>
 
 type Value = JsonValue | undefined;
 
-interface Walk extends Comparison {
+interface Walk {
+  readonly removed: SetBuilder;
+  readonly modified: SetBuilder;
+  readonly added: SetBuilder;
   /** The place of the values that are being compared; grows and shrinks on the way. */
   readonly path: string[];
-  /** Fields nobody owns, as elements joined by blanks; they are passed by. */
-  readonly ignored: ReadonlySet<string>;
+  readonly ignored: Ignored;
 }
+
+/** Fields nobody owns, to be passed by: at the top (''), and of what stands there, such as `f:metadata`. */
+export type Ignored = ReadonlyMap<string, ReadonlySet<string>>;
 
 /** The longest of the paths that may be ignored. */
 const IGNORED_DEPTH = 2;
 
 /**
  * Compares two values of one type, field by field as server-side apply sees them: lists by the identity of their items,
- * atomic values as a whole. `ignored` holds paths of at most two elements, such as `f:status` or `f:metadata f:uid`.
+ * atomic values as a whole.
  */
 export function compareValues(
   type: AnyType,
   [before, after]: readonly [before: Value, after: Value],
-  ignored: ReadonlySet<string>,
+  ignored: Ignored = new Map(),
 ): Comparison {
-  const walk: Walk = { removed: {}, modified: {}, added: {}, path: [], ignored };
-  compare(walk, type, [before, after]);
-  return walk;
+  const [removed, modified, added] = [createSetBuilder(), createSetBuilder(), createSetBuilder()];
+  compare({ removed, modified, added, path: [], ignored }, type, [before, after]);
+  return { removed: removed.set, modified: modified.set, added: added.set };
+}
+
+function enter({ removed, modified, added, path }: Walk, element: string): void {
+  path.push(element);
+  removed.enter(element);
+  modified.enter(element);
+  added.enter(element);
+}
+
+function leave({ removed, modified, added, path }: Walk): void {
+  path.pop();
+  removed.leave();
+  modified.leave();
+  added.leave();
 }
 
 type Pair = readonly [before: Value, after: Value];
@@ -51,14 +70,14 @@ function compare(walk: Walk, type: AnyType, pair: Pair): void {
   }
   if (type.is === 'list') compareLists(walk, type, pair);
   else compareMembers(walk, type as MapType | MessageType, pair);
-  if (before === undefined) insertPath(walk.added, walk.path);
-  else if (after === undefined) insertPath(walk.removed, walk.path);
+  if (before === undefined) walk.added.add();
+  else if (after === undefined) walk.removed.add();
 }
 
-function leaf({ removed, modified, added, path }: Walk, [before, after]: Pair): void {
-  if (before === undefined) insertPath(added, path);
-  else if (after === undefined) insertPath(removed, path);
-  else if (!deepEqual(before, after)) insertPath(modified, path);
+function leaf({ removed, modified, added }: Walk, [before, after]: Pair): void {
+  if (before === undefined) added.add();
+  else if (after === undefined) removed.add();
+  else if (!deepEqual(before, after)) modified.add();
 }
 
 function isEmptyValue(value: Value): boolean {
@@ -104,9 +123,9 @@ function compareMember(walk: Walk, type: MapType | MessageType, { name, pair, ow
     memberType = field.type;
     if (isInPlace(type, name, field)) members = [inPlace(pair[0], owners[0]), inPlace(pair[1], owners[1])];
   }
-  path.push(element);
+  enter(walk, element);
   compare(walk, memberType, members);
-  path.pop();
+  leave(walk);
 }
 
 /** A message that is held in place is there wherever its owner is. */
@@ -114,7 +133,7 @@ const inPlace = (value: Value, owner: Value): Value =>
   value === undefined && owner !== undefined ? EMPTY : value;
 
 const isIgnored = ({ path, ignored }: Walk, element: string): boolean =>
-  ignored.has(path.length === 0 ? element : `${path[0] ?? ''} ${element}`);
+  ignored.get(path[0] ?? '')?.has(element) === true;
 
 function compareLists(walk: Walk, type: ListType, [before, after]: Pair): void {
   const left = itemsOf(type, before);
@@ -133,9 +152,9 @@ function compareItems(
     right: JsonValue[] | undefined,
   ],
 ): void {
-  walk.path.push(element);
+  enter(walk, element);
   // Items with the same identity cannot be told apart, so they are one value.
   if ((left?.length ?? 0) > 1 || (right?.length ?? 0) > 1) leaf(walk, [left, right]);
   else compare(walk, type.of, [left?.[0], right?.[0]]);
-  walk.path.pop();
+  leave(walk);
 }

@@ -1,46 +1,51 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../base/json.ts';
 import type { AnyType, ListType, MapType, MessageType } from '../schema/schema.ts';
 import { elementOf, isLeafType, itemsOf, memberType } from './elements.ts';
-import { fieldElement, type FieldSet, type FieldTree, insertPath, isMember, pathText } from './field-set.ts';
+import {
+  createSetBuilder,
+  fieldElement,
+  type FieldSet,
+  type FieldTree,
+  isMember,
+  pathText,
+  type SetBuilder,
+} from './field-set.ts';
 
 type Value = JsonValue | undefined;
 
 /** Every leaf and item that a value mentions: what someone who applies it wants to own. */
-export function fieldsOf(type: AnyType, value: Value): FieldTree {
-  const set: FieldTree = {};
-  collect(set, [], [type, value]);
-  return set;
+export function fieldsOf(type: AnyType, value: Value): FieldSet {
+  const builder = createSetBuilder();
+  collect(builder, type, value);
+  return builder.set;
 }
 
-function collect(set: FieldTree, path: string[], [type, value]: readonly [AnyType, Value]): void {
-  if (isLeafType(type)) insertPath(set, path);
-  else if (type.is === 'list') collectItems(set, path, [type, value]);
-  else if (isJsonObject(value)) collectMembers(set, path, [type as MapType | MessageType, value]);
+function collect(builder: SetBuilder, type: AnyType, value: Value): void {
+  if (isLeafType(type)) builder.add();
+  else if (type.is === 'list') collectItems(builder, type, value);
+  else if (isJsonObject(value)) collectMembers(builder, type as MapType | MessageType, value);
 }
 
-function collectMembers(
-  set: FieldTree,
-  path: string[],
-  [type, object]: readonly [MapType | MessageType, JsonObject],
-): void {
+function collectMembers(builder: SetBuilder, type: MapType | MessageType, object: JsonObject): void {
   for (const [name, value] of Object.entries(object)) {
     const of = memberType(type, name);
     if (of === undefined || value === undefined) continue;
-    path.push(fieldElement(name));
-    collect(set, path, [of, value]);
+    builder.enter(fieldElement(name));
     // Fields of a message are there anyway; what a map holds is there because someone put it there.
     const isEmpty = value === null || (isJsonObject(value) && Object.keys(value).length === 0);
-    if (type.is === 'map' || isEmpty) insertPath(set, path);
-    path.pop();
+    const isLeaf = isLeafType(of);
+    if (!isLeaf) collect(builder, of, value);
+    if (isLeaf || type.is === 'map' || isEmpty) builder.add();
+    builder.leave();
   }
 }
 
-function collectItems(set: FieldTree, path: string[], [type, value]: readonly [ListType, Value]): void {
+function collectItems(builder: SetBuilder, type: ListType, value: Value): void {
   for (const [element, items] of itemsOf(type, value)) {
-    path.push(element);
-    if (items.length === 1) collect(set, path, [type.of, items[0]]);
-    insertPath(set, path);
-    path.pop();
+    builder.enter(element);
+    if (items.length === 1 && !isLeafType(type.of)) collect(builder, type.of, items[0]);
+    builder.add();
+    builder.leave();
   }
 }
 

@@ -34,9 +34,6 @@ export function hasChildren(node: FieldSet | undefined): boolean {
   return false;
 }
 
-/** Nodes that something was put into; looking whether a large one is empty costs its whole size. */
-const filled = new WeakSet<FieldSet>();
-
 /** Adds a path; its parents do not become members by that. An empty path is nothing. */
 export function insertPath(root: FieldTree, path: readonly string[]): void {
   let node = root;
@@ -44,12 +41,53 @@ export function insertPath(root: FieldTree, path: readonly string[]): void {
   for (const [i, element] of path.entries()) {
     const next = node[element];
     // An empty node is a member, and must say so once something stands below it.
-    if (!isNew && i > 0 && !filled.has(node) && isEmptySet(node)) node[SELF] = {};
-    filled.add(node);
+    if (!isNew && i > 0 && isEmptySet(node)) node[SELF] = {};
     isNew = next === undefined;
     node = next ?? (node[element] = {});
   }
   if (!isNew && hasChildren(node)) node[SELF] = {};
+}
+
+/**
+ * Builds a set on a walk through a value, in time linear in its size: a walk knows of each node whether it has put anything
+ * into it, where looking would cost the size of the node each time.
+ */
+export interface SetBuilder {
+  readonly set: FieldTree;
+  enter(element: string): void;
+  leave(): void;
+  /** Makes the present place a member; what stands below it must have been added before. */
+  add(): void;
+}
+
+export function createSetBuilder(): SetBuilder {
+  const set: FieldTree = {};
+  const elements: string[] = [];
+  const nodes: (FieldTree | undefined)[] = [];
+  return {
+    set,
+    enter(element) {
+      elements.push(element);
+      nodes.push(undefined);
+    },
+    leave() {
+      elements.pop();
+      nodes.pop();
+    },
+    add() {
+      const last = nodes.length - 1;
+      if (last < 0) return;
+      const standing = nodes[last];
+      if (standing !== undefined) {
+        standing[SELF] = {};
+        return;
+      }
+      let i = last;
+      while (i > 0 && nodes[i - 1] === undefined) i--;
+      let parent = (i > 0 ? nodes[i - 1] : undefined) ?? set;
+      for (; i <= last; i++) parent = nodes[i] = parent[elements[i] ?? ''] = {};
+    },
+  };
 }
 
 /** A node from its parts; undefined when it would be neither a member nor lead to one. */
@@ -137,31 +175,48 @@ export function pathsOf(set: FieldSet, prefix: readonly string[] = []): (readonl
 
 /** The set with its elements in upstream's order: fields, then items by key, by value and by index. */
 export function sortedSet(set: FieldSet): FieldSet {
-  const elements = Object.keys(set);
   let isSorted = true;
-  let hasChanged = false;
-  const children: FieldSet[] = [];
-  for (const [i, element] of elements.entries()) {
-    const child = set[element] ?? {};
+  let changed: Map<string, FieldSet> | undefined;
+  let last = '';
+  for (const element in set) {
+    const child = set[element];
+    if (child === undefined) continue;
     const sorted = sortedSet(child);
-    if (sorted !== child) hasChanged = true;
-    children.push(sorted);
-    if (i > 0 && compareElements(elements[i - 1] ?? '', element) > 0) isSorted = false;
+    if (sorted !== child) (changed ??= new Map()).set(element, sorted);
+    if (last !== '' && compareElements(last, element) > 0) isSorted = false;
+    last = element;
   }
-  if (isSorted && !hasChanged) return set;
-  const pairs = elements.map((element, i) => [element, children[i] ?? {}] as const);
-  return Object.fromEntries(isSorted ? pairs : pairs.sort(([a], [b]) => compareElements(a, b)));
+  if (isSorted && changed === undefined) return set;
+  const elements = Object.keys(set);
+  if (!isSorted) elements.sort(compareElements);
+  const out: FieldTree = {};
+  for (const element of elements) out[element] = changed?.get(element) ?? set[element] ?? {};
+  return out;
 }
 
-const ranks: Readonly<Record<string, number>> = { '.': 0, f: 1, k: 2, v: 3, i: 4 };
-const rankOf = (element: string): number => ranks[element[0] ?? ''] ?? 5;
+/** Of the first character: `.` before `f`, `k`, `v` and `i`. */
+function rankOf(element: string): number {
+  switch (element.charCodeAt(0)) {
+    case 0x2e:
+      return 0;
+    case 0x66:
+      return 1;
+    case 0x6b:
+      return 2;
+    case 0x76:
+      return 3;
+    default:
+      return 4;
+  }
+}
 
 /** The order of path elements: by their sort, fields by name, keys and values by what they hold. */
 export function compareElements(a: string, b: string): number {
   if (a === b) return 0;
-  const byRank = rankOf(a) - rankOf(b);
+  const rank = rankOf(a);
+  const byRank = rank - rankOf(b);
   if (byRank !== 0) return byRank;
-  if (a.startsWith('f:') || a.startsWith('.')) return a < b ? -1 : 1;
+  if (rank < 2) return a < b ? -1 : 1;
   const [left, right] = [parseElement(a), parseElement(b)];
   if (a.startsWith('k:')) return compareKeys(left, right) || (a < b ? -1 : 1);
   return compareScalars(left, right) || (a < b ? -1 : 1);

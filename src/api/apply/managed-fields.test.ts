@@ -171,6 +171,21 @@ describe('an update', () => {
     ]);
   });
 
+  it('takes time that grows with the object, not faster', () => {
+    const labels = (n: number) => Object.fromEntries(Array.from({ length: n }, (_, i) => [`k${i}`, 'v']));
+    const cpuOf = (n: number): number => {
+      const story = startStory();
+      const before = process.cpuUsage();
+      story.update('u', { metadata: { name: 'x', labels: labels(n) }, spec: { tags: labels(n) } });
+      story.update('v', { metadata: { name: 'x', labels: labels(n - 1) }, spec: { tags: labels(n) } });
+      story.apply('a', JSON.stringify({ spec: { tags: labels(n) } }));
+      return process.cpuUsage(before).user;
+    };
+    cpuOf(1000);
+    // Squared, it would be four hundred times as much.
+    assert.ok(cpuOf(20_000) < 120 * Math.max(cpuOf(1000), 2000));
+  });
+
   it('is no change when it only would renew a time', () => {
     const entry: ManagedFieldsEntry = { manager: 'a', operation: 'Update', time: '2026-01-01T00:00:00Z' };
     const later = { ...entry, time: '2026-01-01T00:00:09Z' };

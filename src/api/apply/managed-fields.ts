@@ -4,7 +4,7 @@ import { apiVersionOf, asJson, type Kind } from '../kind.ts';
 import type { ManagedFieldsEntry } from '../meta/v1/object-meta.ts';
 import { decodeValue } from '../schema/decode.ts';
 import type { AnyType } from '../schema/schema.ts';
-import { compareValues } from './compare.ts';
+import { compareValues, type Ignored } from './compare.ts';
 import { differenceOf, type FieldSet, isEmptySet, readSet, sortedSet, unionOf } from './field-set.ts';
 
 /** One writer of an object, and what belongs to it. */
@@ -43,39 +43,36 @@ export const identityOf = ({ manager, operation, apiVersion, subresource }: Iden
 const MAX_UPDATE_MANAGERS = 10;
 const ANCIENT = 'ancient-changes';
 
-/** Metadata that is never owned by anyone: the server writes it (managedfields/internal/stripmeta.go). */
-const systemFields: readonly string[] = [
-  'f:apiVersion',
-  'f:kind',
-  ...'name namespace creationTimestamp selfLink uid clusterName generation managedFields resourceVersion'
-    .split(' ')
-    .map((name) => `f:metadata f:${name}`),
-];
+/** What is never owned by anyone: the server writes it (managedfields/internal/stripmeta.go). */
+const typeFields = ['f:apiVersion', 'f:kind'];
+const systemMetadata =
+  'f:name f:namespace f:creationTimestamp f:selfLink f:uid f:clusterName f:generation f:managedFields f:resourceVersion';
 
 /**
  * What a status subresource puts back as it was, beside the spec, by kind; a write of it owns none of that (upstream's
  * GetResetFields).
  */
 const keptByStatus: Readonly<Record<string, readonly string[]>> = {
-  'apps/Deployment': ['f:metadata f:labels'],
-  '/Pod': ['f:metadata f:deletionTimestamp', 'f:metadata f:ownerReferences'],
+  'apps/Deployment': ['f:labels'],
+  '/Pod': ['f:deletionTimestamp', 'f:ownerReferences'],
 };
 
-const knownIgnored = new WeakMap<AnyType, Map<string, ReadonlySet<string>>>();
+const knownIgnored = new WeakMap<AnyType, Map<string, Ignored>>();
 
-/** The paths a write through this endpoint can't own, as `compareValues` takes them. */
-export function ignoredFields(kind: Kind, subresource = ''): ReadonlySet<string> {
+/** What a write through this endpoint can't own. */
+export function ignoredFields(kind: Kind, subresource = ''): Ignored {
   let ofKind = knownIgnored.get(kind.schema);
-  if (ofKind === undefined) knownIgnored.set(kind.schema, (ofKind = new Map<string, ReadonlySet<string>>()));
+  if (ofKind === undefined) knownIgnored.set(kind.schema, (ofKind = new Map<string, Ignored>()));
   let ignored = ofKind.get(subresource);
   if (ignored === undefined) {
-    const reset =
-      subresource === 'status'
-        ? ['f:spec', ...(keptByStatus[`${kind.group}/${kind.kind}`] ?? [])]
-        : kind.subresources.includes('status')
-          ? ['f:status']
-          : [];
-    ofKind.set(subresource, (ignored = new Set([...systemFields, ...reset])));
+    const isStatus = subresource === 'status';
+    const reset = isStatus ? ['f:spec'] : kind.subresources.includes('status') ? ['f:status'] : [];
+    const kept = isStatus ? (keptByStatus[`${kind.group}/${kind.kind}`] ?? []) : [];
+    ignored = new Map([
+      ['', new Set([...typeFields, ...reset])],
+      ['f:metadata', new Set([...systemMetadata.split(' '), ...kept])],
+    ]);
+    ofKind.set(subresource, ignored);
   }
   return ignored;
 }

@@ -66,31 +66,42 @@ function mergeLists(type: ListType, live: JsonValue, config: JsonValue): JsonVal
   }
 }
 
-/** The value without the fields and items that are members of `gone`; null where nothing is left of a container. */
-export function removeFields(type: AnyType, value: Value, gone: FieldSet): Value {
+/** What to take from a value, and what of it somebody wants even if there is nothing in it. */
+interface Removal {
+  readonly gone: FieldSet;
+  readonly kept?: FieldSet | undefined;
+}
+
+/**
+ * The value without the fields and items that are members of `gone`. Null where nothing is left of a container, but for
+ * members of `kept`, which stay, empty: else an applier that names an empty part would take turns with itself.
+ */
+export function removeFields(type: AnyType, value: Value, { gone, kept }: Removal): Value {
   const isContainer = type.is === 'message' || type.is === 'map' || type.is === 'list';
   if (!isContainer) return value;
   if (isEmptyContainer(value) || isLeafType(type)) return null;
-  if (type.is === 'list') return Array.isArray(value) ? removeItems(type, value, gone) : null;
+  if (type.is === 'list') return Array.isArray(value) ? removeItems(type, value, { gone, kept }) : null;
   if (!isJsonObject(value)) return null;
   const members = new Map<string, Value>();
   for (const [name, member] of Object.entries(value)) {
-    const node = gone[fieldElement(name)];
+    const element = fieldElement(name);
+    const node = gone[element];
     if (isMember(node)) continue;
     const of = memberType(type, name);
     const isTouched = node !== undefined && hasChildren(node) && of !== undefined;
-    members.set(name, isTouched ? removeFields(of, member, node) : member);
+    members.set(name, isTouched ? removeFields(of, member, { gone: node, kept: kept?.[element] }) : member);
   }
-  return members.size === 0 ? null : Object.fromEntries<Value>(members);
+  return members.size === 0 && !isMember(kept) ? null : Object.fromEntries<Value>(members);
 }
 
-function removeItems(type: ListType, list: readonly JsonValue[], gone: FieldSet): Value {
-  const kept: JsonValue[] = [];
+function removeItems(type: ListType, list: readonly JsonValue[], { gone, kept }: Removal): Value {
+  const left: JsonValue[] = [];
   for (const item of list) {
-    const node = gone[elementOf(type, item)];
+    const element = elementOf(type, item);
+    const node = gone[element];
     if (isMember(node)) continue;
-    const left = node === undefined ? item : removeFields(type.of, item, node);
-    kept.push(left ?? null);
+    const removal = { gone: node ?? {}, kept: kept?.[element] };
+    left.push((node === undefined ? item : removeFields(type.of, item, removal)) ?? null);
   }
-  return kept.length === 0 ? null : kept;
+  return left.length === 0 ? null : left;
 }

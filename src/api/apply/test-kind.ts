@@ -100,7 +100,7 @@ export function startStory(kind: Kind = things): Story {
     object = { ...decoded, metadata: managedFields.length === 0 ? metadata : { ...metadata, managedFields } };
   };
   const whole = (text: string): JsonObject => {
-    const { metadata, ...rest } = parse(text) as JsonObject;
+    const { metadata, ...rest } = parse(text, { uniqueKeys: false }) as JsonObject;
     const named = { name: 'x', ...((metadata as JsonObject | undefined) ?? {}) };
     return {
       apiVersion: kind.group === '' ? kind.version : `${kind.group}/${kind.version}`,
