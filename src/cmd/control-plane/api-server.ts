@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createApiServer, type ApiServer } from '../../apiserver/server.ts';
 import { apiServerConfig, type ListenEndpoint } from '../../apiserver/config.ts';
+import { createServiceAccountTokens } from '../../apiserver/authentication/service-account-tokens.ts';
 import { pkiFiles } from '../../apiserver/pki/pki.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
@@ -24,6 +25,18 @@ const pair = (path: string): { readonly cert: string; readonly key: string } => 
 /** Opens the cluster's store; rejects with one sentence when it is damaged or another process has it. */
 export function openStore(config: ControlPlaneConfig): Promise<Store> {
   return openSqliteStore({ path: join(config.dataDir, 'store', 'portico.db') });
+}
+
+/** The cluster's key for tokens of service accounts. */
+const serviceAccountConfig = (config: Pick<ControlPlaneConfig, 'pkiDir' | 'clusterDomain'>) => ({
+  signingKey: read(`${pkiFiles(config.pkiDir).serviceAccount}.key`),
+  issuer: `https://kubernetes.default.svc.${config.clusterDomain}`,
+});
+
+/** What controllers need for service accounts. */
+export function serviceAccountParts(config: ControlPlaneConfig, clock: Clock) {
+  const tokens = createServiceAccountTokens(serviceAccountConfig(config), clock);
+  return { certificate: `${read(`${pkiFiles(config.pkiDir).ca}.crt`)}\n`, sign: tokens.signLegacy };
 }
 
 /** Puts the API server together from the files of the data directory. It serves once it is run. */
@@ -49,6 +62,8 @@ export function assembleApi(
     // Without a network of its own a cluster has only loopback addresses to give to Pods.
     ...(config.network === 'none' ? { allowedEndpointCidrs: LOOPBACK } : {}),
     nodePortRange: config.serviceNodePortRange,
+    authorizationMode: 'Node,RBAC',
+    serviceAccount: serviceAccountConfig(config),
     advertise: { address: config.advertise.host, port: config.advertise.port },
   });
   return createApiServer(options, deps);

@@ -6,6 +6,7 @@ import type { Transport } from '../../client/transport.ts';
 import { createControllers } from '../../controllers/all.ts';
 import type { SupervisorChannel } from '../component/supervisor-channel.ts';
 import type { ControlPlaneConfig } from '../up/messages.ts';
+import { serviceAccountParts } from './api-server.ts';
 import { ensureDnsObjects } from './cluster-dns-objects.ts';
 import { runNames } from './names.ts';
 
@@ -25,7 +26,7 @@ export function runParts(
 ): readonly Promise<void>[] {
   const client = createClient(transport);
   const informers = createInformers({ client, ...deps });
-  const shared = { client, informers, ...deps };
+  const shared = { client, informers, ...deps, serviceAccounts: serviceAccountParts(config, deps.clock) };
   return [
     ...createControllers(shared).map((controller) => controller.run(signal)),
     runNames(config, shared, signal),
