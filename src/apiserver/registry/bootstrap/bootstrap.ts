@@ -1,10 +1,11 @@
 import { endpointSlices } from '../../../api/discovery/v1/endpoint-slice.ts';
 import { isAlreadyExists, isNotFound } from '../../../api/errors/api-error.ts';
-import type { KubeObject } from '../../../api/kind.ts';
+import { apiVersionOf, type KubeObject } from '../../../api/kind.ts';
+import { type ServiceCIDR, serviceCIDRs } from '../../../api/networking/v1/service-cidr.ts';
 import { deepEqual } from '../../../base/deep-equal.ts';
 import type { JsonObject } from '../../../base/json.ts';
 import type { RequestScope, Resource } from '../../rest/rest.ts';
-import type { RegistryContext } from '../generic/context.ts';
+import { type RegistryContext, timestamp } from '../generic/context.ts';
 import type { RegistryConfig } from '../registry-config.ts';
 import { keyIn } from '../generic/context.ts';
 import { objectPrefix } from '../../cache/stored-object.ts';
@@ -54,6 +55,36 @@ export async function ensureDefaultServiceCIDR(parts: Bootstrap, signal: AbortSi
       return isWidened ? { ...object, spec: { cidrs } } : object;
     },
     signal,
+  });
+}
+
+/** Tells people, once per start, that the configured ranges are not those of the default ServiceCIDR. */
+export async function reportOtherRanges(parts: Bootstrap): Promise<void> {
+  const { cache, clock, logger } = parts.context;
+  const object = cache.resource(objectPrefix(serviceCIDRs)).objects.get(DEFAULT_SERVICE_CIDR);
+  const standing = (object as ServiceCIDR | undefined)?.spec.cidrs ?? [];
+  const cidrs = parts.config.serviceCidrs.map(({ text }) => text);
+  if (object === undefined || standing.join() === cidrs.join()) return;
+  const message = `The default ServiceCIDR [${standing.join(' ')}] does not match the controller flag configurations [${cidrs.join(' ')}]`;
+  logger.warn(message);
+  const time = timestamp(clock.now());
+  const component = 'kubernetes-service-cidr-controller';
+  await eventWriter(parts)('default', {
+    metadata: { name: `${DEFAULT_SERVICE_CIDR}.${crypto.randomUUID().slice(0, 8)}` },
+    involvedObject: {
+      apiVersion: apiVersionOf(serviceCIDRs),
+      kind: serviceCIDRs.kind,
+      name: DEFAULT_SERVICE_CIDR,
+      ...(object.metadata.uid === undefined ? {} : { uid: object.metadata.uid }),
+    },
+    reason: 'KubernetesDefaultServiceCIDRInconsistent',
+    message,
+    type: 'Warning',
+    source: { component },
+    firstTimestamp: time,
+    lastTimestamp: time,
+    count: 1,
+    reportingComponent: component,
   });
 }
 

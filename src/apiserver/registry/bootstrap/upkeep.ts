@@ -5,6 +5,7 @@ import {
   type Bootstrap,
   ensureDefaultServiceCIDR,
   ensureKubernetesService,
+  reportOtherRanges,
   resourceFor,
   systemScope,
 } from './bootstrap.ts';
@@ -23,6 +24,9 @@ export async function runUpkeep(parts: Bootstrap, signal: AbortSignal): Promise<
     await ensureDefaultServiceCIDR(parts, signal);
     await ensureKubernetesService(parts, signal, await parts.servers.renew());
   };
+  await reportOtherRanges(parts).catch((error: unknown) =>
+    context.logger.warn('an event could not be written', { err: error }),
+  );
   const scope = systemScope('', signal);
   const resource = resourceFor(parts, serviceCIDRs.plural);
   await Promise.all([

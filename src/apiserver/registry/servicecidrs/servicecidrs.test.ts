@@ -128,6 +128,23 @@ describe('a ServiceCIDR', () => {
     await registry.stop();
   });
 
+  it('of other ranges than the configured ones stays, and is told', async () => {
+    const store = createMemoryStore();
+    await (await startRegistry({ store })).stop();
+    const registry = await startRegistry({ store, config: { serviceCidrs: [cidr('10.97.0.0/16')] } });
+    await settle(10);
+    const object = (await registry.resource('servicecidrs').read.get(cluster, 'kubernetes')) as ServiceCIDR;
+    assert.deepEqual(object.spec.cidrs, ['10.96.0.0/12']);
+    const { items } = await registry.resource('events').read.list(scopeOf('default'), queryOf());
+    assert.deepEqual(
+      items.map((event) => json(event).message),
+      [
+        'The default ServiceCIDR [10.96.0.0/12] does not match the controller flag configurations [10.97.0.0/16]',
+      ],
+    );
+    await registry.stop();
+  });
+
   it('enlarges what can be allocated', async () => {
     const registry = await startRegistry({ config: { serviceCidrs: [cidr('10.96.0.0/30')] } });
     const { write } = registry.resource('services');
