@@ -42,7 +42,7 @@ export function kindBench(): KindBench {
     },
     remove: (plural) => {
       const { scope, write } = place(plural);
-      return write.delete(scope, { name: 'it', options: {} });
+      return write.delete(scope, { name: 'it', options: { propagationPolicy: 'Background' } });
     },
   };
 }

@@ -154,6 +154,21 @@ describe('a Job', { concurrency: true }, () => {
     await until('the other Pod is gone', async () => (await list(pods, ns)).length === 0);
   });
 
+  it('leaves its Pods behind, free, where the client does not say', async () => {
+    const ns = await fresh();
+    await plane.client.create(jobs, work(ns));
+    const [pod] = await running(ns, 1);
+    await plane.client.delete(jobs, named(ns));
+    await until('the Job is gone', () => isGone(jobs, ns, 'work'));
+    await until('the Pod is nobody’s', async () => {
+      const [left] = await list(pods, ns);
+      return left?.metadata.ownerReferences === undefined && left?.metadata.finalizers === undefined;
+    });
+    await plane.client.create(jobs, work(ns));
+    const all = await running(ns, 2);
+    assert.ok(all.some(({ metadata }) => metadata.uid === pod?.metadata.uid));
+  });
+
   it('is left alone when another controller looks after it', async () => {
     const ns = await fresh();
     await plane.client.create(jobs, work(ns, { managedBy: 'example.com/other' }));

@@ -4,6 +4,7 @@ import { pods as podKind } from '../../api/core/v1/pod.ts';
 import type { Pod } from '../../api/core/v1/pod.ts';
 import { isNotFound } from '../../api/errors/api-error.ts';
 import { parseObjectKey } from '../../api/kind.ts';
+import type { Client } from '../../client/client.ts';
 import { alongside, createController } from '../controller.ts';
 import type { Controller, ControllerDeps } from '../controller.ts';
 import { behindMs } from '../own-writes.ts';
@@ -11,7 +12,7 @@ import { controllerOf } from '../ownership.ts';
 import { slowStart } from '../replicaset/slow-start.ts';
 import { createWorkloadPods, errorText, settleAll, statusWriter } from '../workload-pods.ts';
 import type { WorkloadPods } from '../workload-pods.ts';
-import { isTracked, podOf, trackingFinalizer } from './model.ts';
+import { controllerUidLabel, isTracked, jobNameLabel, podOf, trackingFinalizer } from './model.ts';
 import { isJobFinished, planJob } from './plan.ts';
 import type { JobPlan } from './plan.ts';
 
@@ -27,36 +28,29 @@ export function createJobController(deps: ControllerDeps): Controller {
     selectorOf: ({ spec }) => spec.selector,
   });
   const updateStatus = statusWriter(client, jobKind);
+  /** Whose predecessors of the same name have been looked for. */
+  const seen = new Map<string, string | undefined>();
 
-  const release = async (pod: Pod): Promise<void> => {
-    const finalizers = (pod.metadata.finalizers ?? []).filter((name) => name !== trackingFinalizer);
-    const { uid, resourceVersion } = pod.metadata;
-    const body = { metadata: { uid, resourceVersion, finalizers } };
-    try {
-      await client.patch(podKind, pod.metadata, { type: 'merge', body });
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
-  };
-
-  /** Nobody counts the Pods of a Job that is gone. */
-  const releaseOrphans = async (key: string): Promise<void> => {
-    workload.forget(key);
-    const { namespace, name } = parseObjectKey(key);
-    const left = workload.pods.by('namespace', namespace).filter((pod) => {
-      const owner = controllerOf(pod);
-      return isTracked(pod) && owner?.kind === jobKind.kind && owner.name === name;
-    });
-    await settleAll(left.map(release));
-  };
+  const { release, releaseStrays } = createReleaser(client, workload);
 
   const reconcile = async (key: string): Promise<number | void> => {
     const job = workload.owners.get(key);
-    if (job === undefined) return releaseOrphans(key);
+    if (job === undefined) {
+      workload.forget(key);
+      seen.delete(key);
+      return releaseStrays(key, undefined);
+    }
     if ((job.spec.managedBy ?? ourName) !== ourName) return;
     const pods = await workload.claim(job);
     if (workload.isBehind(job)) return behindMs;
-    if (job.metadata.deletionTimestamp !== undefined) return settleAll(pods.filter(isTracked).map(release));
+    if (job.metadata.deletionTimestamp !== undefined) {
+      await settleAll(pods.filter(isTracked).map(release));
+      return releaseStrays(key, undefined);
+    }
+    if (seen.get(key) !== job.metadata.uid) {
+      await releaseStrays(key, job.metadata.uid);
+      seen.set(key, job.metadata.uid);
+    }
     const plan = planJob({ job, pods, now: clock.now() });
     if (plan.isExpired) return client.delete(jobKind, job.metadata, { propagationPolicy: 'Background' });
     await movePods(workload, job, plan);
@@ -74,6 +68,34 @@ export function createJobController(deps: ControllerDeps): Controller {
     connect: (queue) => workload.connect((key) => queue.add(key)),
   });
   return alongside(controller, workload.recorder);
+}
+
+/** Lets go of Pods that are counted, or that nobody counts. */
+function createReleaser(client: Client, workload: WorkloadPods<Job>) {
+  const release = async (pod: Pod): Promise<void> => {
+    const finalizers = (pod.metadata.finalizers ?? []).filter((name) => name !== trackingFinalizer);
+    const { uid, resourceVersion } = pod.metadata;
+    const body = { metadata: { uid, resourceVersion, finalizers } };
+    try {
+      await client.patch(podKind, pod.metadata, { type: 'merge', body });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  };
+
+  /** Nobody counts the Pods of a Job that is gone or going, whether they are its own still or were let go. */
+  const releaseStrays = (key: string, uid: string | undefined): Promise<void> => {
+    const { namespace, name } = parseObjectKey(key);
+    const isStray = (pod: Pod): boolean => {
+      const owner = controllerOf(pod);
+      const isOwned = owner?.kind === jobKind.kind && owner.name === name && owner.uid !== uid;
+      const { [jobNameLabel]: of, [controllerUidLabel]: by } = pod.metadata.labels ?? {};
+      return isTracked(pod) && (isOwned || (owner === undefined && of === name && by !== uid));
+    };
+    return settleAll(workload.pods.by('namespace', namespace).filter(isStray).map(release));
+  };
+
+  return { release, releaseStrays };
 }
 
 async function movePods({ write, recorder }: WorkloadPods<Job>, job: Job, plan: JobPlan): Promise<void> {

@@ -7,6 +7,9 @@ import { podCondition } from '../pod-state.ts';
 
 /** Keeps a Pod that has ended until it is in its Job's numbers. */
 export const trackingFinalizer = 'batch.kubernetes.io/job-tracking';
+/** By these labels the server tells the Pods of one Job from those of another. */
+export const jobNameLabel = 'batch.kubernetes.io/job-name';
+export const controllerUidLabel = 'batch.kubernetes.io/controller-uid';
 export const indexKey = 'batch.kubernetes.io/job-completion-index';
 
 export const isTracked = ({ metadata }: Pod): boolean =>
