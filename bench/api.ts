@@ -114,11 +114,14 @@ const parts: Readonly<Record<keyof typeof metricsOf, Part>> = {
     const server = await startServer(setting);
     const [readers, writer] = [startLoad(setting, server.port), startLoad(setting, server.port)];
     await readers.ask({ type: 'watch', watchers, perConnection, sampled: Math.min(100, watchers) });
+    const usedBefore = processorMs(server.child.pid ?? 0);
     const { count } = await writer.ask({ type: 'open', perSecond, ms });
     const { samples } = await readers.ask({ type: 'watched', events: count });
     // While the program warms up nobody is measured.
     const steady = samples.slice(samples.length >> 2);
-    const sizes = { watchers, rate: perSecond, perConnection };
+    const used = processorMs(server.child.pid ?? 0) - usedBefore;
+    const cpu_us = rounded((used * 1000) / (count * watchers));
+    const sizes = { watchers, rate: perSecond, perConnection, cpu_us };
     yield figure('watch_p50', [quantile(steady, 0.5), 'ms'], sizes);
     yield figure('watch_p99', [quantile(steady, 0.99), 'ms'], sizes);
     await stop(readers.child, writer.child, server.child);

@@ -7,8 +7,9 @@ import { createMemoryStore } from '../../storage/memory/memory-store.ts';
 import { CompactedError, type Store, type WatchBatch } from '../../storage/store.ts';
 import { changeOf, createEventLog } from './event-log.ts';
 import { createJsonTexts } from './json-text.ts';
-import { createObjectTable } from './object-table.ts';
+import { createDecoded, createObjectTable } from './object-table.ts';
 import { decodeStored, encodeObject, objectPrefix, prefixOf } from './stored-object.ts';
+import { createWakeUp } from './wake-up.ts';
 import { createWatchCache, type KeyListener } from './watch-cache.ts';
 
 const prefix = objectPrefix(configMaps);
@@ -181,9 +182,11 @@ describe('the event log', () => {
 });
 
 describe('the table of objects', () => {
+  const stored = (name: string, revision = 1) => ({ value: encodeObject(object(name)), revision });
+
   it('is in the order of its keys', () => {
     const table = createObjectTable();
-    for (const key of ['b/2', 'a/1', 'b/1', 'a-b/1']) table.set(key, object(key));
+    for (const key of ['b/2', 'a/1', 'b/1', 'a-b/1']) table.set(key, stored(key));
     const names = (from: string, after: string): string[] =>
       table.range(from, after).map(({ metadata }) => metadata.name);
     assert.deepEqual(names('', ''), ['a-b/1', 'a/1', 'b/1', 'b/2']);
@@ -192,6 +195,53 @@ describe('the table of objects', () => {
     table.delete('b/1');
     table.delete('b/1');
     assert.deepEqual([names('', 'a/1'), table.size], [['b/2'], 3]);
+  });
+
+  it('keeps what was asked for decoded, for a while', () => {
+    const size = stored('a').value.length;
+    const table = createObjectTable(createDecoded(size * 2));
+    const given = object('x');
+    table.set('x', stored('x', 7), given);
+    assert.equal(table.get('x'), given);
+    const others = ['a', 'b', 'c', 'd', 'e', 'f'];
+    for (const name of others) table.set(name, stored(name));
+    const first = table.get('a');
+    assert.equal(table.get('a'), first);
+    for (const name of others) table.get(name);
+    assert.notEqual(table.get('x'), given);
+    assert.equal(table.get('x')?.metadata.resourceVersion, '7');
+  });
+});
+
+describe('waking many', () => {
+  it('lets the world go on between two rounds, and tells of everything that came meanwhile at once', async () => {
+    const clock = fakeClock();
+    const wakeUp = createWakeUp(clock);
+    let nHeard = 0;
+    // Each of them takes its time.
+    let spent = 0;
+    const slow = { ...clock, now: () => clock.now() + spent };
+    const slowWakeUp = createWakeUp(slow);
+    for (let i = 0; i < 100; i++) slowWakeUp.add(() => void (spent += 0.1));
+    const stop = slowWakeUp.add(() => nHeard++);
+    slowWakeUp.ring();
+    assert.equal(nHeard, 1);
+    slowWakeUp.ring();
+    slowWakeUp.ring();
+    assert.equal(nHeard, 1, 'the second round has to wait');
+    await clock.advance(1);
+    await clock.advance(20);
+    assert.equal(nHeard, 2, 'and is one for both');
+    await clock.advance(100);
+    assert.equal(nHeard, 2);
+    stop();
+    slowWakeUp.ring();
+    assert.equal(nHeard, 2);
+    const few = wakeUp.add(() => nHeard++);
+    wakeUp.ring();
+    wakeUp.ring();
+    assert.equal(nHeard, 4, 'few hear of each change at once');
+    few();
   });
 });
 

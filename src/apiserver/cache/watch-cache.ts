@@ -2,9 +2,10 @@ import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import { CompactedError, type Store, type StoreEvent, type WatchBatch } from '../../storage/store.ts';
 import { type Change, changeOf, createEventLog, type EventLog } from './event-log.ts';
-import { createObjectTable, type ObjectTable } from './object-table.ts';
+import { createDecoded, createObjectTable, type ObjectTable } from './object-table.ts';
 import { createRevisionGate } from './revision-gate.ts';
 import { decodeStored, prefixOf } from './stored-object.ts';
+import { createWakeUp } from './wake-up.ts';
 
 /** One resource in memory. */
 export interface CachedResource {
@@ -49,7 +50,7 @@ export interface WatchCache {
   /** Throws before the first load, and for a prefix the cache was not made with. */
   resource(prefix: string): CachedResource;
   /**
-   * Calls `wake` after each change of the resource, and once a minute besides. Returns what ends this. After a wake the
+   * Calls `wake` after changes of the resource (one call for several that come together), and once a minute besides. Returns what ends this. After a wake the
    * resource is to be asked for anew: it is another one when everything had to be loaded again.
    */
   subscribe(prefix: string, wake: () => void): () => void;
@@ -66,9 +67,9 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
   const { store, clock, logger } = options;
   const gate = createRevisionGate(clock);
   const memory = createMemory(options);
-  const subscribers = new Map(options.prefixes.map((prefix) => [prefix, new Set<() => void>()]));
+  const subscribers = new Map(options.prefixes.map((prefix) => [prefix, createWakeUp(clock)]));
   const wake = (prefixes: Iterable<string>): void => {
-    for (const prefix of prefixes) for (const wakeOne of subscribers.get(prefix) ?? []) wakeOne();
+    for (const prefix of prefixes) subscribers.get(prefix)?.ring();
   };
   const follow = async (signal: AbortSignal): Promise<void> => {
     gate.advance(await memory.load());
@@ -105,9 +106,7 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
     atLeast: (revision) => gate.atLeast(revision),
     resource: (prefix) => memory.resource(prefix),
     subscribe(prefix, wakeOne) {
-      const wakes = subscribers.get(prefix);
-      wakes?.add(wakeOne);
-      return () => void wakes?.delete(wakeOne);
+      return subscribers.get(prefix)?.add(wakeOne) ?? (() => undefined);
     },
     async *history(resource, from, signal) {
       // The floor is the revision of a commit, so the watch of all keys surely gets there.
@@ -141,16 +140,17 @@ function createMemory({ store, prefixes, listeners, logCapacity = 500 }: WatchCa
     async load() {
       const { entries, revision } = await store.list('');
       for (const listener of listeners) listener.reset();
+      const decoded = createDecoded();
       const fresh = (prefix: string): CachedResource => ({
         prefix,
-        objects: createObjectTable(),
+        objects: createObjectTable(decoded),
         log: createEventLog(revision, { changes: logCapacity, bytes: LOG_BYTES }),
       });
       resources = new Map(prefixes.map((prefix) => [prefix, fresh(prefix)]));
       for (const { key, value, revision: written } of entries) {
         const resource = resources.get(prefixOf(key));
         if (resource === undefined) tell(key, true);
-        else resource.objects.set(key.slice(resource.prefix.length), decodeStored(value, written));
+        else resource.objects.set(key.slice(resource.prefix.length), { value, revision: written });
       }
       return revision;
     },
@@ -184,7 +184,7 @@ function apply({ prefix, objects, log }: CachedResource, event: StoreEvent, revi
   if (event.type === 'put') {
     const next = decodeStored(event.entry.value, revision);
     log.append(changeOf({ revision, key, next, prev }), event.entry.value.length);
-    objects.set(key, next);
+    objects.set(key, event.entry, next);
   } else if (prev !== undefined) {
     log.append(changeOf({ revision, key, next: undefined, prev }), 0);
     objects.delete(key);

@@ -20,10 +20,18 @@ export interface WatchRequest<T extends KubeObject> {
  * A watch as text: one JSON object per line, one chunk per batch or, of a large one, several. What goes wrong becomes an ERROR event, since the
  * status line has long been sent. It asks for the next batch only when the last one has been taken.
  */
-export async function* watchText<T extends KubeObject>(request: WatchRequest<T>): AsyncGenerator<string> {
-  const frame = createFramer(request);
+export async function* watchText<T extends KubeObject>(
+  request: WatchRequest<T>,
+): AsyncGenerator<string | Uint8Array> {
+  const frame: Frame = createFramer(request) as Frame;
+  const { resource, presentation } = request;
+  const shared = presentation.accepted.shape === 'object' ? framesOf(resource) : undefined;
   try {
     for await (const batch of request.events) {
+      if (shared !== undefined && batch.length <= SHARED_BATCH) {
+        yield* joined(batch.map((event) => shared(event, frame)));
+        continue;
+      }
       let piece = '';
       for (const event of batch) {
         piece += frame(event);
@@ -36,6 +44,51 @@ export async function* watchText<T extends KubeObject>(request: WatchRequest<T>)
   } catch (error) {
     yield frame({ type: 'ERROR', status: statusOf(error) });
   }
+}
+
+/** Few and small frames as one chunk, which costs the least to write. */
+function joined(frames: readonly Buffer[]): readonly Buffer[] {
+  if (frames.length === 1) return frames;
+  const length = frames.reduce((sum, frame) => sum + frame.length, 0);
+  return length > PIECE_LENGTH ? frames : [Buffer.concat(frames, length)];
+}
+
+type Frame = (event: WatchEvent<KubeObject>) => string;
+type SharedFrames = (event: WatchEvent<KubeObject>, frame: Frame) => Buffer;
+
+/** Larger batches are the state a watch begins with, which few others get at the same time. */
+const SHARED_BATCH = 64;
+/** Bytes kept per resource at most. */
+const SHARED_BYTES = 4 * 1024 * 1024;
+
+const sharedFrames = new WeakMap<object, SharedFrames>();
+
+/** Frames of events as bytes, made once for all watchers of the resource that are told of the same change. */
+function framesOf(resource: object): SharedFrames {
+  const known = sharedFrames.get(resource);
+  if (known !== undefined) return known;
+  const created = createSharedFrames();
+  sharedFrames.set(resource, created);
+  return created;
+}
+
+function createSharedFrames(): SharedFrames {
+  let frames = new WeakMap<object, { readonly type: string; readonly bytes: Buffer }>();
+  let nBytes = 0;
+  return (event, frame) => {
+    if (!('object' in event)) return Buffer.from(frame(event));
+    const kept = frames.get(event.object);
+    // Who has selected differently sees another type; few do, so the last one is enough.
+    if (kept?.type === event.type) return kept.bytes;
+    const bytes = Buffer.from(frame(event));
+    nBytes += bytes.length;
+    if (nBytes > SHARED_BYTES) {
+      frames = new WeakMap();
+      nBytes = bytes.length;
+    }
+    frames.set(event.object, { type: event.type, bytes });
+    return bytes;
+  };
 }
 
 function createFramer<T extends KubeObject>(request: WatchRequest<T>): (event: WatchEvent<T>) => string {
