@@ -18,6 +18,7 @@ export const serviceDefinition = (options: ServiceStrategyOptions): Definition<S
     'spec.type': ({ spec }) => spec.type ?? '',
   },
   resourceVersion: 'optional',
+  isCreatedByUpdate: true,
   // Hand-written Endpoints have no owner reference; they go with their Service, as upstream's server does it.
   deletion: { companions: (service) => [objectPrefix(endpoints) + objectKey(service)] },
 });

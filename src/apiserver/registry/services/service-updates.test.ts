@@ -242,6 +242,16 @@ describe('a Service that changes', () => {
     });
   }
 
+  it('is made by a PUT where there was none, which older versions refused', async () => {
+    const { write, read } = registry.resource('services');
+    const body = { metadata: { name: 'web' }, spec: clusterIP };
+    const { isCreated } = await write.update(scopeOf(), { name: 'web', body });
+    assert.equal(isCreated, true);
+    assert.equal(json(await read.get(scopeOf(), 'web')).kind, 'Service');
+    await assertClaimsFit(registry);
+    await write.delete(scopeOf(), { name: 'web', options: {} });
+  });
+
   it('gets different node ports for two protocols, unlike a new one', async () => {
     const { write } = registry.resource('services');
     const ports = [port({ name: 'a' }), port({ name: 'b', protocol: 'UDP' })];
