@@ -1,3 +1,6 @@
+import { tokenRequests } from '../authentication/v1/authentication.ts';
+import { scales } from '../autoscaling/v1/scale.ts';
+import { bindings } from '../core/v1/binding.ts';
 import { type Kind, apiVersionOf } from '../kind.ts';
 
 /** What an operation does (x-kubernetes-action). */
@@ -9,8 +12,8 @@ export interface Operation {
   readonly action: Action;
   readonly id: string;
   readonly summary: string;
-  /** The kind the operation reads or writes; for a scale subresource that is Scale. */
-  readonly kind: Kind;
+  /** The kind the operation reads or writes; for a scale subresource that is Scale. Undefined for a stream. */
+  readonly kind: Kind | undefined;
   readonly parameters: readonly Parameter[];
 }
 
@@ -98,15 +101,40 @@ function idPart(kind: Kind): string {
 export const rootPathOf = (kind: Pick<Kind, 'group' | 'version'>): string =>
   `${kind.group === '' ? '/api' : '/apis'}/${apiVersionOf(kind)}`;
 
+/** How one kind is served; a kind of which nothing is said is served with every verb and the subresources it names. */
+export interface ServedKind {
+  readonly verbs: readonly string[];
+  readonly subresources: readonly {
+    readonly name: string;
+    readonly verbs: readonly string[];
+    readonly responseKind: Pick<Kind, 'group' | 'version' | 'kind'>;
+  }[];
+}
+
+/** What subresources answer with beside the kind itself. */
+const answerKinds: readonly Kind[] = [scales, bindings, tokenRequests];
+
+const verbOf: Readonly<Record<Action, string>> = {
+  list: 'list',
+  post: 'create',
+  deletecollection: 'deletecollection',
+  get: 'get',
+  put: 'update',
+  patch: 'patch',
+  delete: 'delete',
+};
+const oneActions: readonly Action[] = ['get', 'post', 'put', 'patch', 'delete'];
+
 interface Place {
   readonly path: string;
   readonly actions: readonly Action[];
-  readonly kind: Kind;
+  /** Undefined for a stream, such as a log. */
+  readonly kind: Kind | undefined;
   readonly suffix: string;
   readonly path0: readonly Parameter[];
 }
 
-function placesOf(kind: Kind, scale: Kind): Place[] {
+function placesOf(kind: Kind, served: ServedKind): Place[] {
   const root = rootPathOf(kind);
   const scope = kind.isNamespaced ? '/namespaces/{namespace}' : '';
   const inNamespace = kind.isNamespaced ? [namespaceParameter] : [];
@@ -126,21 +154,68 @@ function placesOf(kind: Kind, scale: Kind): Place[] {
     const path = `${root}/${kind.plural}`;
     places.push({ path, actions: ['list'], kind, suffix: 'ForAllNamespaces', path0: [] });
   }
-  for (const subresource of kind.subresources) {
-    places.push({
-      path: `${one}/${subresource}`,
-      actions: ['get', 'put', 'patch'],
-      kind: subresource === 'scale' ? scale : kind,
-      suffix: subresource === 'scale' ? 'Scale' : 'Status',
-      path0: [...inNamespace, nameParameter],
-    });
+  const path0 = [...inNamespace, nameParameter];
+  for (const each of served.subresources) {
+    const actions = oneActions.filter((action) => each.verbs.includes(verbOf[action]));
+    const suffix = each.name.charAt(0).toUpperCase() + each.name.slice(1);
+    places.push({ path: `${one}/${each.name}`, actions, kind: answerOf(kind, each), suffix, path0 });
   }
-  return places;
+  return places.map((place) => ({
+    ...place,
+    actions: isOwn(place)
+      ? place.actions.filter((action) => served.verbs.includes(verbOf[action]))
+      : place.actions,
+  }));
 }
 
+const isOwn = ({ suffix }: Place): boolean => suffix === '' || suffix === 'ForAllNamespaces';
+
+/** A log is said to be of its Pod's kind, but is a stream: only what can be written is surely an object. */
+function answerOf(
+  kind: Kind,
+  { responseKind, verbs: allowed }: ServedKind['subresources'][number],
+): Kind | undefined {
+  const { group, version, kind: name } = responseKind;
+  const isSame = (each: Kind): boolean =>
+    each.group === group && each.version === version && each.kind === name;
+  if (!isSame(kind)) return answerKinds.find(isSame);
+  return allowed.includes('update') ? kind : undefined;
+}
+
+/** As `kind` itself says it. */
+const servedWhole = (kind: Kind): ServedKind => ({
+  verbs: Object.values(verbOf),
+  subresources: kind.subresources.map((name) => ({
+    name,
+    verbs: ['get', 'patch', 'update'],
+    responseKind: name === 'scale' ? scales : kind,
+  })),
+});
+
+/** The kinds that operations speak of, whether they are stored or not. */
+export const kindsOf = (operations: readonly Operation[]): readonly Kind[] => [
+  ...new Set(operations.flatMap(({ kind }) => (kind === undefined ? [] : [kind]))),
+];
+
+/** Bodies and answers of objects come as any of these. */
+export const objectTypes = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
+const streamTypes = ['application/json;stream=watch', 'application/vnd.kubernetes.protobuf;stream=watch'];
+/** A list may be watched. */
+export const answerTypes = ({ action, kind }: Operation): readonly string[] => {
+  if (kind === undefined) return ['*/*'];
+  return action === 'list' ? [...objectTypes, ...streamTypes] : objectTypes;
+};
+
+export const patchTypes = [
+  'application/json-patch+json',
+  'application/merge-patch+json',
+  'application/strategic-merge-patch+json',
+  'application/apply-patch+yaml',
+];
+
 /** Every operation the API offers on a kind. */
-export function operationsOf(kind: Kind, scale: Kind): Operation[] {
-  return placesOf(kind, scale).flatMap((place) => {
+export function operationsOf(kind: Kind, served: ServedKind = servedWhole(kind)): Operation[] {
+  return placesOf(kind, served).flatMap((place) => {
     const scope = place.suffix !== 'ForAllNamespaces' && kind.isNamespaced ? 'Namespaced' : '';
     return place.actions.map((action): Operation => {
       const { method, word } = verbs[action];

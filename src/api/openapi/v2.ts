@@ -1,16 +1,18 @@
 import type { JsonObject } from '../../base/json.ts';
-import { scales } from '../autoscaling/v1/scale.ts';
 import type { Kind } from '../kind.ts';
 import { deleteOptions } from '../meta/v1/delete-options.ts';
 import { status } from '../meta/v1/status.ts';
 import { definitionsOf, gvkOf, listNameOf, patchName, refTo } from './definitions.ts';
-import { type Operation, type Parameter, operationsOf } from './operations.ts';
-
-const patchTypes = [
-  'application/json-patch+json',
-  'application/merge-patch+json',
-  'application/strategic-merge-patch+json',
-];
+import {
+  answerTypes,
+  kindsOf,
+  objectTypes,
+  type Operation,
+  operationsOf,
+  type Parameter,
+  patchTypes,
+  type ServedKind,
+} from './operations.ts';
 
 const parameter = (p: Parameter): JsonObject => ({
   name: p.name,
@@ -28,7 +30,7 @@ function bodyOf({ action, kind }: Operation): JsonObject[] {
   switch (action) {
     case 'post':
     case 'put':
-      return [body(kind.schema.name, true)];
+      return kind === undefined ? [] : [body(kind.schema.name, true)];
     case 'patch':
       return [body(patchName, true)];
     case 'delete':
@@ -40,35 +42,41 @@ function bodyOf({ action, kind }: Operation): JsonObject[] {
   }
 }
 
+function answerSchema({ action, kind }: Operation): JsonObject {
+  if (kind === undefined) return { type: 'string' };
+  if (action === 'delete' || action === 'deletecollection') return refTo(status.name, 'v2');
+  return refTo(action === 'list' ? listNameOf(kind) : kind.schema.name, 'v2');
+}
+
 function operation(op: Operation): JsonObject {
-  const isDelete = op.action === 'delete' || op.action === 'deletecollection';
-  const name = isDelete ? status.name : op.action === 'list' ? listNameOf(op.kind) : op.kind.schema.name;
   return {
     operationId: op.id,
     description: op.summary,
-    consumes: op.action === 'patch' ? patchTypes : ['application/json'],
-    produces: ['application/json'],
+    consumes: op.action === 'patch' ? patchTypes : objectTypes,
+    produces: [...answerTypes(op)],
     schemes: ['https'],
     parameters: [...bodyOf(op), ...op.parameters.map(parameter)],
     responses: {
-      '200': { description: 'OK', schema: refTo(name, 'v2') },
+      '200': { description: 'OK', schema: answerSchema(op) },
       '401': { description: 'Unauthorized' },
     },
     'x-kubernetes-action': op.action,
-    'x-kubernetes-group-version-kind': gvkOf(op.kind),
+    ...(op.kind === undefined ? {} : { 'x-kubernetes-group-version-kind': gvkOf(op.kind) }),
   };
 }
 
-/** The body of GET /openapi/v2 (Swagger 2.0) for all kinds. Pure and not cached. */
-export function openApiV2(kinds: readonly Kind[]): JsonObject {
+/** The body of GET /openapi/v2 (Swagger 2.0) for all kinds; `served` says how. Pure and not cached. */
+export function openApiV2(
+  kinds: readonly Kind[],
+  served?: (kind: Kind) => ServedKind | undefined,
+): JsonObject {
   const paths = new Map<string, JsonObject>();
-  for (const op of kinds.flatMap((kind) => operationsOf(kind, scales))) {
-    paths.set(op.path, { ...paths.get(op.path), [op.method]: operation(op) });
-  }
+  const operations = kinds.flatMap((kind) => operationsOf(kind, served?.(kind)));
+  for (const op of operations) paths.set(op.path, { ...paths.get(op.path), [op.method]: operation(op) });
   return {
     swagger: '2.0',
     info: { title: 'Kubernetes', version: 'v1.36.0' },
     paths: Object.fromEntries([...paths].sort(([a], [b]) => (a < b ? -1 : 1))),
-    definitions: definitionsOf([...kinds, scales], 'v2'),
+    definitions: definitionsOf([...new Set([...kinds, ...kindsOf(operations)])], 'v2'),
   };
 }

@@ -1,19 +1,22 @@
 import type { JsonObject } from '../../base/json.ts';
-import { scales } from '../autoscaling/v1/scale.ts';
 import { type Kind, apiVersionOf } from '../kind.ts';
 import { deleteOptions } from '../meta/v1/delete-options.ts';
 import { status } from '../meta/v1/status.ts';
 import { definitionsOf, gvkOf, listNameOf, patchName, refTo } from './definitions.ts';
-import { type Operation, type Parameter, operationsOf, rootPathOf } from './operations.ts';
+import {
+  answerTypes,
+  kindsOf,
+  objectTypes,
+  type Operation,
+  operationsOf,
+  type Parameter,
+  patchTypes,
+  rootPathOf,
+  type ServedKind,
+} from './operations.ts';
 
-const patchTypes = [
-  'application/json-patch+json',
-  'application/merge-patch+json',
-  'application/strategic-merge-patch+json',
-];
-
-const content = (types: readonly string[], name: string): JsonObject => ({
-  content: Object.fromEntries(types.map((type) => [type, { schema: refTo(name, 'v3') }])),
+const content = (types: readonly string[], schema: JsonObject): JsonObject => ({
+  content: Object.fromEntries(types.map((type) => [type, { schema }])),
 });
 
 const parameter = (p: Parameter): JsonObject => ({
@@ -27,36 +30,36 @@ const parameter = (p: Parameter): JsonObject => ({
 function requestBody({ action, kind }: Operation): JsonObject {
   switch (action) {
     case 'post':
-    case 'put':
-      return {
-        requestBody: {
-          ...content(['application/json', 'application/yaml'], kind.schema.name),
-          required: true,
-        },
-      };
+    case 'put': {
+      if (kind === undefined) return {};
+      return { requestBody: { ...content(objectTypes, refTo(kind.schema.name, 'v3')), required: true } };
+    }
     case 'patch':
-      return { requestBody: { ...content(patchTypes, patchName), required: true } };
+      return { requestBody: { ...content(patchTypes, refTo(patchName, 'v3')), required: true } };
     case 'delete':
     case 'deletecollection':
-      return { requestBody: content(['application/json'], deleteOptions.name) };
+      return { requestBody: content(objectTypes, refTo(deleteOptions.name, 'v3')) };
     case 'get':
     case 'list':
       return {};
   }
 }
 
-function responses({ action, kind }: Operation): JsonObject {
-  const body = (name: string, description: string): JsonObject => ({
-    description,
-    ...content(['application/json'], name),
-  });
-  const isDelete = action === 'delete' || action === 'deletecollection';
-  const name = isDelete ? status.name : action === 'list' ? listNameOf(kind) : kind.schema.name;
+function responses(op: Operation): JsonObject {
+  const { action } = op;
+  const schema = answerSchema(op);
+  const body = (description: string): JsonObject => ({ description, ...content(answerTypes(op), schema) });
   return {
-    '200': body(name, 'OK'),
-    ...(action === 'post' || action === 'put' || action === 'patch' ? { '201': body(name, 'Created') } : {}),
+    '200': body('OK'),
+    ...(action === 'post' || action === 'put' || action === 'patch' ? { '201': body('Created') } : {}),
     '401': { description: 'Unauthorized' },
   };
+}
+
+function answerSchema({ action, kind }: Operation): JsonObject {
+  if (kind === undefined) return { type: 'string' };
+  if (action === 'delete' || action === 'deletecollection') return refTo(status.name, 'v3');
+  return refTo(action === 'list' ? listNameOf(kind) : kind.schema.name, 'v3');
 }
 
 const tagOf = (kind: Pick<Kind, 'group' | 'version'>): string =>
@@ -70,7 +73,7 @@ const operation = (op: Operation, tag: string): JsonObject => ({
   ...requestBody(op),
   responses: responses(op),
   'x-kubernetes-action': op.action,
-  'x-kubernetes-group-version-kind': gvkOf(op.kind),
+  ...(op.kind === undefined ? {} : { 'x-kubernetes-group-version-kind': gvkOf(op.kind) }),
 });
 
 /** The place of a group version in the index: 'api/v1' or 'apis/apps/v1'. */
@@ -93,18 +96,22 @@ export function openApiV3Index(kinds: readonly Kind[], hashOf: (place: string) =
  * The OpenAPI 3.0 document of one group version, of the kinds in `kinds` that belong to it. Pure and not cached: it
  * takes a few milliseconds and, for the core group, about half a megabyte.
  */
-export function openApiV3(groupVersion: Pick<Kind, 'group' | 'version'>, kinds: readonly Kind[]): JsonObject {
+export function openApiV3(
+  groupVersion: Pick<Kind, 'group' | 'version'>,
+  kinds: readonly Kind[],
+  served?: (kind: Kind) => ServedKind | undefined,
+): JsonObject {
   const apiVersion = apiVersionOf(groupVersion);
   const own = kinds.filter((kind) => apiVersionOf(kind) === apiVersion);
-  const hasScale = own.some((kind) => kind.subresources.includes('scale'));
   const paths = new Map<string, JsonObject>();
-  for (const op of own.flatMap((kind) => operationsOf(kind, scales))) {
+  const operations = own.flatMap((kind) => operationsOf(kind, served?.(kind)));
+  for (const op of operations) {
     paths.set(op.path, { ...paths.get(op.path), [op.method]: operation(op, tagOf(groupVersion)) });
   }
   return {
     openapi: '3.0.0',
     info: { title: 'Kubernetes', version: 'v1.36.0' },
     paths: Object.fromEntries([...paths].sort(([a], [b]) => (a < b ? -1 : 1))),
-    components: { schemas: definitionsOf(hasScale ? [...own, scales] : own, 'v3') },
+    components: { schemas: definitionsOf([...new Set([...own, ...kindsOf(operations)])], 'v3') },
   };
 }

@@ -148,7 +148,7 @@ function createDescriber(options: HandlerOptions) {
   const { address, port } = config.advertise;
   const host = address.includes(':') ? `[${address}]` : address;
   const documents = createDocuments({ served, address: `${host}:${port}` });
-  const openApi = createOpenApiDocuments(resources.map(({ kind }) => kind));
+  const openApi = createOpenApiDocuments(served);
   return async ({ method, info, query, request }: Other): Promise<HttpResponse> => {
     const { path } = info;
     const found =

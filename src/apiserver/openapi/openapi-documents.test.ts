@@ -2,9 +2,33 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { allKinds } from '../../api/kinds.ts';
 import { ApiError } from '../../api/errors/api-error.ts';
+import { services } from '../../api/core/v1/service.ts';
+import { openApiV3Path } from '../../api/openapi/v3.ts';
+import { kindVersions } from '../../api/versions.ts';
 import { createOpenApiDocuments } from './openapi-documents.ts';
 
-const documents = createOpenApiDocuments(allKinds);
+const never = () => Promise.reject(new Error('not called'));
+const verbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
+const review = { ...services, kind: 'Review', plural: 'reviews', singular: 'review', isNamespaced: false };
+const kinds = [...allKinds, ...kindVersions.map(({ kind }) => kind)];
+const documents = createOpenApiDocuments([
+  { resource: { kind: review, verbs: ['create'] }, subresources: [] },
+  ...kinds.map((kind) => ({
+    resource: { kind, verbs },
+    subresources:
+      kind.kind === 'Pod'
+        ? [
+            {
+              name: 'binding',
+              responseKind: { group: '', version: 'v1', kind: 'Binding' },
+              verbs: { create: never },
+            },
+            { name: 'log', responseKind: kind, verbs: { get: never } },
+            { name: 'status', responseKind: kind, verbs: { get: never, update: never, patch: never } },
+          ]
+        : [],
+  })),
+]);
 
 async function read(url: string, headers = {}) {
   const { pathname, searchParams } = new URL(url, 'https://x');
@@ -20,12 +44,8 @@ test('the index leads to a document per group version, by a name that never chan
   const { paths } = (await read('/openapi/v3')).value as {
     paths: Record<string, { serverRelativeURL: string }>;
   };
-  assert.deepEqual(Object.keys(paths).sort(), [
-    'api/v1',
-    'apis/apps/v1',
-    'apis/coordination.k8s.io/v1',
-    'apis/discovery.k8s.io/v1',
-  ]);
+  assert.deepEqual(Object.keys(paths), [...new Set(kinds.map(openApiV3Path))].sort());
+  assert.ok('apis/discovery.k8s.io/v1beta1' in paths);
   for (const { serverRelativeURL } of Object.values(paths)) {
     const { value, headers } = await read(serverRelativeURL);
     assert.equal((value as { openapi: string }).openapi, '3.0.0');
@@ -69,4 +89,30 @@ test('other paths are none of it', async () => {
   for (const path of ['/openapi', '/openapi/v3/apis/nobody/v1', '/openapi/v4']) {
     assert.equal(await documents({ path, query: new URLSearchParams(), headers: {} }), undefined);
   }
+});
+
+test('operations are those that are served, also of subresources', async () => {
+  interface Operation {
+    readonly responses: {
+      readonly '200': { readonly content: Readonly<Record<string, { schema: object }>> };
+    };
+  }
+  const { paths } = (await read('/openapi/v3/api/v1')).value as {
+    paths: Record<string, Record<string, Operation>>;
+  };
+  const pod = '/api/v1/namespaces/{namespace}/pods/{name}';
+  assert.deepEqual(Object.keys(paths['/api/v1/reviews'] ?? {}), ['post']);
+  assert.equal(paths['/api/v1/reviews/{name}'], undefined);
+  assert.deepEqual(Object.keys(paths[`${pod}/status`] ?? {}).sort(), ['get', 'patch', 'put']);
+  assert.deepEqual(Object.keys(paths[`${pod}/binding`] ?? {}), ['post']);
+  const log = paths[`${pod}/log`]?.get?.responses['200'].content;
+  assert.deepEqual(log, { '*/*': { schema: { type: 'string' } } });
+  const list = paths['/api/v1/pods']?.get?.responses['200'].content ?? {};
+  assert.deepEqual(Object.keys(list), [
+    'application/json',
+    'application/yaml',
+    'application/vnd.kubernetes.protobuf',
+    'application/json;stream=watch',
+    'application/vnd.kubernetes.protobuf;stream=watch',
+  ]);
 });
