@@ -7,6 +7,20 @@ import { runController } from '../client/controller.ts';
 import { hasSynced } from '../client/informer.ts';
 import type { Informers } from '../client/informers.ts';
 
+/** What may be set of the controllers of endpoints, as kube-controller-manager's flags of similar names do. */
+export interface EndpointLimits {
+  /** --max-endpoints-per-slice; 100. */
+  readonly maxEndpointsPerSlice?: number;
+  /** --mirroring-max-endpoints-per-subset; 1000. */
+  readonly mirroringMaxEndpointsPerSubset?: number;
+  /** --endpoint-updates-batch-period: how long changes of Pods are collected; 0. */
+  readonly endpointUpdatesBatchMs?: number;
+  /** --endpointslice-updates-batch-period; 0. */
+  readonly endpointSliceUpdatesBatchMs?: number;
+  /** --mirroring-endpointslice-updates-batch-period; 0. */
+  readonly mirroringUpdatesBatchMs?: number;
+}
+
 /** What every controller is given. */
 export interface ControllerDeps {
   readonly client: Client;
@@ -24,6 +38,7 @@ export interface ControllerDeps {
       readonly secretName: string;
     }) => Promise<string>;
   };
+  readonly endpointLimits?: EndpointLimits;
 }
 
 export interface Controller {

@@ -10,6 +10,7 @@ import type { Transport } from '../client/transport.ts';
 import { createInformers } from '../client/informers.ts';
 import type { Informers } from '../client/informers.ts';
 import { createControllers } from '../controllers/all.ts';
+import type { EndpointLimits } from '../controllers/controller.ts';
 import { createMemoryStore } from '../storage/memory/memory-store.ts';
 import { createPaperNodes } from './paper-nodes.ts';
 import type { PaperNodes } from './paper-nodes.ts';
@@ -27,10 +28,13 @@ export interface ControlPlaneOptions {
   readonly logger?: Logger;
   /** What the controllers speak through, made from the transport that tests use. */
   readonly wrap?: (transport: Transport) => Transport;
+  readonly endpointLimits?: EndpointLimits;
+  /** What is there before the controllers begin. */
+  readonly prepare?: (client: Client) => Promise<void>;
 }
 
 export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
-  const { nodeNames = ['node-1', 'node-2', 'node-3'], logger = silentLogger, wrap } = options;
+  const { nodeNames = ['node-1', 'node-2', 'node-3'], logger = silentLogger, wrap, endpointLimits } = options;
   const clock = realClock;
   const unused = { cert: '', key: '' };
   const config = apiServerConfig({
@@ -44,12 +48,13 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   const client = createClient(transport);
   const own = wrap === undefined ? client : createClient(wrap(transport));
   const informers = createInformers({ client: own, clock, logger });
-  const controllers = createControllers({ client: own, informers, clock, logger });
+  const controllers = createControllers({ client: own, informers, clock, logger, endpointLimits });
   const nodes = createPaperNodes(client, nodeNames);
   const stopping = new AbortController();
   const serving = new AbortController();
   const served = server.run(serving.signal);
   await nodes.register();
+  await options.prepare?.(client);
   const running = [informers, nodes, ...controllers].map((part) => part.run(stopping.signal));
   await informers.synced(stopping.signal);
   return {

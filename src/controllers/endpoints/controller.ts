@@ -12,13 +12,18 @@ import { onServiceOrPodChange } from '../service-triggers.ts';
 import { createTriggerTimes } from '../trigger-time.ts';
 import { managedByLabel, planEndpoints } from './plan.ts';
 
+/** Endpoints that components of old elected their leader with. */
+const leaderAnnotation = 'control-plane.alpha.kubernetes.io/leader';
+
 /** Keeps the Endpoints object of every Service with a selector, and removes it with its Service. */
 export function createEndpointsController(deps: ControllerDeps, servicePods: ServicePods): Controller {
-  const { client, informers, clock } = deps;
+  const { client, informers, clock, endpointLimits: { endpointUpdatesBatchMs: batchMs = 0 } = {} } = deps;
   const services = informers.for(serviceKind);
   const endpoints = informers.for(endpointsKind);
   const triggerTimes = createTriggerTimes();
   const ownWrites = createOwnWrites(clock);
+
+  let isStarting = true;
 
   const remove = async (key: string): Promise<void> => {
     triggerTimes.forget(key);
@@ -57,13 +62,19 @@ export function createEndpointsController(deps: ControllerDeps, servicePods: Ser
     name: 'endpoints',
     reads: [services, informers.for(podKind), endpoints],
     reconcile,
-    connect: (queue) => [
-      ...onServiceOrPodChange(informers, servicePods, (key) => queue.add(key)),
-      endpoints.onChange(({ key, next }) => {
-        // Hand-written Endpoints may come before their Service; only what this controller made is swept.
-        const isManaged = next?.metadata.labels?.[managedByLabel] !== undefined;
-        if (isManaged || services.get(key) !== undefined) queue.add(key);
-      }),
-    ],
+    connect: (queue) => {
+      void endpoints.firstSync.then(() => (isStarting = false));
+      return [
+        ...onServiceOrPodChange(informers, servicePods, { queue, batchMs }),
+        endpoints.onChange(({ key, next }) => {
+          // What stands without a Service when the controller starts is left over from one; later, hand-written Endpoints
+          // may come before theirs. A leader election lock is no endpoint (upstream: checkLeftoverEndpoints).
+          const { labels, annotations } = next?.metadata ?? {};
+          const isLeftOver = isStarting && annotations?.[leaderAnnotation] === undefined;
+          const isManaged = labels?.[managedByLabel] !== undefined;
+          if (isLeftOver || isManaged || services.get(key) !== undefined) queue.add(key);
+        }),
+      ];
+    },
   });
 }

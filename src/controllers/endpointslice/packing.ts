@@ -124,7 +124,7 @@ function bestFit(drafts: readonly Draft[], nLeft: number, maxPerSlice: number): 
 }
 
 /** Endpoints are the same when they stand for the same Pod at the same addresses. */
-const endpointKey = ({ addresses, targetRef }: Endpoint): string =>
+export const endpointKey = ({ addresses, targetRef }: Endpoint): string =>
   `${addresses.join(',')} ${targetRef?.uid ?? targetRef?.name ?? ''}`;
 
 export function portsKey(ports: readonly EndpointPort[]): string {

@@ -4,93 +4,7 @@ import type { Node } from '../../api/core/v1/node.ts';
 import type { Pod } from '../../api/core/v1/pod.ts';
 import type { Service } from '../../api/core/v1/service.ts';
 import type { EndpointSlice } from '../../api/discovery/v1/endpoint-slice.ts';
-import { planSlices } from './plan.ts';
-import type { SlicePlanInput } from './plan.ts';
-
-const service = (
-  spec: Partial<Service['spec']> = {},
-  metadata: Partial<Service['metadata']> = {},
-): Service => ({
-  metadata: { name: 'web', namespace: 'shop', uid: 'svc-1', labels: { app: 'web' }, ...metadata },
-  spec: {
-    clusterIP: '10.96.0.7',
-    ipFamilies: ['IPv4'],
-    selector: { app: 'web' },
-    ports: [{ name: 'http', port: 80, targetPort: 8080, protocol: 'TCP' }],
-    ...spec,
-  },
-});
-
-interface PodFacts {
-  readonly ip?: string | readonly string[];
-  readonly isReady?: boolean;
-  readonly isGoing?: boolean;
-  readonly phase?: string;
-  readonly node?: string;
-  readonly hostname?: string;
-  readonly subdomain?: string;
-  readonly ports?: Readonly<Record<string, number>>;
-}
-
-function pod(name: string, facts: PodFacts = {}): Pod {
-  const {
-    ip = `10.244.0.${name}`,
-    isReady = true,
-    isGoing = false,
-    phase = 'Running',
-    node = 'node-1',
-  } = facts;
-  const ips = typeof ip === 'string' ? [ip] : ip;
-  const ports = Object.entries(facts.ports ?? {}).map(([port, containerPort]) => ({
-    name: port,
-    containerPort,
-  }));
-  return {
-    metadata: {
-      name: `web-${name}`,
-      namespace: 'shop',
-      uid: `pod-${name}`,
-      ...(isGoing ? { deletionTimestamp: '2026-01-01T00:00:00Z' } : {}),
-    },
-    spec: {
-      containers: [{ name: 'c', ports }],
-      nodeName: node,
-      hostname: facts.hostname,
-      subdomain: facts.subdomain,
-    },
-    status: {
-      phase,
-      podIPs: ips.map((text) => ({ ip: text })),
-      conditions: [{ type: 'Ready', status: isReady ? 'True' : 'False' }],
-    },
-  };
-}
-
-const nodes: Record<string, Node> = {
-  'node-1': { metadata: { name: 'node-1', labels: { 'topology.kubernetes.io/zone': 'a' } }, spec: {} },
-};
-
-const plan = (input: Partial<SlicePlanInput>) =>
-  planSlices({
-    service: service(),
-    pods: [],
-    nodeOf: (name) => nodes[name],
-    slices: [],
-    triggerTime: undefined,
-    ...input,
-  });
-
-/** The slices after the writes, with names and versions as a server would give them. */
-function applied(before: readonly EndpointSlice[], input: Partial<SlicePlanInput>): EndpointSlice[] {
-  const { creates, updates, deletes } = plan({ ...input, slices: before });
-  const named = creates.map((slice, i) => ({
-    ...slice,
-    metadata: { ...slice.metadata, name: `web-new${i}-${before.length}`, uid: `uid-${i}-${before.length}` },
-  }));
-  const kept = before.filter((slice) => !deletes.some((gone) => gone.metadata.name === slice.metadata.name));
-  const next = kept.map((slice) => updates.find((u) => u.metadata.name === slice.metadata.name) ?? slice);
-  return [...next, ...named];
-}
+import { applied, plan, pod, service } from './fixtures.ts';
 
 const sizes = (slices: readonly EndpointSlice[]): number[] => slices.map(({ endpoints }) => endpoints.length);
 const many = (n: number, from = 0): Pod[] =>
@@ -178,11 +92,30 @@ describe('an endpoint', () => {
         {},
         { hostname: undefined },
       ],
+      ['of a Pod whose Node is no more does not exist', pod('1', { node: 'node-9' }), {}, undefined],
       [
-        'has no zone when the Node is unknown',
+        'of a Pod whose Node is no more has no zone, for those who take Pods in any state',
         pod('1', { node: 'node-9' }),
-        {},
-        { nodeName: 'node-9', zone: undefined },
+        { publishNotReadyAddresses: true, trafficDistribution: 'PreferClose' },
+        { nodeName: 'node-9', zone: undefined, hints: undefined },
+      ],
+      [
+        'prefers clients of its zone by the name of today',
+        pod('1'),
+        { trafficDistribution: 'PreferSameZone' },
+        { hints: { forZones: [{ name: 'a' }] } },
+      ],
+      [
+        'has no hint while it is not ready',
+        pod('1', { isReady: false }),
+        { trafficDistribution: 'PreferSameZone' },
+        { hints: undefined },
+      ],
+      [
+        'has no hint for a wish that is unknown',
+        pod('1'),
+        { trafficDistribution: 'example.com/far' },
+        { hints: undefined },
       ],
       [
         'prefers clients of its zone when asked',
@@ -361,5 +294,40 @@ describe('a Service', () => {
   it('stored without families has those of its address', () => {
     const old = service({ ipFamilies: undefined, clusterIP: 'fd00::10' });
     assert.equal(plan({ service: old }).creates[0]?.addressType, 'IPv6');
+  });
+});
+
+describe('hints by zone', () => {
+  const annotations = { 'service.kubernetes.io/topology-mode': 'Auto' };
+  const byZone = service({ trafficDistribution: 'PreferSameNode' }, { annotations });
+  const zoneRatios = new Map([
+    ['a', 0.5],
+    ['b', 0.5],
+  ]);
+  const nodeOf = (name: string): Node => ({
+    metadata: { name, labels: { 'topology.kubernetes.io/zone': name.slice(-1) } },
+    spec: {},
+  });
+  const pods = [pod('1', { node: 'node-a' }), pod('2', { node: 'node-b' })];
+  const zonesOf = (slices: readonly EndpointSlice[]) =>
+    slices.flatMap(({ endpoints }) => endpoints.map(({ hints }) => hints?.forZones?.[0]?.name));
+
+  it('take the place of trafficDistribution, and are no reason to write again', () => {
+    const slices = applied([], { service: byZone, pods, nodeOf, zoneRatios });
+    assert.deepEqual(zonesOf(slices), ['a', 'b']);
+    assert.deepEqual(slices[0]?.endpoints[0]?.hints, { forZones: [{ name: 'a' }] });
+    assert.deepEqual(plan({ service: byZone, pods, nodeOf, zoneRatios, slices }), nothing);
+  });
+
+  it('go when the Service no longer asks, or the nodes no longer say', () => {
+    const slices = applied([], { service: byZone, pods, nodeOf, zoneRatios });
+    assert.deepEqual(zonesOf(plan({ service: service(), pods, nodeOf, slices }).updates), [
+      undefined,
+      undefined,
+    ]);
+    assert.deepEqual(zonesOf(plan({ service: byZone, pods, nodeOf, slices }).updates), [
+      undefined,
+      undefined,
+    ]);
   });
 });

@@ -4,14 +4,17 @@ import { services } from '../../api/core/v1/service.ts';
 import type { Service } from '../../api/core/v1/service.ts';
 import type { Endpoint, EndpointPort, EndpointSlice } from '../../api/discovery/v1/endpoint-slice.ts';
 import { deepEqual } from '../../base/deep-equal.ts';
+import type { EventNote } from '../../client/event-recorder.ts';
 import { parseIp } from '../../net/ip.ts';
 import type { IpFamily } from '../../net/ip.ts';
 import { controllerOf, controllerRef } from '../ownership.ts';
 import { isPodFinished, isPodReady, isPodTerminating, podAddresses } from '../pod-state.ts';
 import { isHeadless, resolvePorts } from '../service-ports.ts';
 import { triggerTimeAnnotation } from '../trigger-time.ts';
-import { packSlices, portsKey } from './packing.ts';
+import { endpointKey, packSlices, portsKey } from './packing.ts';
 import type { PortGroup, SliceWrites } from './packing.ts';
+import { addTopologyHints, wantsTopologyHints } from './topology-hints.ts';
+import type { Hinted, ZoneRatios } from './topology-hints.ts';
 
 export const serviceNameLabel = 'kubernetes.io/service-name';
 export const managedByLabel = 'endpointslice.kubernetes.io/managed-by';
@@ -32,10 +35,25 @@ export interface SlicePlanInput {
   readonly slices: readonly EndpointSlice[];
   /** RFC 3339; undefined when the cause has no time. */
   readonly triggerTime: string | undefined;
+  /** Each zone's share of the CPU, for Services that ask for hints by it; undefined when it is not known. */
+  readonly zoneRatios?: ZoneRatios;
+  /** How many endpoints a slice holds; 100 when left out. */
+  readonly maxPerSlice?: number;
+}
+
+export interface SlicePlan {
+  readonly writes: SliceWrites;
+  /** Whether hints by zone stand on all of its slices. */
+  readonly hasTopologyHints: boolean;
+  /** Why there are no hints although the Service asks for them. */
+  readonly refusals: readonly EventNote[];
 }
 
 /** The writes that make the slices of a Service say what its Pods are. */
-export function planSlices(input: SlicePlanInput): SliceWrites {
+export const planSlices = (input: SlicePlanInput): SliceWrites => planService(input).writes;
+
+/** The same with what is to be told about hints. */
+export function planService(input: SlicePlanInput): SlicePlan {
   const { service, slices } = input;
   const families = familiesOf(service);
   const isOurs = (slice: EndpointSlice): boolean => controllerOf(slice)?.uid === service.metadata.uid;
@@ -49,17 +67,17 @@ export function planSlices(input: SlicePlanInput): SliceWrites {
   );
   const isGoing = service.metadata.deletionTimestamp !== undefined;
   return {
-    creates: isGoing ? [] : parts.flatMap(({ creates }) => creates),
-    updates: parts.flatMap(({ updates }) => updates),
-    deletes: [...foreign, ...parts.flatMap(({ deletes }) => deletes)],
+    writes: {
+      creates: isGoing ? [] : parts.flatMap(({ writes }) => writes.creates),
+      updates: parts.flatMap(({ writes }) => writes.updates),
+      deletes: [...foreign, ...parts.flatMap(({ writes }) => writes.deletes)],
+    },
+    hasTopologyHints: parts.every(({ hasHints }) => hasHints),
+    refusals: parts.flatMap(({ refusal }) => refusal ?? []),
   };
 }
 
-function planFamily(
-  input: SlicePlanInput,
-  family: IpFamily,
-  existing: readonly EndpointSlice[],
-): SliceWrites {
+function planFamily(input: SlicePlanInput, family: IpFamily, existing: readonly EndpointSlice[]): Hinted {
   const { service, triggerTime } = input;
   const labels = labelsOf(service);
   const newSlice = (ports: readonly EndpointPort[], endpoints: readonly Endpoint[]): EndpointSlice => ({
@@ -77,14 +95,38 @@ function planFamily(
   });
   const refresh = (slice: EndpointSlice): EndpointSlice =>
     deepEqual(slice.metadata.labels, labels) ? slice : { ...slice, metadata: { ...slice.metadata, labels } };
-  const writes = packSlices({
+  const isByZone = wantsTopologyHints(service);
+  const groups = groupsOf(input, family);
+  const packed = packSlices({
     existing,
-    groups: groupsOf(input, family),
-    maxPerSlice: maxEndpointsPerSlice,
+    groups: isByZone ? withStandingHints(groups, existing) : groups,
+    maxPerSlice: input.maxPerSlice ?? maxEndpointsPerSlice,
     newSlice,
     refresh,
   });
-  return withTriggerTime(withPlaceholder(writes, existing, newSlice([], [])), triggerTime);
+  const writes = withPlaceholder(packed, existing, newSlice([], []));
+  const written = new Set([...writes.updates, ...writes.deletes].map(({ metadata }) => metadata.name));
+  const unchanged = existing.filter(({ metadata }) => !written.has(metadata.name));
+  const hinted = isByZone
+    ? addTopologyHints({ writes, unchanged, ratios: input.zoneRatios, addressType: family })
+    : { writes, hasHints: false, refusal: undefined };
+  return { ...hinted, writes: withTriggerTime(hinted.writes, triggerTime) };
+}
+
+/** Endpoints keep the hint they have, so that hints alone are no reason to write a slice. */
+function withStandingHints(
+  groups: readonly PortGroup[],
+  existing: readonly EndpointSlice[],
+): readonly PortGroup[] {
+  const all = existing.flatMap(({ endpoints }) => endpoints);
+  const standing = new Map(all.map((endpoint) => [endpointKey(endpoint), endpoint.hints]));
+  return groups.map(({ ports, endpoints }) => ({
+    ports,
+    endpoints: endpoints.map((endpoint) => {
+      const hints = standing.get(endpointKey(endpoint));
+      return hints === undefined ? endpoint : { ...endpoint, hints };
+    }),
+  }));
 }
 
 /** A Service always has a slice, so that clients can tell "no endpoints" from "not looked at yet". */
@@ -140,7 +182,7 @@ function labelsOf(service: Service): Readonly<Record<string, string>> {
 function groupsOf(input: SlicePlanInput, family: IpFamily): readonly PortGroup[] {
   const groups = new Map<string, { ports: readonly EndpointPort[]; endpoints: Endpoint[] }>();
   for (const pod of input.pods) {
-    if (isPodFinished(pod)) continue;
+    if (isPodFinished(pod) || isNowhere(input, pod)) continue;
     const endpoint = endpointOf(input, pod, family);
     if (endpoint === undefined) continue;
     const ports = resolvePorts(input.service, pod);
@@ -151,6 +193,10 @@ function groupsOf(input: SlicePlanInput, family: IpFamily): readonly PortGroup[]
   }
   return [...groups.values()];
 }
+
+/** A Pod whose node is no more is about to go; it counts only for those who take Pods in any state. */
+const isNowhere = ({ service, nodeOf }: SlicePlanInput, { spec: { nodeName = '' } }: Pod): boolean =>
+  nodeName !== '' && nodeOf(nodeName) === undefined && service.spec.publishNotReadyAddresses !== true;
 
 /** Undefined while the Pod has no address of the family. */
 function endpointOf(input: SlicePlanInput, pod: Pod, family: IpFamily): Endpoint | undefined {
@@ -164,7 +210,8 @@ function endpointOf(input: SlicePlanInput, pod: Pod, family: IpFamily): Endpoint
   const ready = service.spec.publishNotReadyAddresses === true || (serving && !terminating);
   const zone = nodeName === undefined ? undefined : zoneOf(nodeOf(nodeName));
   const hasHostname = hostname !== undefined && hostname !== '' && subdomain === service.metadata.name;
-  const hints = ready ? hintsOf(service.spec.trafficDistribution, nodeName, zone) : undefined;
+  const isByZone = wantsTopologyHints(service);
+  const hints = ready && !isByZone ? hintsOf(service.spec.trafficDistribution, nodeName, zone) : undefined;
   return {
     addresses,
     conditions: { ready, serving, terminating },

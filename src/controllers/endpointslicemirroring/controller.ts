@@ -20,7 +20,9 @@ const endpointsKeyOf = ({ metadata: { namespace, labels } }: EndpointSlice): rea
 
 /** Mirrors hand-written Endpoints of Services without selector into slices, which is all that proxies read. */
 export function createEndpointSliceMirroringController(deps: ControllerDeps): Controller {
-  const { client, informers, clock, logger } = deps;
+  const { client, informers, clock, logger, endpointLimits = {} } = deps;
+  const { mirroringMaxEndpointsPerSubset: most = maxPerSubset, mirroringUpdatesBatchMs: batchMs = 0 } =
+    endpointLimits;
   const services = informers.for(serviceKind);
   const endpoints = informers.for(endpointsKind);
   const slices = informers.for(endpointSlices);
@@ -37,7 +39,7 @@ export function createEndpointSliceMirroringController(deps: ControllerDeps): Co
       warn(object, 'InvalidIPAddress', message);
     }
     if (nSkipped > 0) {
-      const message = `A max of ${maxPerSubset} addresses can be mirrored to EndpointSlices per Endpoints subset. ${nSkipped} addresses were skipped`;
+      const message = `A max of ${most} addresses can be mirrored to EndpointSlices per Endpoints subset. ${nSkipped} addresses were skipped`;
       warn(object, 'TooManyAddressesToMirror', message);
     }
   };
@@ -51,7 +53,7 @@ export function createEndpointSliceMirroringController(deps: ControllerDeps): Co
       if (object === undefined) managed.forget(key);
       return;
     }
-    const plan = planMirror(object, current);
+    const plan = planMirror(object, current, most);
     report(object, plan);
     await managed.apply(key, plan);
     return managed.current(key) === undefined ? behindMs : undefined;
@@ -63,7 +65,7 @@ export function createEndpointSliceMirroringController(deps: ControllerDeps): Co
     reconcile,
     connect: (queue) => [
       managed.connect((key) => queue.add(key)),
-      endpoints.onChange(({ key }) => queue.add(key)),
+      endpoints.onChange(({ key }) => (batchMs > 0 ? queue.addAfter(key, batchMs) : queue.add(key))),
       services.onChange(({ key, prev, next }) => {
         // Most changes of a Service say nothing about its selector.
         const isNews =

@@ -33,7 +33,11 @@ export function needsMirror(endpoints: Endpoints, service: Service | undefined):
 }
 
 /** The writes that make `slices`, those that mirror these Endpoints, equal to them. */
-export function planMirror(endpoints: Endpoints, slices: readonly EndpointSlice[]): MirrorPlan {
+export function planMirror(
+  endpoints: Endpoints,
+  slices: readonly EndpointSlice[],
+  most = maxPerSubset,
+): MirrorPlan {
   const isOurs = (slice: EndpointSlice): boolean => controllerOf(slice)?.uid === endpoints.metadata.uid;
   const invalid: string[] = [];
   let nSkipped = 0;
@@ -44,7 +48,7 @@ export function planMirror(endpoints: Endpoints, slices: readonly EndpointSlice[
     for (const { address, isReady } of addressesOf(subset)) {
       const family = parseIp(address.ip)?.family;
       if (family === undefined) invalid.push(address.ip);
-      else if (nTaken >= maxPerSubset) nSkipped++;
+      else if (nTaken >= most) nSkipped++;
       else {
         nTaken++;
         addTo(groups[family], ports, endpointOf(address, isReady));
@@ -55,7 +59,7 @@ export function planMirror(endpoints: Endpoints, slices: readonly EndpointSlice[
     packSlices({
       existing: slices.filter((slice) => isOurs(slice) && slice.addressType === family),
       groups: [...groups[family].values()],
-      maxPerSlice: maxPerSubset,
+      maxPerSlice: most,
       newSlice: (ports, list) => sliceOf(endpoints, family, { ports, endpoints: list }),
       refresh: (slice) => refreshed(slice, sliceOf(endpoints, family, { ports: [], endpoints: [] })),
     }),
