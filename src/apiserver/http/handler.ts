@@ -4,7 +4,12 @@ import { ApiError, badRequest, pageNotFound, unauthorized } from '../../api/erro
 import { apiVersionOf, type KubeObject } from '../../api/kind.ts';
 import { anonymous, hasCredentials } from '../authentication/authenticate.ts';
 import type { Authenticator } from '../authentication/authenticate.ts';
-import { attributesOf, forbiddenError, type Authorizer } from '../authorization/authorize.ts';
+import {
+  type Attributes,
+  attributesOf,
+  type Authorizer,
+  forbiddenError,
+} from '../authorization/authorize.ts';
 import type { ApiServerConfig } from '../config.ts';
 import type { FlowControl } from '../flow/flow-control.ts';
 import { createDocuments } from '../discovery/documents.ts';
@@ -74,7 +79,8 @@ export function createHandler(options: HandlerOptions): (request: HttpRequest) =
       if (!served.has(apiVersionOf(info))) {
         return await describe({ method, info: { isResource: false, path }, query, request });
       }
-      return await dispatch({ info, request, query, user, now });
+      const mayCreate = (): Promise<void> => permit(options.authorizer, { ...attributes, verb: 'create' });
+      return await dispatch({ info, request, query, user, now, mayCreate });
     } finally {
       release();
     }
@@ -89,6 +95,12 @@ export function createHandler(options: HandlerOptions): (request: HttpRequest) =
       return (await seen?.answered(response, !(error instanceof ApiError))) ?? response;
     }
   };
+}
+
+/** Rejects with 403. */
+async function permit(authorizer: Authorizer, attributes: Attributes): Promise<void> {
+  const decision = await authorizer(attributes);
+  if (!decision.isAllowed) throw forbiddenError(attributes, decision.reason);
 }
 
 /** A HEAD is a GET whose body is not sent. */
