@@ -5,8 +5,7 @@ import type { Connection } from './connection.ts';
 import type { Keys } from './keys.ts';
 import { methods, MOD, toNumber } from './messages.ts';
 import type { Compare, KeyValue, RequestOp, TxnRequest, TxnResponse } from './messages.ts';
-import { createTickets } from './tickets.ts';
-import type { Ticket } from './tickets.ts';
+import type { Ticket, Tickets } from './tickets.ts';
 
 /** Commits over etcd: one transaction each, which takes effect once although it may be sent several times. */
 export type Commit = (writes: readonly Write[]) => Promise<CommitResult>;
@@ -20,8 +19,7 @@ const MAX_ROUNDS = 50;
 /** Written into a ticket so that an earlier attempt can no longer take effect. */
 const VOID = Buffer.from('void');
 
-export function createCommits(connection: Connection, keys: Keys): Commit {
-  const tickets = createTickets(keys.tickets);
+export function createCommits(connection: Connection, keys: Keys, tickets: Tickets): Commit {
   const parts: Parts = { connection, keys, nextMark: createMarks() };
   const commitFenced = async (writes: readonly Write[]): Promise<CommitResult> => {
     const ticket = await tickets.take();

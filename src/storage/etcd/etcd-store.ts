@@ -10,6 +10,8 @@ import { afterKey, createKeys } from './keys.ts';
 import type { Keys } from './keys.ts';
 import { methods, toNumber } from './messages.ts';
 import type { RangeRequest, RangeResponse, WatchResponse } from './messages.ts';
+import { createTickets, sweepTickets } from './tickets.ts';
+import type { Tickets } from './tickets.ts';
 import { watchKeys } from './watches.ts';
 
 export interface EtcdStoreOptions extends EtcdAccess {
@@ -48,7 +50,8 @@ interface Reader {
 
 function storeOn(reader: Reader, { clock, logger }: EtcdStoreOptions): Store {
   const { connection, keys } = reader;
-  const commit = createCommits(connection, keys);
+  const tickets = createTickets(keys.tickets);
+  const commit = createCommits(connection, keys, tickets);
   const stopping = new AbortController();
   const running = new Set<Promise<unknown>>();
   let closing: Promise<void> | undefined;
@@ -90,7 +93,7 @@ function storeOn(reader: Reader, { clock, logger }: EtcdStoreOptions): Store {
     },
     async compact(before) {
       ensureOpen();
-      return during(compactBefore(reader, before));
+      return during(compactBefore(reader, before, tickets));
     },
     close: () => (closing ??= close()),
   };
@@ -213,11 +216,12 @@ async function compactedError(reader: Reader): Promise<Error> {
   }
 }
 
-async function compactBefore(reader: Reader, before: number): Promise<void> {
+async function compactBefore(reader: Reader, before: number, own: Tickets): Promise<void> {
   if (before <= 0) return;
   const revision = Math.min(before, await currentRevision(reader));
   try {
     await reader.connection.call(methods.compact, { revision });
+    await sweepTickets({ ...reader, own }, revision);
   } catch (error) {
     if (!isCompacted(error)) throw troubleOf(error, 'unavailable');
   }

@@ -98,7 +98,7 @@ export interface StatusResponse {
 }
 
 /** Compare.CompareTarget: the revision of a key's last write. */
-export const MOD = 2;
+export const MOD = 2 as const;
 
 type Fields = Readonly<Record<string, readonly [id: number, type: string, rule?: 'repeated']>>;
 
