@@ -10,6 +10,8 @@ export interface ObjectTable<T extends KubeObject = KubeObject> {
   /** Puts what the store holds; it is decoded when somebody asks for it. `object` is the same, decoded already. */
   set(key: string, entry: StoredEntry, object?: T): void;
   delete(key: string): void;
+  /** The keys that `range` has objects for: what reads all objects of a large cluster must not decode them at once. */
+  keys(prefix: string, after: string): string[];
   /** The objects whose keys begin with `prefix` and come after `after` ('' = from the first). */
   range(prefix: string, after: string): T[];
 }
@@ -65,6 +67,7 @@ export function createObjectTable<T extends KubeObject>(decoded = createDecoded(
     delete(key) {
       if (slots.delete(key)) keys.delete(key);
     },
+    keys: (prefix, after) => keys.slice(...bounds(prefix, after)),
     range(prefix, after) {
       const [start, end] = bounds(prefix, after);
       return keys.slice(start, end).flatMap((key) => {

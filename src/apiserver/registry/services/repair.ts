@@ -4,6 +4,7 @@ import { objectKey, parseObjectKey } from '../../../api/kind.ts';
 import { type IPAddress, ipAddresses } from '../../../api/networking/v1/ip-address.ts';
 import { type ServiceCIDR, serviceCIDRs } from '../../../api/networking/v1/service-cidr.ts';
 import type { JsonObject } from '../../../base/json.ts';
+import { parseIp } from '../../../net/ip.ts';
 import { objectPrefix } from '../../cache/stored-object.ts';
 import { claimValue } from '../generic/commit.ts';
 import type { RegistryContext } from '../generic/context.ts';
@@ -63,6 +64,7 @@ export function createRepair(options: RepairOptions): Repair {
         view: viewOf(context, nodePorts, notes),
         isMigrated: (ip) => old.has(ip),
         seen: new Set(),
+        sound: new Set(),
         told,
       };
       await repairServices(work);
@@ -97,6 +99,8 @@ interface Work extends RepairOptions {
   /** Findings of this pass; what the last one `told` is not told again. */
   readonly seen: Set<string>;
   readonly told: ReadonlySet<string>;
+  /** Addresses whose claim this pass has found to be right. */
+  readonly sound: Set<string>;
 }
 
 const tableOf = ({ cache }: RegistryContext, kind: Parameters<typeof objectPrefix>[0]) =>
@@ -144,13 +148,16 @@ function holderOf(value: Uint8Array): string {
 }
 
 async function repairServices(work: Work): Promise<void> {
-  const all = tableOf(work.context, services).range('', '') as Service[];
-  for (let i = 0; i < all.length; i += CHUNK) {
+  const table = tableOf(work.context, services);
+  const keys = table.keys('', '');
+  for (let i = 0; i < keys.length; i += CHUNK) {
     // As they stand now: an earlier chunk took time.
-    const chunk = all
-      .slice(i, i + CHUNK)
-      .flatMap(({ metadata }) => work.view.service(metadata.namespace ?? '', metadata.name) ?? []);
+    const chunk = keys.slice(i, i + CHUNK).flatMap((key) => (table.get(key) as Service | undefined) ?? []);
     const verdicts = chunk.map((service) => ({ service, verdict: checkService(service, work.view) }));
+    for (const { service, verdict } of verdicts) {
+      if (verdict.mends.length > 0 || verdict.findings.length > 0) continue;
+      for (const ip of service.spec.clusterIPs ?? []) work.sound.add(parseIp(ip)?.text ?? ip);
+    }
     await Promise.all(verdicts.map(({ verdict }) => report(work, verdict.findings)));
     const again = await Promise.all(verdicts.map((each) => mendAll(work, each)));
     const lost = again.flatMap((service) => service ?? []);
@@ -194,10 +201,14 @@ async function removeLeaks(
   work: Work,
   [leaks, notes]: readonly [Map<string, number>, PortNotes],
 ): Promise<void> {
-  const addresses = tableOf(work.context, ipAddresses).range('', '') as IPAddress[];
+  const table = tableOf(work.context, ipAddresses);
   const found: Mend[] = [];
-  for (const [i, address] of addresses.entries()) {
+  for (const [i, key] of table.keys('', '').entries()) {
+    // Its Service has just been found to have it, and it to name its Service.
+    if (work.sound.has(key)) continue;
     if (i % CHUNK === CHUNK - 1) await othersTurn();
+    const address = table.get(key) as IPAddress | undefined;
+    if (address === undefined) continue;
     const verdict = checkAddress(address, work.view);
     if (verdict.is === 'wrong') await mendOne(work, verdict.mend);
     if (verdict.is === 'leak') found.push(verdict.mend);
