@@ -20,6 +20,13 @@ export function createSteps(client: Client, graph: OwnershipGraph): Steps {
       .flatMap((id) => graph.get(id) ?? [])
       .filter(({ object }) => isBlocking(object, uid));
 
+  /** Whether a dependent that waits for its own dependents holds up its owner, and is held up by it in turn. */
+  const isOwnerOfWaiting = (uid: string): boolean =>
+    graph
+      .dependentsOf(uid)
+      .flatMap((id) => graph.get(id) ?? [])
+      .some(({ object }) => ownerStateOf(object) === 'waiting' && blocksAny(graph.byUid(uid)));
+
   const patch = (node: GraphNode, metadata: object): Promise<void> => patchMetadata(client, node, metadata);
   const removeFinalizer = (node: GraphNode, name: string): Promise<void> =>
     patch(node, { finalizers: (node.object.metadata.finalizers ?? []).filter((f) => f !== name) });
@@ -30,7 +37,10 @@ export function createSteps(client: Client, graph: OwnershipGraph): Steps {
       const states = new Map<string, OwnerState>();
       for (const owner of ownerReferences) {
         const known = graph.byUid(owner.uid);
-        states.set(owner.uid, known ? ownerStateOf(known.object) : await liveState(client, owner, namespace));
+        // An owner is in the same namespace, or in none; one with this uid elsewhere is not meant.
+        const isInReach = known !== undefined && isOneOf(known.object.metadata.namespace, namespace);
+        const state = isInReach ? ownerStateOf(known.object) : await liveState(client, owner, namespace);
+        states.set(owner.uid, state);
       }
       const plan = planGarbage(
         node.object,
@@ -39,6 +49,11 @@ export function createSteps(client: Client, graph: OwnershipGraph): Steps {
       );
       if (plan.do === 'nothing') return;
       if (plan.do === 'keepOwners') return patch(node, { ownerReferences: plan.owners });
+      if (plan.policy === 'Foreground' && isOwnerOfWaiting(uid)) {
+        // They own each other: whoever waits for the other would wait for ever.
+        const owners = ownerReferences.map((owner) => ({ ...owner, blockOwnerDeletion: false }));
+        return patch(node, { ownerReferences: owners });
+      }
       const preconditions = { uid, resourceVersion };
       try {
         await client.delete(node.kind, node.object.metadata, {
@@ -65,6 +80,13 @@ export function createSteps(client: Client, graph: OwnershipGraph): Steps {
   };
 }
 
+const blocksAny = (node: GraphNode | undefined): boolean =>
+  node?.object.metadata.ownerReferences?.some(({ blockOwnerDeletion }) => blockOwnerDeletion === true) ??
+  false;
+
+const isOneOf = (owner: string | undefined, dependent: string | undefined): boolean =>
+  owner === undefined || owner === dependent;
+
 async function patchMetadata(client: Client, { kind, object }: GraphNode, metadata: object): Promise<void> {
   const { uid, resourceVersion } = object.metadata;
   try {
@@ -82,7 +104,8 @@ async function liveState(
   namespace: string | undefined,
 ): Promise<OwnerState> {
   const kind = kindOf(owner.apiVersion, owner.kind);
-  if (kind === undefined) return 'unknown';
+  // What has no namespace cannot belong to what has one; the reference is a mistake, and no reason to delete.
+  if (kind === undefined || (kind.isNamespaced && namespace === undefined)) return 'unknown';
   try {
     const at = { namespace: kind.isNamespaced ? namespace : undefined, name: owner.name };
     const live = await client.get(kind, at);
