@@ -58,6 +58,9 @@ export interface Verdict {
 const ALLOCATION = 'ClusterIPAllocation';
 const keyOf = ({ metadata }: Service): string => `${metadata.namespace}/${metadata.name}`;
 
+/** Nothing to tell and nothing to mend. */
+export const fine: Verdict = { findings: [], mends: [] };
+
 /** Whether everything the Service uses is claimed by it (upstream: syncService, and runOnce of the port repair). */
 export function checkService(service: Service, view: RepairView): Verdict {
   const verdicts = [
@@ -65,14 +68,14 @@ export function checkService(service: Service, view: RepairView): Verdict {
       ? clusterIPsOf(service).map((ip) => checkClusterIP(service, ip, view))
       : []),
     ...portsInUse(service).map((port) => checkNodePort(service, port, view)),
-  ];
+  ].filter((verdict) => verdict !== fine);
+  if (verdicts.length === 0) return fine;
   return {
     findings: verdicts.flatMap(({ findings }) => findings),
     mends: verdicts.flatMap(({ mends }) => mends),
   };
 }
 
-const fine: Verdict = { findings: [], mends: [] };
 const reported = (finding: Finding): Verdict => ({ findings: [finding], mends: [] });
 const mended = (mend: Mend): Verdict => ({ findings: [], mends: [mend] });
 
@@ -114,7 +117,7 @@ function checkClusterIP(service: Service, text: string, view: RepairView): Verdi
 
 /** Whether the address is one of the Service's cluster IPs. */
 export const holdsAddress = (service: Service, ip: string): boolean =>
-  needsClusterIP(service) && clusterIPsOf(service).some((text) => parseIp(text)?.text === ip);
+  needsClusterIP(service) && clusterIPsOf(service).some((text) => text === ip || parseIp(text)?.text === ip);
 
 function hasLabels({ metadata: { name, labels = {} } }: IPAddress): boolean {
   const family = name.includes(':') ? 'IPv6' : 'IPv4';

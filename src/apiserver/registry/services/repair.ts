@@ -13,6 +13,7 @@ import { NODE_PORT_PREFIX, type Pool } from './claims.ts';
 import {
   checkAddress,
   checkService,
+  fine,
   type Finding,
   holdsAddress,
   type Mend,
@@ -111,14 +112,13 @@ function viewOf(
   nodePorts: RepairOptions['nodePorts'],
   notes: PortNotes,
 ): RepairView {
+  // As they are when the pass begins: it looks at every Service, and these change rarely.
+  const blocks = (tableOf(context, serviceCIDRs).range('', '') as ServiceCIDR[]).flatMap(blocksOf);
   return {
     address: (ip) => tableOf(context, ipAddresses).get(ip) as IPAddress | undefined,
     service: (namespace, name) =>
       tableOf(context, services).get(`${namespace}/${name}`) as Service | undefined,
-    isInRange: (ip) =>
-      (tableOf(context, serviceCIDRs).range('', '') as ServiceCIDR[])
-        .flatMap(blocksOf)
-        .some((block) => blockContains(block, ip)),
+    isInRange: (ip) => blocks.some((block) => blockContains(block, ip)),
     portHolder: (port) => notes.get(port),
     nodePorts,
   };
@@ -153,10 +153,11 @@ async function repairServices(work: Work): Promise<void> {
   for (let i = 0; i < keys.length; i += CHUNK) {
     // As they stand now: an earlier chunk took time.
     const chunk = keys.slice(i, i + CHUNK).flatMap((key) => (table.get(key) as Service | undefined) ?? []);
-    const verdicts = chunk.map((service) => ({ service, verdict: checkService(service, work.view) }));
-    for (const { service, verdict } of verdicts) {
-      if (verdict.mends.length > 0 || verdict.findings.length > 0) continue;
-      for (const ip of service.spec.clusterIPs ?? []) work.sound.add(parseIp(ip)?.text ?? ip);
+    const verdicts: { readonly service: Service; readonly verdict: Verdict }[] = [];
+    for (const service of chunk) {
+      const verdict = checkService(service, work.view);
+      if (verdict !== fine) verdicts.push({ service, verdict });
+      else for (const ip of service.spec.clusterIPs ?? []) work.sound.add(parseIp(ip)?.text ?? ip);
     }
     await Promise.all(verdicts.map(({ verdict }) => report(work, verdict.findings)));
     const again = await Promise.all(verdicts.map((each) => mendAll(work, each)));
