@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import type { TestContext } from 'node:test';
 import { ApiError } from '../../src/api/errors/api-error.ts';
 import { services } from '../../src/api/core/v1/service.ts';
 import type { Service } from '../../src/api/core/v1/service.ts';
@@ -21,15 +20,16 @@ import { eventually } from '../../src/testing/test-cluster.ts';
 /** How long the clients work; PORTICO_CONCURRENCY_SECONDS=120 is the long form. */
 const SECONDS = Number(process.env['PORTICO_CONCURRENCY_SECONDS'] ?? '10');
 const N_CLIENTS = 64;
-/** Scarce on purpose: 30 addresses and 40 ports for up to 128 Services. */
-const RANGES = { serviceCidrs: ['10.96.0.0/26'], nodePortRange: '30000-30039' };
+/** Scarce on purpose: 126 addresses and 100 ports for up to 128 Services, some of which want the same few. */
+const RANGES = { serviceCidrs: ['10.96.0.0/25'], nodePortRange: '30000-30099' };
 
 interface OpenServer {
   readonly client: Client;
   readonly store: Store;
+  stop(): Promise<void>;
 }
 
-async function startServer(t: TestContext, etcd: readonly string[], n: number): Promise<OpenServer> {
+async function startServer(etcd: readonly string[], n: number): Promise<OpenServer> {
   const store = await openEtcdStore({ servers: etcd, clock: realClock, logger: silentLogger });
   const config = apiServerConfig({
     listen: [{ host: '127.0.0.1', port: 0 }],
@@ -46,18 +46,18 @@ async function startServer(t: TestContext, etcd: readonly string[], n: number): 
   const stopping = new AbortController();
   const running = server.run(stopping.signal);
   const transport = inProcessTransport(server, { name: 'admin', groups: ['system:masters'] });
-  t.after(async () => {
+  const stop = async (): Promise<void> => {
     transport.close();
     stopping.abort();
     await running;
     await store.close();
-  });
+  };
   const client = createClient(transport);
   await eventually('a server that is ready', async () => {
     const { status } = await transport.request({ method: 'GET', path: '/readyz' });
     return status === 200 ? true : undefined;
   });
-  return { client, store };
+  return { client, store, stop };
 }
 
 const pick = <T>(from: readonly T[]): T => from[Math.floor(Math.random() * from.length)] as T;
@@ -160,8 +160,12 @@ it(
   { timeout: SECONDS * 1000 + 90_000 },
   async (t) => {
     const etcd = await startEtcd();
-    t.after(() => etcd.stop());
-    const servers = [await startServer(t, etcd.servers, 1), await startServer(t, etcd.servers, 2)];
+    const servers: OpenServer[] = [];
+    t.after(async () => {
+      await Promise.all(servers.map((server) => server.stop()));
+      await etcd.stop();
+    });
+    for (const n of [1, 2]) servers.push(await startServer(etcd.servers, n));
     const [first, second] = servers;
     assert.ok(first && second);
     const stop = new AbortController();

@@ -28,6 +28,8 @@ export interface Connection {
   call<Q, R>(method: Method<Q, R>, request: Q, options?: CallOptions): Promise<R>;
   /** A stream with the member that answered last. */
   stream<Q, R>(method: Method<Q, R>): Promise<EtcdStream<Q, R>>;
+  /** From now on a call that fails is not tried again. */
+  giveUp(): void;
   close(): void;
 }
 
@@ -137,6 +139,7 @@ export function createConnection(access: EtcdAccess, clock: Clock): Connection {
       });
       return { call, leave: () => leave(index) };
     },
+    giveUp: () => stopping.abort(),
     close() {
       stopping.abort();
       for (const member of members) member().close();

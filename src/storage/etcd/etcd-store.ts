@@ -67,6 +67,7 @@ function storeOn(reader: Reader, { clock, logger }: EtcdStoreOptions): Store {
   const check = (revision: number): Promise<void> => checkComplete(reader, revision);
   const close = async (): Promise<void> => {
     stopping.abort();
+    connection.giveUp();
     await Promise.allSettled(running);
     connection.close();
   };
