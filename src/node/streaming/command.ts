@@ -8,7 +8,7 @@ export interface LocalStreams {
   readonly stdin?: Writable;
   readonly stdout?: Readable;
   readonly stderr?: Readable;
-  resize(size: { readonly width: number; readonly height: number }): void;
+  resize(size: Size): void;
   /** Resolves with the exit code, or undefined where nobody asks for it. */
   readonly exited: Promise<number | undefined>;
   /** The client is gone. */
@@ -18,18 +18,24 @@ export interface LocalStreams {
 /** A child that a command left behind may hold its output open; this long nothing may come before that is ignored. */
 const QUIET_MS = 300;
 
+export interface CommandContext {
+  readonly clock: Clock;
+  readonly argv: readonly string[];
+  readonly sizes: Sizes;
+}
+
 /** Joins both ends until the command has ended and its output is with the client, or the client has gone. Never rejects. */
 export async function runCommand(
   remote: RemoteStreams,
   local: LocalStreams,
-  { clock, argv }: { readonly clock: Clock; readonly argv: readonly string[] },
+  { clock, argv, sizes }: CommandContext,
 ): Promise<void> {
   const onGone = (): void => local.kill();
   if (remote.gone.aborted) onGone();
   remote.gone.addEventListener('abort', onGone, { once: true });
   if (remote.stdin !== undefined && local.stdin !== undefined) remote.stdin.pipe(local.stdin);
   remote.stdin?.on('error', () => undefined);
-  if (remote.resize !== undefined) followSizes(remote.resize, (size) => local.resize(size));
+  sizes.tellTo((size) => local.resize(size));
   const outputs = [carry(local.stdout, remote.stdout), carry(local.stderr, remote.stderr)];
   const code = await local.exited;
   await Promise.all(outputs.map((output) => output.drained(clock)));
@@ -117,11 +123,43 @@ function carry(from: Readable | undefined, to: Writable | undefined) {
   };
 }
 
+/** How long a client with a terminal may take to say how large it is, so that the command finds it right from its start. */
+const FIRST_SIZE_MS = 250;
+
+export interface Sizes {
+  /** Resolves with the first size, or without one when none came in time. */
+  readonly first: Promise<void>;
+  /** Tells the latest size now, if there is one, and each that follows. */
+  tellTo(tell: (size: Size) => void): void;
+}
+
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Listens to the sizes of a client's terminal from now on. */
+export function sizesOf({ resize }: Pick<RemoteStreams, 'resize'>, clock: Clock): Sizes {
+  let latest: Size | undefined;
+  let tell: (size: Size) => void = () => undefined;
+  if (resize === undefined) return { first: Promise.resolve(), tellTo: () => undefined };
+  const came = Promise.withResolvers<void>();
+  followSizes(resize, (size) => {
+    latest = size;
+    tell(size);
+    came.resolve();
+  });
+  return {
+    first: Promise.race([came.promise, clock.sleep(FIRST_SIZE_MS)]),
+    tellTo: (listener) => {
+      tell = listener;
+      if (latest !== undefined) listener(latest);
+    },
+  };
+}
+
 /** Sizes as JSON values one after the other, in pieces of any length. */
-function followSizes(
-  stream: Readable,
-  tell: (size: { readonly width: number; readonly height: number }) => void,
-): void {
+function followSizes(stream: Readable, tell: (size: Size) => void): void {
   let text = '';
   stream.on('error', () => undefined);
   stream.on('data', (chunk: Buffer) => {
@@ -136,7 +174,7 @@ function followSizes(
   });
 }
 
-function sizeIn(text: string): { readonly width: number; readonly height: number } | undefined {
+function sizeIn(text: string): Size | undefined {
   const [, width] = /"width"\s*:\s*(\d{1,5})\b/i.exec(text) ?? [];
   const [, height] = /"height"\s*:\s*(\d{1,5})\b/i.exec(text) ?? [];
   if (width === undefined || height === undefined) return undefined;

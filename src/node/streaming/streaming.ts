@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { PodRecord } from '../pods/model.ts';
 import type { ContainerProcess, ContainerRuntime, ProcessRecord } from '../runtime/model.ts';
 import { Refusal } from '../server/refusal.ts';
-import { refuseCommand, runCommand } from './command.ts';
+import { refuseCommand, runCommand, sizesOf } from './command.ts';
 import { forwardPorts } from './port-forward.ts';
 import { openRemoteStreams, streamChoice } from './remote-command.ts';
 import type { Upgrade } from './web-socket.ts';
@@ -42,8 +42,10 @@ export async function serveExec(deps: StreamingDeps, asked: StreamingRequest): P
   const remote = await openRemoteStreams(upgrade, choice, deps.clock);
   try {
     const { hasStdin, isTty } = choice;
+    const sizes = sizesOf(remote, deps.clock);
+    await sizes.first;
     const local = await deps.runtime.openExec(process, { argv, hasStdin, isTty });
-    await runCommand(remote, local, { clock: deps.clock, argv });
+    await runCommand(remote, local, { clock: deps.clock, argv, sizes });
   } catch (error) {
     await refuseCommand(remote, error instanceof Error ? error.message : String(error));
   }
@@ -82,7 +84,8 @@ export async function serveAttach(deps: StreamingDeps, asked: StreamingRequest):
       left.resolve(undefined);
     };
     const local = { ...outputs, ...(stdin !== undefined && { stdin }), resize, exited, kill };
-    await runCommand(remote, local, { clock: deps.clock, argv: [] });
+    const sizes = sizesOf(remote, deps.clock);
+    await runCommand(remote, local, { clock: deps.clock, argv: [], sizes });
   } catch (error) {
     await refuseCommand(remote, error instanceof Error ? error.message : String(error));
   }
