@@ -50,6 +50,9 @@ export function logPath(
   return join(stateDir, 'logs', folder, container.name, `${container.nRestarts}.log`);
 }
 
+const accountPath = '/var/run/secrets/kubernetes.io/serviceaccount';
+const accountVariable = 'KUBERNETES_SERVICE_ACCOUNT_DIR';
+
 /** Everything a container needs to be started. Rejects with ImageError, ConfigError or StartError. */
 export async function containerStart(input: ContainerStartInput): Promise<ContainerStart> {
   const { config, pod, container, podIP, references, podDirectory, nRestarts, namespaces } = input;
@@ -80,6 +83,10 @@ export async function containerStart(input: ContainerStartInput): Promise<Contai
   if (argv?.[0] === undefined)
     throw new StartError(`no command specified (the image "${image.name}" has none of its own)`);
   const paths = await prepareVolumes({ pod, directory: podDirectory, facts, references });
+  const mounts = volumeMounts(container, { volumes: pod.spec.volumes ?? [], paths, env });
+  const account = mounts.find(({ target }) => target === accountPath);
+  // Without a file system of its own a container is told where the files are.
+  if (config.network === 'none' && account !== undefined) env[accountVariable] = account.source;
   const directory = join(podDirectory, 'containers', container.name, String(nRestarts));
   rmSync(directory, { recursive: true, force: true });
   dropOldRun(input);
@@ -90,10 +97,7 @@ export async function containerStart(input: ContainerStartInput): Promise<Contai
     env,
     workingDir,
     namespaces,
-    mounts: [
-      ...nameFiles(input),
-      ...volumeMounts(container, { volumes: pod.spec.volumes ?? [], paths, env }),
-    ],
+    mounts: [...nameFiles(input), ...mounts],
     directory,
     logPath: logPath(config.stateDir, pod, { name: container.name, nRestarts }),
     input: inputOf(container),
