@@ -236,7 +236,9 @@ describe('the node agent', () => {
     assert.ok(Date.now() - begin >= 1000, 'it has its grace period');
     assert.deepEqual(readFileSync(path, 'utf8').split('\n').slice(0, 2), ['hook', 'asked']);
     assert.equal(existsSync(`/proc/${pid}`), false);
-    assert.equal(existsSync(join(rig.config.netnsDir, 'node-1-pods', pod.metadata.uid ?? '')), false);
+    const namespaces = join(rig.config.netnsDir, 'node-1-pods', pod.metadata.uid ?? '');
+    assert.equal(existsSync(namespaces), true, 'its address refuses until every proxy has heard');
+    await eventually(() => Promise.resolve(existsSync(namespaces) ? undefined : true));
     assert.equal(existsSync(join(rig.config.stateDir, 'pods', pod.metadata.uid ?? '')), false);
     const stack = openNetworkStack();
     assert.ok(

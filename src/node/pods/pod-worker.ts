@@ -18,6 +18,12 @@ import { afterExit, afterStart, containersOf, planPod, terminationOf, type PodPl
 import { crashLoopMessage, podStatus, withConditions } from './status.ts';
 import { superviseContainer, type SupervisedContainer } from './supervised-container.ts';
 
+/**
+ * A Pod that is gone keeps its address this long: who still has it as an endpoint is refused by it at once. Without it
+ * packets would meet nothing until every proxy has heard.
+ */
+const LINGER_MS = 1000;
+
 /** Runs one Pod: looks at what is and what shall be, does the next step, and again. */
 export interface PodWorker {
   readonly uid: string;
@@ -319,10 +325,12 @@ class Worker implements PodWorker {
     }
     this.#isEnded = true;
     this.#cancelWake();
-    this.#dropNetwork();
     files.remove(this.uid);
     status.forget(this.uid);
-    this.#onGone();
+    this.#cancelWake = this.#deps.clock.after(LINGER_MS, () => {
+      this.#dropNetwork();
+      this.#onGone();
+    });
   }
 
   #dropNetwork(): void {
