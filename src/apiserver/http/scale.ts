@@ -1,6 +1,6 @@
 import { isJsonObject } from '../../base/json.ts';
 import type { JsonObject } from '../../base/json.ts';
-import { scales } from '../../api/autoscaling/v1/scale.ts';
+import { type Scale, scales } from '../../api/autoscaling/v1/scale.ts';
 import { badRequest, conflict, invalid, isConflict } from '../../api/errors/api-error.ts';
 import { invalidValue } from '../../api/errors/field-error.ts';
 import { apiVersionOf, asJson } from '../../api/kind.ts';
@@ -9,11 +9,14 @@ import type { LabelSelector } from '../../api/meta/v1/label-selector.ts';
 import { applyJsonPatch } from '../../api/patch/json-patch.ts';
 import { applyMergePatch } from '../../api/patch/merge-patch.ts';
 import { formatLabelSelector, fromLabelSelector } from '../../api/selectors/label-selector.ts';
-import type { RequestScope } from '../rest/rest.ts';
+import { ageColumn, column, nameColumn } from '../registry/columns.ts';
+import type { Column, RequestScope, Resource } from '../rest/rest.ts';
 import { objectBody, presentationOf, readScope, writeScope } from './call.ts';
 import type { Call, Handle } from './call.ts';
 import { applyScope, isApply, isForced, patchScope, readConfig, readPatch } from './patch.ts';
-import { jsonResponse } from './respond.ts';
+import type { HttpResponse } from './message.ts';
+import { objectAnswer } from './respond.ts';
+import type { Presentation } from './respond.ts';
 
 /** Someone else's write between our read and ours is retried this often before the client is told. */
 const ATTEMPTS = 50;
@@ -32,10 +35,29 @@ function scaleOf(object: KubeObject): JsonObject {
   };
 }
 
+/** As upstream prints a Scale. */
+const scaleColumns: readonly Column<Scale>[] = [
+  nameColumn<Scale>(),
+  column('Desired', 'integer', ['Desired number of instances.', ({ spec }) => spec.replicas ?? 0]),
+  column('Available', 'integer', ['Observed number of instances.', ({ status }) => status?.replicas ?? 0]),
+  ageColumn<Scale>(),
+];
+
+/** The Scale of an object in any form an object can have. */
+function scaleAnswer(
+  { resource }: Call,
+  object: KubeObject,
+  presentation: Presentation,
+): Promise<HttpResponse> {
+  const { read, write, verbs } = resource as unknown as Resource<Scale>;
+  const shown = { kind: scales, columns: scaleColumns, toJson: JSON.stringify, read, write, verbs };
+  return objectAnswer<Scale>(shown, scaleOf(object) as unknown as Scale, { presentation });
+}
+
 export const getScale: Handle = async (call, warnings) => {
   const presentation = presentationOf(call);
   const object = await call.resource.read.get(readScope(call, warnings), call.info.name);
-  return jsonResponse(200, JSON.stringify(scaleOf(object)), presentation);
+  return scaleAnswer(call, object, presentation);
 };
 
 export const updateScale: Handle = async (call, warnings) => {
@@ -77,7 +99,7 @@ const applyScale: Handle = async (call, warnings) => {
   };
   const request = { name: info.name, config, isForced: isForced(call), subresource: 'scale' };
   const { object } = await resource.write.apply(scope, request);
-  return jsonResponse(200, JSON.stringify(scaleOf(object)), presentation);
+  return scaleAnswer(call, object, presentation);
 };
 
 const versionIn = ({ metadata }: JsonObject): string | undefined => {
@@ -108,7 +130,7 @@ async function writeScale(call: Call, scope: RequestScope, { version, isPinned, 
     try {
       const request = { name, type: 'application/merge-patch+json', body, subresource: 'scale' } as const;
       const object = await call.resource.write.patch(scope, request);
-      return await jsonResponse(200, JSON.stringify(scaleOf(object)), presentation);
+      return await scaleAnswer(call, object, presentation);
     } catch (error) {
       if (!isConflict(error) || version !== undefined || attempt === ATTEMPTS) throw error;
     }

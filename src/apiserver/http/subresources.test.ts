@@ -110,6 +110,20 @@ test('a Scale is replaced, and patched in every way', async () => {
   assert.equal(await replicas(patch('json-patch', [{ op: 'replace', path: '/spec/replicas', value: 0 }])), 0);
 });
 
+test('a scale is printed as a table', async () => {
+  const accept = 'application/json;as=Table;g=meta.k8s.io;v=v1';
+  await mustPost(deployments, deployment('printed'));
+  const answer = await to(`${deployments}/printed/scale`, { headers: { accept } });
+  const { kind, columnDefinitions, rows } = jsonOf<{
+    kind: string;
+    columnDefinitions: readonly { name: string }[];
+    rows: readonly { cells: readonly unknown[] }[];
+  }>(answer);
+  const names = columnDefinitions.map(({ name }) => name);
+  assert.deepEqual([kind, ...names], ['Table', 'Name', 'Desired', 'Available', 'Age']);
+  assert.deepEqual(rows[0]?.cells.slice(0, 3), ['printed', 2, 0]);
+});
+
 const badScales: readonly [title: string, options: (scale: Scale) => Ask, code: number, reason: string][] = [
   [
     'a version that is no longer the last',
