@@ -37,7 +37,7 @@ export async function bootstrap(parts: Bootstrap, signal: AbortSignal): Promise<
     servers,
   ]);
   // Before anybody can be given an address that a Service of an older store has.
-  await parts.repair.pass();
+  await parts.repair.takeOver();
   await ensureKubernetesService(parts, signal, await servers);
 }
 

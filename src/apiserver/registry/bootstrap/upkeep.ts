@@ -17,6 +17,9 @@ export const REPAIR_MS = 3 * 60_000;
 /** From the loss of an IPAddress to the pass that makes it again; a collection that is deleted takes a moment. */
 const LOST_MS = 500;
 
+/** A store that was whole once is looked at when the first requests have been answered. */
+const FIRST_MS = 2000;
+
 /** All that a server does by itself once it is ready, until `signal` aborts. */
 export async function runUpkeep(parts: Bootstrap, signal: AbortSignal): Promise<void> {
   const { context } = parts;
@@ -50,7 +53,7 @@ async function runRepair({ context, repair }: Bootstrap, signal: AbortSignal): P
   try {
     while (!signal.aborted) {
       const woken = new Promise<void>((resolve) => (wake = resolve));
-      const cancel = clock.after(REPAIR_MS, wakeUp);
+      const cancel = clock.after(repair.hasPassed() ? REPAIR_MS : FIRST_MS, wakeUp);
       await woken;
       cancel();
       if (signal.aborted) return;

@@ -219,6 +219,9 @@ const rows: Readonly<Record<string, Row>> = {
   },
 };
 
+/** The first pass over a store that was whole once. */
+const FIRST_PASS_MS = 3000;
+
 async function fill(store: Store, content: Row['store']): Promise<void> {
   // A store that has been in use: the cluster's own objects are there.
   await (await startRegistry({ store })).stop();
@@ -246,6 +249,8 @@ describe('a server that takes over a store', () => {
       const store = createMemoryStore();
       await fill(store, content);
       const registry = await startRegistry({ store });
+      await registry.clock.advance(FIRST_PASS_MS);
+      await settle(20);
       assert.deepEqual(await eventsOf(registry), [...events].sort());
       for (const [ip, holder] of Object.entries(holders)) {
         assert.equal(await holderOf(store, addressKey(ip)), holder, ip);
@@ -261,9 +266,10 @@ describe('a server that takes over a store', () => {
     });
   }
 
-  it('gives nobody an address that a Service without a claim has', async () => {
+  it('gives nobody an address that a Service has in a store from before there were claims', async () => {
     const store = createMemoryStore();
-    await fill(store, { [serviceKey('a')]: service('a', clusterIP('10.96.1.5')) });
+    const value = encode(service('a', clusterIP('10.96.1.5')));
+    await store.commit([{ key: serviceKey('a'), value }]);
     const registry = await startRegistry({ store });
     const spec = { clusterIP: '10.96.1.5', ports: [{ port: 80 }] };
     assert.match(
@@ -282,6 +288,8 @@ describe('a server that takes over a store', () => {
       '/claims/nodeports/30100': note('gone'),
     });
     const registry = await startRegistry({ store });
+    await registry.clock.advance(FIRST_PASS_MS);
+    await settle(20);
     const leaked = async (): Promise<readonly string[]> =>
       (await claimedKeys(store)).filter((key) => !key.endsWith('10.96.0.1'));
     assert.equal((await leaked()).length, 2, 'seen once');

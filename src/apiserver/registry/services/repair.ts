@@ -37,7 +37,17 @@ export interface RepairOptions {
 export interface Repair {
   /** One comparison. Rejects when the store fails. */
   pass(): Promise<void>;
+  /**
+   * A pass, unless this store has had one: since then every commit kept its claims. To be awaited before anything is
+   * given out; what was damaged since can be looked for when there is time.
+   */
+  takeOver(): Promise<void>;
+  /** Whether this server has made a pass. */
+  hasPassed(): boolean;
 }
+
+/** Stands in stores whose claims were whole once. */
+const CHECKED_KEY = '/housekeeping/claims-checked';
 
 /** As upstream's numRepairsBeforeLeakCleanup. */
 const N_LEAK_PASSES = 3;
@@ -56,22 +66,37 @@ export function createRepair(options: RepairOptions): Repair {
   const { context, nodePorts } = options;
   const leaks = new Map<string, number>();
   let told: ReadonlySet<string> = new Set();
+  let nPasses = 0;
+  const pass = async (): Promise<void> => {
+    const old = await oldAddresses(context);
+    const notes = await readPortNotes(context);
+    const work: Work = {
+      ...options,
+      view: viewOf(context, nodePorts, notes),
+      isMigrated: (ip) => old.has(ip),
+      seen: new Set(),
+      sound: new Set(),
+      told,
+    };
+    await repairServices(work);
+    await removeLeaks(work, [leaks, await readPortNotes(context)]);
+    await removeOld(context, old);
+    told = work.seen;
+    nPasses++;
+  };
   return {
-    async pass() {
-      const old = await oldAddresses(context);
-      const notes = await readPortNotes(context);
-      const work: Work = {
-        ...options,
-        view: viewOf(context, nodePorts, notes),
-        isMigrated: (ip) => old.has(ip),
-        seen: new Set(),
-        sound: new Set(),
-        told,
-      };
-      await repairServices(work);
-      await removeLeaks(work, [leaks, await readPortNotes(context)]);
-      await removeOld(context, old);
-      told = work.seen;
+    pass,
+    hasPassed: () => nPasses > 0,
+    async takeOver() {
+      const { store } = context;
+      const [checked, old] = await Promise.all([
+        store.get(CHECKED_KEY),
+        store.list(OLD_ADDRESS_PREFIX, { limit: 1 }),
+      ]);
+      if (checked !== undefined && old.entries.length === 0) return;
+      await pass();
+      if (checked === undefined)
+        await store.commit([{ key: CHECKED_KEY, value: new TextEncoder().encode('{}') }]);
     },
   };
 }
