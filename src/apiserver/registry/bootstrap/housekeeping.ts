@@ -69,7 +69,13 @@ const COMPACTION_KEY = '/housekeeping/compaction';
  * Forgets what was history one period ago, so that watchers can always go back that far. Of several servers on one store
  * only the first in each period does it: the others find that its mark has been written since they last looked.
  */
-export function createCompaction({ store, cache }: RegistryContext): () => Promise<void> {
+export function createCompaction({
+  store,
+  cache,
+}: {
+  readonly store: RegistryContext['store'];
+  readonly cache: Pick<RegistryContext['cache'], 'revision'>;
+}): () => Promise<void> {
   let before = 0;
   let mark: number | 'absent' = 'absent';
   return async () => {
