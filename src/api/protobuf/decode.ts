@@ -205,9 +205,11 @@ function asBytes(value: WireValue): Uint8Array {
   return value;
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 function asText(value: WireValue): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(asBytes(value));
+    return utf8.decode(asBytes(value));
   } catch (error) {
     if (error instanceof WireError) throw error;
     throw new WireError('text that is not UTF-8');

@@ -16,6 +16,12 @@ export function* readFields(bytes: Uint8Array): Generator<WireField> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = 0;
   const varint = (): bigint => {
+    // Most are tags, lengths and small numbers.
+    const first = bytes[at];
+    if (first !== undefined && first < 0x80) {
+      at++;
+      return BigInt(first);
+    }
     let value = 0n;
     for (let shift = 0n; shift < 70n; shift += 7n) {
       const byte = bytes[at++];
