@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { eventually } from '../../src/testing/test-cluster.ts';
-import { kubectlCases, type Kubectl } from './kubectl-cases.ts';
+import { kubectlCases, withoutRootCertificate, type Kubectl } from './kubectl-cases.ts';
 import { configMap, deployment, pod, service } from './manifests.ts';
 
-const names = (kubectl: Kubectl, what: string): Promise<string> => kubectl.ok(`get ${what} -o name`);
+/** But for the ConfigMap that every namespace has. */
+const names = async (kubectl: Kubectl, what: string): Promise<string> =>
+  withoutRootCertificate(await kubectl.ok(`get ${what} -o name`));
 
 /** A Deployment `web` with its ReplicaSet and two Pods. */
 async function startWeb(kubectl: Kubectl): Promise<void> {

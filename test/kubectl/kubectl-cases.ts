@@ -76,6 +76,13 @@ export function kubectlIn(cluster: TestCluster, namespace: string): Kubectl {
   };
 }
 
+/** The lines that do not speak of the ConfigMap which every namespace gets from a controller. */
+export const withoutRootCertificate = (lines: string): string =>
+  lines
+    .split('\n')
+    .filter((line) => !line.includes('kube-root-ca.crt'))
+    .join('\n');
+
 function wordsOf(line: string): string[] {
   return [...line.matchAll(/(?:'[^']*'|[^\s'])+/g)].map(([word]) => word.replaceAll("'", ''));
 }

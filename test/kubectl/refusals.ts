@@ -56,7 +56,7 @@ async function stateOf(kubectl: Kubectl): Promise<Readonly<Record<string, unknow
   const { items } = await kubectl.json<Listed>('services,configmaps,secrets,pods,deployments');
   return Object.fromEntries(
     items
-      .filter((o) => o.metadata.ownerReferences === undefined)
+      .filter((o) => o.metadata.ownerReferences === undefined && o.metadata.name !== 'kube-root-ca.crt')
       .map((o) => [
         `${o.kind} ${o.metadata.name}`,
         o.kind === 'Deployment' ? o.spec : o.metadata.resourceVersion,

@@ -81,8 +81,8 @@ refusalCases('kubectl and wrong requests', {
   },
   'a replacement of nothing': {
     run: 'replace -f -',
-    input: service('a'),
-    says: 'Error from server (NotFound): error when replacing "STDIN": services "a" not found',
+    input: configMap('a'),
+    says: 'Error from server (NotFound): error when replacing "STDIN": configmaps "a" not found',
   },
   'a patch of an old revision': {
     given: configMap('a'),
