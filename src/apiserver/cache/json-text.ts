@@ -1,5 +1,5 @@
-/** Characters of JSON kept at most before older texts are dropped. */
-const LIMIT = 8 * 1024 * 1024;
+/** Characters of JSON kept at most before older texts are dropped: a list of 10 000 Services, with who set which field. */
+const LIMIT = 24 * 1024 * 1024;
 
 /**
  * Serialises objects that are never changed, once for all who ask soon. Texts live as long as their objects, and are
