@@ -10,7 +10,7 @@ import {
 } from '../../kernel/netns/named-netns.ts';
 import { applyPlan, withStack } from './node-network.ts';
 import type { PodNetwork } from './plain-pod-network.ts';
-import { podLinkName, podNetworkPlan } from './plan.ts';
+import { podLinkName, podNetworkPlan, sandboxSysctls } from './plan.ts';
 
 /** Makes the folder a mount of its own, so that a container's mount namespace can drop it with all that is bound below in one call. */
 function ensureMountPoint(directory: string): void {
@@ -41,7 +41,10 @@ export function createNamespacedPodNetwork(directory: string, nodeIP: string): P
         }
         const plan = podNetworkPlan({ podIP: ip, nodeIP, netnsPath: net });
         applyPlan(node, plan.node);
-        withStack(net, (pod) => applyPlan(pod, plan.pod));
+        withStack(net, (pod) => {
+          for (const [name, value] of Object.entries(sandboxSysctls)) pod.sysctl(name, value);
+          applyPlan(pod, plan.pod);
+        });
       });
       return { namespaces: { ipc, uts, net }, isNew };
     },
