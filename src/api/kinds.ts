@@ -9,6 +9,7 @@ import { events } from './core/v1/event.ts';
 import { namespaces } from './core/v1/namespace.ts';
 import { nodes } from './core/v1/node.ts';
 import { pods } from './core/v1/pod.ts';
+import { limitRanges, resourceQuotas } from './core/v1/quota.ts';
 import { replicationControllers } from './core/v1/replication-controller.ts';
 import { secrets } from './core/v1/secret.ts';
 import { serviceAccounts } from './core/v1/service-account.ts';
@@ -24,17 +25,20 @@ import { clusterRoleBindings } from './rbac/v1/cluster-role-binding.ts';
 import { clusterRoles } from './rbac/v1/cluster-role.ts';
 import { roleBindings } from './rbac/v1/role-binding.ts';
 import { roles } from './rbac/v1/role.ts';
+import { priorityClasses } from './scheduling/v1/priority-class.ts';
 
 /** Every kind the API server stores, in the order discovery lists them. */
 export const allKinds: readonly Kind[] = [
   configMaps,
   endpoints,
   events,
+  limitRanges,
   namespaces,
   nodes,
   persistentVolumeClaims,
   pods,
   replicationControllers,
+  resourceQuotas,
   secrets,
   serviceAccounts,
   services,
@@ -51,6 +55,7 @@ export const allKinds: readonly Kind[] = [
   ingresses,
   networkPolicies,
   podDisruptionBudgets,
+  priorityClasses,
   ipAddresses,
   serviceCIDRs,
   clusterRoleBindings,

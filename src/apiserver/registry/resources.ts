@@ -1,12 +1,15 @@
 import type { Namespace } from '../../api/core/v1/namespace.ts';
 import { groupResourceOf, type KubeObject } from '../../api/kind.ts';
+import { priorityClasses, type PriorityClass } from '../../api/scheduling/v1/priority-class.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Store } from '../../storage/store.ts';
 import type { Admission } from '../admission/admission.ts';
 import { DENY_SERVICE_EXTERNAL_IPS, denyServiceExternalIPs } from '../admission/deny-service-external-ips.ts';
 import { namespaceLifecycle } from '../admission/namespace-lifecycle.ts';
+import { PRIORITY, priorityAdmission, type PriorityClasses } from '../admission/priority.ts';
 import { createJsonTexts } from '../cache/json-text.ts';
+import type { ObjectTable } from '../cache/object-table.ts';
 import { objectPrefix } from '../cache/stored-object.ts';
 import { featureGates } from '../feature-gates.ts';
 import { createWatchCache, type WatchCache } from '../cache/watch-cache.ts';
@@ -87,7 +90,7 @@ export async function createResources(deps: RegistryDeps): Promise<Registry> {
     prefixes: definitions.map(({ kind }) => objectPrefix(kind)),
     listeners: pools.listeners,
   });
-  const admissions = ownAdmissions(config, (name) => currentObject(context, namespaces, name));
+  const admissions = ownAdmissions(config, cache, (name) => currentObject(context, namespaces, name));
   const context: RegistryContext = {
     store,
     cache,
@@ -134,13 +137,21 @@ export async function createResources(deps: RegistryDeps): Promise<Registry> {
   };
 }
 
+function classesIn(cache: WatchCache): PriorityClasses {
+  const table = (): ObjectTable<PriorityClass> =>
+    cache.resource(objectPrefix(priorityClasses)).objects as ObjectTable<PriorityClass>;
+  return { find: (name) => table().get(name), list: () => table().range('', '') };
+}
+
 function ownAdmissions(
   { disabledAdmission = [] }: RegistryConfig,
+  cache: WatchCache,
   findNamespace: (name: string) => Promise<Namespace | undefined>,
 ): Admission[] {
   const isOn = (plugin: string): boolean => !disabledAdmission.includes(plugin);
   return [
     ...(isOn('NamespaceLifecycle') ? [namespaceLifecycle(findNamespace)] : []),
+    ...(isOn(PRIORITY) ? [priorityAdmission(classesIn(cache))] : []),
     ...(isOn(DENY_SERVICE_EXTERNAL_IPS) ? [denyServiceExternalIPs] : []),
   ];
 }

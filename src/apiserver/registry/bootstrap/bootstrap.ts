@@ -17,6 +17,21 @@ import { DEFAULT_SERVICE_CIDR, SERVICE_CIDR_FINALIZER } from '../servicecidrs/pl
 /** They exist in every cluster and cannot be deleted. */
 export const SYSTEM_NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
 
+/** For what a cluster cannot do without (upstream: SystemPriorityClasses). */
+const SYSTEM_CLASSES = [
+  {
+    name: 'system-node-critical',
+    value: 2_000_001_000,
+    description: 'Used for system critical pods that must not be moved from their current node.',
+  },
+  {
+    name: 'system-cluster-critical',
+    value: 2_000_000_000,
+    description:
+      'Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.',
+  },
+];
+
 export interface Bootstrap {
   readonly context: RegistryContext;
   readonly config: RegistryConfig;
@@ -26,13 +41,19 @@ export interface Bootstrap {
   readonly servers: Servers;
 }
 
-/** Makes what every cluster has: the system namespaces, and `default/kubernetes`, which leads to this server. */
+/**
+ * Makes what every cluster has: the system namespaces, the classes of system Pods, and `default/kubernetes`, which leads
+ * to this server.
+ */
 export async function bootstrap(parts: Bootstrap, signal: AbortSignal): Promise<void> {
   // Together, since a durable store writes them together.
   const servers = parts.servers.renew();
   const named = SYSTEM_NAMESPACES.map((name) => ({ plural: 'namespaces', name: { name }, signal }));
   await Promise.all([
     ...named.map((wanted) => ensureExists(parts, wanted)),
+    ...SYSTEM_CLASSES.map(({ name, ...body }) =>
+      ensureExists(parts, { plural: 'priorityclasses', name: { name }, body, signal }),
+    ),
     ensureDefaultServiceCIDR(parts, signal),
     servers,
   ]);

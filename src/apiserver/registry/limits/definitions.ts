@@ -1,8 +1,15 @@
+import {
+  type LimitRange,
+  limitRanges,
+  type ResourceQuota,
+  resourceQuotas,
+} from '../../../api/core/v1/quota.ts';
 import { type PersistentVolumeClaim, persistentVolumeClaims } from '../../../api/core/v1/volume-claim.ts';
 import {
   type PodDisruptionBudget,
   podDisruptionBudgets,
 } from '../../../api/policy/v1/pod-disruption-budget.ts';
+import { type PriorityClass, priorityClasses } from '../../../api/scheduling/v1/priority-class.ts';
 import { dns1123Subdomain } from '../../../api/validation/names.ts';
 import type { Column } from '../../rest/rest.ts';
 import { ageColumn, column, nameColumn, wide } from '../columns.ts';
@@ -11,6 +18,10 @@ import { statusStrategy, withStatusOf } from '../strategy.ts';
 import {
   disruptionBudgetFaults,
   disruptionBudgetStatusFaults,
+  limitRangeFaults,
+  priorityClassFaults,
+  resourceQuotaFaults,
+  resourceQuotaStatusFaults,
   volumeClaimChangeFaults,
   volumeClaimFaults,
 } from './validation.ts';
@@ -89,8 +100,78 @@ const disruptionBudget: Definition<PodDisruptionBudget> = {
 };
 const noDisruptions = { disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 };
 
-/** What bounds workloads: the volumes they ask for and how many Pods may be taken from them. */
+const priorityClass: Definition<PriorityClass> = {
+  kind: priorityClasses,
+  name: dns1123Subdomain,
+  strategy: {
+    prepare: ({ next }) => next,
+    validate: ({ next, prev }) => priorityClassFaults(next, prev),
+  },
+  columns: [
+    nameColumn(),
+    column('Value', 'integer', ['The priority of Pods of the class.', ({ value }) => value]),
+    column('Global-Default', 'boolean', [
+      'Whether Pods without class are of this one.',
+      ({ globalDefault }) => globalDefault ?? false,
+    ]),
+    ageColumn(),
+    text(
+      'PreemptionPolicy',
+      'Whether Pods of the class take the place of others.',
+      ({ preemptionPolicy }) => preemptionPolicy ?? '',
+    ),
+  ],
+  resourceVersion: 'optional',
+  generationOf: ({ value }) => value,
+  deletion: {
+    refusal: ({ metadata: { name } }) =>
+      name === 'system-node-critical' || name === 'system-cluster-critical'
+        ? 'this is a system priority class and cannot be deleted'
+        : undefined,
+  },
+};
+
+/** `name: used/hard`, of requests or of limits. */
+const amountsText = ({ spec, status }: ResourceQuota, areLimits: boolean): string =>
+  Object.keys(status?.hard ?? spec?.hard ?? {})
+    .filter((name) => name.startsWith('limits') === areLimits)
+    .sort()
+    .map((name) => `${name}: ${status?.used?.[name] ?? '0'}/${(status?.hard ?? spec?.hard ?? {})[name]}`)
+    .join(', ');
+
+const resourceQuota: Definition<ResourceQuota> = {
+  kind: resourceQuotas,
+  name: dns1123Subdomain,
+  strategy: {
+    prepare: ({ next, prev }) => withStatusOf(next, prev ?? { status: {} }),
+    validate: ({ next, prev }) => resourceQuotaFaults(next, prev),
+  },
+  subresources: { status: statusStrategy<ResourceQuota>(({ next }) => resourceQuotaStatusFaults(next)) },
+  columns: [
+    nameColumn(),
+    text('Request', 'What may be asked for, and what is.', (quota) => amountsText(quota, false)),
+    text('Limit', 'What may be used at most, and what is.', (quota) => amountsText(quota, true)),
+    ageColumn(),
+  ],
+  resourceVersion: 'optional',
+};
+
+const limitRange: Definition<LimitRange> = {
+  kind: limitRanges,
+  name: dns1123Subdomain,
+  strategy: { prepare: ({ next }) => next, validate: ({ next }) => limitRangeFaults(next) },
+  columns: [
+    nameColumn(),
+    text('Created At', 'When it was made.', ({ metadata }) => metadata.creationTimestamp ?? ''),
+  ],
+  resourceVersion: 'optional',
+};
+
+/** What bounds workloads: volumes they ask for, Pods that may be taken from them, their importance, and quotas. */
 export const limitDefinitions: readonly Definition[] = [
   anyDefinition(volumeClaim),
   anyDefinition(disruptionBudget),
+  anyDefinition(priorityClass),
+  anyDefinition(resourceQuota),
+  anyDefinition(limitRange),
 ];

@@ -1,6 +1,9 @@
+import type { LimitRange, ResourceQuota } from '../../../api/core/v1/quota.ts';
 import type { PersistentVolumeClaim } from '../../../api/core/v1/volume-claim.ts';
 import type { PodDisruptionBudget } from '../../../api/policy/v1/pod-disruption-budget.ts';
+import type { PriorityClass } from '../../../api/scheduling/v1/priority-class.ts';
 import {
+  duplicate,
   forbiddenField,
   invalidValue,
   notSupported,
@@ -8,7 +11,7 @@ import {
   type FieldError,
 } from '../../../api/errors/field-error.ts';
 import { parseQuantity } from '../../../api/quantity.ts';
-import { dns1123Subdomain } from '../../../api/validation/names.ts';
+import { dns1123Subdomain, qualifiedName } from '../../../api/validation/names.ts';
 import { deepEqual } from '../../../base/deep-equal.ts';
 import { amountFaults, numberOf } from '../deployments/validation.ts';
 import { selectorFaults } from '../replicasets/validation.ts';
@@ -103,3 +106,107 @@ export const disruptionBudgetStatusFaults = ({ status }: PodDisruptionBudget): F
         'desiredHealthy',
         'expectedPods',
       ]);
+
+const SYSTEM_PREFIX = 'system-';
+/** Upstream's SystemPriorityClasses. */
+const SYSTEM_VALUES: Readonly<Record<string, number>> = {
+  'system-node-critical': 2_000_001_000,
+  'system-cluster-critical': 2_000_000_000,
+};
+const MAX_USER_PRIORITY = 1_000_000_000;
+const PREEMPTION = ['Never', 'PreemptLowerPriority'];
+
+/** Upstream's ValidatePriorityClass and its update. */
+export function priorityClassFaults(next: PriorityClass, prev: PriorityClass | undefined): FieldError[] {
+  const { metadata, value, globalDefault, preemptionPolicy = '' } = next;
+  const { name } = metadata;
+  const errors: FieldError[] = [];
+  if (prev !== undefined) {
+    if (value !== prev.value) errors.push(forbiddenField('value', 'may not be changed in an update.'));
+    return [...errors, ...immutableFaults('preemptionPolicy', preemptionPolicy, prev.preemptionPolicy ?? '')];
+  }
+  if (name.startsWith(SYSTEM_PREFIX)) {
+    const why = systemProblem(name, value, globalDefault === true);
+    const detail = `priority class names with '${SYSTEM_PREFIX}' prefix are reserved for system use only. error: ${why}`;
+    if (why !== undefined) errors.push(forbiddenField('metadata.name', detail));
+  } else if (value > MAX_USER_PRIORITY) {
+    const detail = `maximum allowed value of a user defined priority is ${MAX_USER_PRIORITY}`;
+    errors.push(forbiddenField('value', detail));
+  }
+  if (!PREEMPTION.includes(preemptionPolicy)) {
+    errors.push(notSupported('preemptionPolicy', preemptionPolicy, PREEMPTION));
+  }
+  return errors;
+}
+
+function systemProblem(name: string, value: number, isDefault: boolean): string | undefined {
+  const known = SYSTEM_VALUES[name];
+  if (known === undefined) return `${name} is not a known system priority class`;
+  if (known !== value) return `value of ${name} PriorityClass must be ${known}`;
+  return isDefault ? `globalDefault of ${name} PriorityClass must be false` : undefined;
+}
+
+const quantityFaults = (path: string, amounts: Readonly<Record<string, string>> = {}): FieldError[] =>
+  Object.entries(amounts).flatMap(([resource, amount]) => [
+    ...invalidEach(`${path}[${resource}]`, resource, qualifiedName(resource)),
+    ...((parseQuantity(amount)?.nano ?? 0n) < 0n
+      ? [invalidValue(`${path}[${resource}]`, amount, 'must be greater than or equal to 0')]
+      : []),
+  ]);
+
+const SCOPES = [
+  'BestEffort',
+  'CrossNamespacePodAffinity',
+  'NotBestEffort',
+  'NotTerminating',
+  'PriorityClass',
+  'Terminating',
+  'VolumeAttributesClass',
+];
+
+/** The core of upstream's ValidateResourceQuota. */
+export function resourceQuotaFaults(
+  { spec = {} }: ResourceQuota,
+  prev: ResourceQuota | undefined,
+): FieldError[] {
+  const { hard, scopes = [] } = spec;
+  const errors = quantityFaults('spec.hard', hard);
+  for (const scope of scopes) {
+    if (!SCOPES.includes(scope)) errors.push(invalidValue('spec.scopes', scopes, 'unsupported scope'));
+  }
+  if (prev === undefined) return errors;
+  return [...errors, ...immutableFaults('spec.scopes', scopes, prev.spec?.scopes ?? [])];
+}
+
+export const resourceQuotaStatusFaults = ({ status }: ResourceQuota): FieldError[] => [
+  ...quantityFaults('status.hard', status?.hard),
+  ...quantityFaults('status.used', status?.used),
+];
+
+/** The core of upstream's ValidateLimitRange: each sort once, and amounts in their order. */
+export function limitRangeFaults({ spec }: LimitRange): FieldError[] {
+  const seen = new Set<string>();
+  return (spec?.limits ?? []).flatMap((item, i) => {
+    const path = `spec.limits[${i}]`;
+    const errors = seen.size === seen.add(item.type).size ? [duplicate(`${path}.type`, item.type)] : [];
+    for (const field of ['max', 'min', 'default', 'defaultRequest'] as const) {
+      errors.push(...quantityFaults(`${path}.${field}`, item[field]));
+    }
+    if (item.type === 'Pod' && Object.keys(item.default ?? {}).length > 0) {
+      errors.push(forbiddenField(`${path}.default`, "may not be specified when `type` is 'Pod'"));
+    }
+    if (item.type === 'Pod' && Object.keys(item.defaultRequest ?? {}).length > 0) {
+      errors.push(forbiddenField(`${path}.defaultRequest`, "may not be specified when `type` is 'Pod'"));
+    }
+    for (const [resource, least] of Object.entries(item.min ?? {})) {
+      const most = item.max?.[resource];
+      if (most !== undefined && nanoOf(least) > nanoOf(most)) {
+        const detail = `min value ${least} is greater than max value ${most}`;
+        errors.push(invalidValue(`${path}.min[${resource}]`, least, detail));
+      }
+    }
+    return errors;
+  });
+}
+
+const nanoOf = (text: string): bigint => parseQuantity(text)?.nano ?? 0n;

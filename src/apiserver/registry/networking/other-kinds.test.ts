@@ -141,9 +141,57 @@ const rows: Readonly<Record<string, Row>> = {
     { spec: { minAvailable: '101%' } },
     'spec.minAvailable: Invalid value: "101%": must not be greater than 100%',
   ],
+  'a PriorityClass': ['priorityclasses', { value: 5 }, 'accepted'],
+  'a PriorityClass of more than may be': [
+    'priorityclasses',
+    { value: 1_000_000_001 },
+    'value: Forbidden: maximum allowed value of a user defined priority is 1000000000',
+  ],
+  'a PriorityClass in the name of the system': [
+    'priorityclasses',
+    { metadata: { name: 'system-mine' }, value: 1 },
+    "metadata.name: Forbidden: priority class names with 'system-' prefix are reserved for system use only. error: system-mine is not a known system priority class",
+  ],
+  'a ResourceQuota': ['resourcequotas', { spec: { hard: { pods: '5', 'requests.cpu': '1' } } }, 'accepted'],
+  'a ResourceQuota of less than nothing': [
+    'resourcequotas',
+    { spec: { hard: { pods: '-1' } } },
+    'spec.hard[pods]: Invalid value: "-1": must be greater than or equal to 0',
+  ],
+  'a ResourceQuota of an unknown scope': [
+    'resourcequotas',
+    { spec: { scopes: ['All'] } },
+    'spec.scopes: Invalid value: ["All"]: unsupported scope',
+  ],
+  'a LimitRange': [
+    'limitranges',
+    { spec: { limits: [{ type: 'Container', default: { cpu: '1' }, max: { cpu: '2' } }] } },
+    'accepted',
+  ],
+  'a LimitRange with one sort twice': [
+    'limitranges',
+    { spec: { limits: [{ type: 'Pod' }, { type: 'Pod' }] } },
+    'spec.limits[1].type: Duplicate value: "Pod"',
+  ],
+  'a LimitRange with more at least than at most': [
+    'limitranges',
+    { spec: { limits: [{ type: 'Pod', min: { cpu: '2' }, max: { cpu: '1500m' } }] } },
+    'spec.limits[0].min[cpu]: Invalid value: "2": min value 2 is greater than max value 1500m',
+  ],
+  'a LimitRange with defaults for Pods': [
+    'limitranges',
+    { spec: { limits: [{ type: 'Pod', default: { cpu: '2' } }] } },
+    "spec.limits[0].default: Forbidden: may not be specified when `type` is 'Pod'",
+  ],
 };
 
 const changes: Readonly<Record<string, ChangeRow>> = {
+  'a PriorityClass keeps its value': [
+    'priorityclasses',
+    { value: 5 },
+    'value: Forbidden: may not be changed in an update.',
+    { value: 6 },
+  ],
   'an IngressClass keeps its controller': [
     'ingressclasses',
     { spec: { controller: 'a.b/c' } },
