@@ -39,6 +39,12 @@ const wrong: readonly [title: string, change: Partial<ApiServerOptions>, message
     { serviceCidrs: ['10.0.0.1'] },
     /--service-cluster-ip-range: "10.0.0.1" is not a CIDR/,
   ],
+  [
+    'an authorization mode nobody knows',
+    { authorizationMode: 'RBAC,ABAC' },
+    /--authorization-mode: "ABAC" is none of Node, RBAC, AlwaysAllow, AlwaysDeny/,
+  ],
+  ['a mode twice', { authorizationMode: 'RBAC,RBAC' }, /--authorization-mode: a mode is named twice/],
   ['no CIDR', { serviceCidrs: [] }, /one or two CIDRs are needed, not 0/],
   ['two CIDRs of one family', { serviceCidrs: ['10.0.0.0/24', '10.1.0.0/24'] }, /both CIDRs are IPv4/],
   [
@@ -46,11 +52,7 @@ const wrong: readonly [title: string, change: Partial<ApiServerOptions>, message
     { advertise: { address: 'here', port: 1 } },
     /--advertise-address: "here" is not an IP address/,
   ],
-  [
-    'a gate nobody knows',
-    { featureGates: 'Sctp=true' },
-    /--feature-gates: unrecognized feature gate: Sctp/,
-  ],
+  ['a gate nobody knows', { featureGates: 'Sctp=true' }, /--feature-gates: unrecognized feature gate: Sctp/],
   [
     'an admission plugin nobody knows',
     { disabledAdmission: ['DenyServiceExternalIps'] },

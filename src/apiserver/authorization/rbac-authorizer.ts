@@ -72,11 +72,22 @@ function decide(bindings: Bindings, attributes: Attributes): Decision {
     const { roleRef, metadata } = grant.binding;
     const rules = bindings.rulesOf(roleRef, metadata.namespace ?? '');
     if (rules === undefined) errors.push(missingText(grant.binding));
-    else if (rulesAllow(rules, attributes)) decision = { isAllowed: true, reason: allowedText(grant) };
+    else if (rulesAllow(rules, attributes)) decision = allowedBy(grant);
     return decision !== undefined;
   });
   if (decision !== undefined) return decision;
   return { isAllowed: false, reason: errors.length === 0 ? '' : `RBAC: ${aggregated(errors)}` };
+}
+
+const allowances = new WeakMap<Grant, Decision>();
+
+/** The same grant says the same, so its words are put together once. */
+function allowedBy(grant: Grant): Decision {
+  const known = allowances.get(grant);
+  if (known !== undefined) return known;
+  const decision = { isAllowed: true, reason: allowedText(grant) };
+  allowances.set(grant, decision);
+  return decision;
 }
 
 /** As Go prints several errors. */
