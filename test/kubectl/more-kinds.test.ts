@@ -209,6 +209,38 @@ kubectlCases('kubectl and the other workloads', {
     );
     assert.match(await kubectl.ok('describe pvc data'), /Status: +Pending/);
   },
+  'a quota, a range of limits and a priority class': async (kubectl) => {
+    await kubectl.ok('create quota few --hard=pods=5,limits.cpu=2');
+    assert.match(
+      await kubectl.ok('get quota'),
+      /^NAME +REQUEST +LIMIT +AGE\nfew +pods: 0\/5 +limits.cpu: 0\/2 /,
+    );
+    assert.match(await kubectl.ok('describe quota few'), /Name: +few/);
+    const limits = [{ type: 'Container', max: { cpu: '2' }, default: { cpu: '500m' } }];
+    await kubectl.ok('create -f -', {
+      apiVersion: 'v1',
+      kind: 'LimitRange',
+      metadata: { name: 'some' },
+      spec: { limits },
+    });
+    assert.match(await kubectl.ok('describe limits some'), /Container +cpu +- +2 +\S+ +500m/);
+    const name = `class-${kubectl.namespace}`;
+    await kubectl.ok(`create priorityclass ${name} --value=1000 '--description=mine'`);
+    assert.match(
+      await kubectl.ok(`get pc ${name}`),
+      /GLOBAL-DEFAULT +AGE +PREEMPTIONPOLICY\n\S+ +1000 +false +\S+ +PreemptLowerPriority$/,
+    );
+    const spec = { priorityClassName: name, schedulerName: 'nobody', containers: [sleeping] };
+    await kubectl.ok('create -f -', { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, spec });
+    assert.match(
+      await kubectl.ok('describe pod p'),
+      new RegExp(`Priority: +1000\\nPriority Class Name: +${name}`),
+    );
+    assert.match(
+      await kubectl.refuses('delete pc system-node-critical'),
+      /is a system priority class and cannot be deleted/,
+    );
+  },
   'get all shows them, and explain knows them': async (kubectl) => {
     await kubectl.ok('create -f -', workload('StatefulSet', 'db', { replicas: 0, serviceName: 'db' }));
     await kubectl.ok("create cronjob nightly --image=host '--schedule=0 3 * * *' -- echo hi");
