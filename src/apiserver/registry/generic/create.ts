@@ -16,7 +16,7 @@ import { commitObject } from './commit.ts';
 import { keyIn, type RegistryContext, storedObject } from './context.ts';
 import { decodeBody, writingBy } from './decode.ts';
 import type { Definition } from './definition.ts';
-import { generateName, withNewMeta } from './object-meta.ts';
+import { generateName, withDistinctOwners, withNewMeta } from './object-meta.ts';
 
 /** How often another random suffix is tried when a generated name is taken. */
 const MAX_GENERATED = 8;
@@ -66,8 +66,9 @@ export interface NewNamed<T extends KubeObject> {
 export async function createNamed<T extends KubeObject>(
   context: RegistryContext,
   definition: Definition<T>,
-  { scope, object, name, managedFields }: NewNamed<T>,
+  { scope, object: given, name, managedFields }: NewNamed<T>,
 ): Promise<T> {
+  const object = withDistinctOwners(given, scope.warnings);
   const { kind, strategy } = definition;
   const namespace = kind.isNamespaced ? scope.namespace : '';
   const born = withNewMeta(object, {

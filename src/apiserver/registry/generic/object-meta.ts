@@ -1,5 +1,6 @@
 import type { KubeObject } from '../../../api/kind.ts';
 import type { ManagedFieldsEntry, ObjectMeta } from '../../../api/meta/v1/object-meta.ts';
+import { deepEqual } from '../../../base/deep-equal.ts';
 import { timestamp } from './context.ts';
 
 /** No vowels and nothing that looks alike, so that no words come out (upstream: util/rand). */
@@ -82,4 +83,20 @@ function kept<K extends keyof ObjectMeta>(
 ): { readonly [P in K]?: ObjectMeta[K] } {
   const value = written ?? known;
   return value === undefined ? {} : ({ [field]: value } as { readonly [P in K]: ObjectMeta[K] });
+}
+
+/** Each owner once; says so when the client named one twice (apiserver/pkg/endpoints/handlers/create.go). */
+export function withDistinctOwners<T extends KubeObject>(object: T, warnings: string[]): T {
+  const { ownerReferences } = object.metadata;
+  if (ownerReferences === undefined || ownerReferences.length < 2) return object;
+  const isTwice = (i: number): boolean =>
+    ownerReferences.slice(0, i).some((owner) => deepEqual(owner, ownerReferences[i]));
+  const distinct = ownerReferences.filter((_, i) => !isTwice(i));
+  if (distinct.length === ownerReferences.length) return object;
+  const uids = ownerReferences.filter((_, i) => isTwice(i)).map(({ uid }) => uid);
+  warnings.push(
+    '.metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject ' +
+      `such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: [${uids.join(' ')}]`,
+  );
+  return { ...object, metadata: { ...object.metadata, ownerReferences: distinct } };
 }

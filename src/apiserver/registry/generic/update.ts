@@ -15,7 +15,7 @@ import { createNamed } from './create.ts';
 import { checkName, decodeBody, writingBy } from './decode.ts';
 import type { Definition } from './definition.ts';
 import { isEnded } from './delete.ts';
-import { withManagedFields, withMetaOf } from './object-meta.ts';
+import { withDistinctOwners, withManagedFields, withMetaOf } from './object-meta.ts';
 
 /** What is to stand in the place of an object, and whose fields it is made of. */
 export interface Intended<T> {
@@ -142,7 +142,8 @@ async function writeOnce<T extends KubeObject>(
   const strategy = strategyFor(definition, subresource);
   const name = prev.metadata.name;
   checkUid(definition, body, prev);
-  const prepared = strategy.prepare({ next: withMetaOf(body, prev), prev });
+  const sent = withDistinctOwners(body, scope.warnings);
+  const prepared = strategy.prepare({ next: withMetaOf(sent, prev), prev });
   const isWhole = subresource === undefined || subresource === SCALE;
   const counted = isWhole ? withGeneration(definition, prepared, prev) : prepared;
   // A write that would only renew a time is none.

@@ -43,6 +43,24 @@ describe('create', () => {
     ]);
   });
 
+  it('keeps each owner once, and says so', async () => {
+    const owner = { apiVersion: 'v1', kind: 'ConfigMap', name: 'o', uid: 'u' };
+    const scope = scopeOf('default', { warnings: [] });
+    const ownerReferences = [owner, { ...owner }, { ...owner, uid: 'v' }];
+    const created = await maps.write.create(scope, { metadata: { name: 'owned', ownerReferences } });
+    assert.deepEqual(
+      created.metadata.ownerReferences?.map(({ uid }) => uid),
+      ['u', 'v'],
+    );
+    assert.match(
+      scope.warnings[0] ?? '',
+      /contains duplicate entries; .* duplicate UID\(s\) observed: \[u\]$/,
+    );
+    const body = json({ ...created, metadata: { ...created.metadata, ownerReferences } });
+    const { object } = await maps.write.update(scope, { name: 'owned', body });
+    assert.equal(object.metadata.resourceVersion, created.metadata.resourceVersion);
+  });
+
   it('makes a name out of a prefix', async () => {
     const { metadata } = await maps.write.create(scopeOf(), { metadata: { generateName: 'web-' } });
     assert.match(metadata.name, /^web-[bcdfghjklmnpqrstvwxz2456789]{5}$/);
