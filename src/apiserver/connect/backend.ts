@@ -162,8 +162,9 @@ function join(client: Duplex, backend: Duplex, signal: AbortSignal): void {
     from.on('end', linger);
     from.on('close', () => {
       signal.removeEventListener('abort', cut);
-      // What is under way to the other side still gets there.
-      if (to.writable) to.end(() => to.destroy());
+      // What is under way to the other side still gets there; of a client that broke off, nothing is wanted any more.
+      const isBroken = from === client && !client.readableEnded;
+      if (to.writable && !isBroken) to.end(() => to.destroy());
       else to.destroy();
       linger();
     });

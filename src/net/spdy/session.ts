@@ -93,6 +93,11 @@ class Session implements SpdySession {
     this.#pingId = this.#nextId;
     this.#queue = new SendQueue(options.transport);
     this.#transport.on('error', () => undefined);
+    // Whoever waits for a slow reader must not wait on when the connection breaks.
+    this.#transport.on('close', () => {
+      this.#queue.close();
+      for (const stream of this.streams.values()) stream.giveUpRoom();
+    });
     this.#door = {
       send: (stream, piece, done) => this.#queue.send(stream, piece, done),
       finish: (stream, done) => {
@@ -204,7 +209,7 @@ class Session implements SpdySession {
     }
     stream.receive(bytes);
     if (isLast) stream.receiveEnd();
-    else await stream.room(MAX_WAITING);
+    else if (!this.#transport.destroyed) await stream.room(MAX_WAITING);
   }
 
   #wasOpen(id: number): boolean {

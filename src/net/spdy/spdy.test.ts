@@ -184,6 +184,18 @@ test('a reader that takes nothing stops its writer, and loses nothing', async ()
   await ended;
 });
 
+test('a connection that breaks while a reader takes nothing ends all the same', async () => {
+  const { client, server, streams, ended } = pair();
+  const stream = client.openStream({});
+  stream.write(Buffer.alloc(4_000_000));
+  const opened = await until(() => streams[0]);
+  await until(() => (opened.readableLength > 1_000_000 ? true : undefined));
+  server.destroy();
+  client.destroy();
+  await ended;
+  assert.ok(opened.destroyed);
+});
+
 /** A server session at the end of a real socket, and the bytes it answers. */
 async function rawServer(): Promise<{
   socket: Socket;

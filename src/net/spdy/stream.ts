@@ -65,6 +65,11 @@ export class SpdyStream extends Duplex {
     return new Promise((resolve) => (this.#onRoom = resolve));
   }
 
+  /** Lets go who waits for room. */
+  giveUpRoom(): void {
+    this.#tellRoom();
+  }
+
   override _read(): void {
     // Data comes when the peer sends it.
   }

@@ -108,7 +108,8 @@ async function openWebStreams(upgrade: Upgrade, choice: StreamChoice, clock: Clo
     hasClose: protocol.startsWith('v5.'),
   });
   const stopPings = repeat(clock, PING_MS, () => web.ping());
-  web.on('close', () => {
+  // The library waits for what it has not read yet, which may be for ever where a command takes no input.
+  upgrade.socket.on('close', () => {
     stopPings();
     gone.abort();
   });
