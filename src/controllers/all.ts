@@ -50,8 +50,9 @@ export function createControllers(deps: ControllerDeps): readonly Controller[] {
 function serviceAccountControllers(deps: ControllerDeps): readonly Controller[] {
   const { serviceAccounts } = deps;
   if (serviceAccounts === undefined) return [];
+  const { certificate, sign } = serviceAccounts;
   return [
-    createRootCertificatePublisher(deps, serviceAccounts.certificate),
-    createTokenSecretsController(deps, serviceAccounts),
+    createRootCertificatePublisher(deps, certificate),
+    ...(sign === undefined ? [] : [createTokenSecretsController(deps, { certificate, sign })]),
   ];
 }

@@ -31,8 +31,8 @@ export interface ControllerDeps {
   readonly serviceAccounts?: {
     /** PEM of the cluster's authority. */
     readonly certificate: string;
-    /** Makes a token without an end. */
-    readonly sign: (order: {
+    /** Makes a token without an end; absent: no Secret is filled. */
+    readonly sign?: (order: {
       readonly namespace: string;
       readonly account: { readonly name: string; readonly uid: string };
       readonly secretName: string;

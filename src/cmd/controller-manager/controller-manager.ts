@@ -20,6 +20,7 @@ import { helpText, parseFlags, wrongFlag } from '../component/flags.ts';
 import type { Flags } from '../component/flags.ts';
 import { untilTerminated } from '../component/termination.ts';
 import { codeOf, messageOf, UserError } from '../up/user-error.ts';
+import { controllerOptions, readPem } from './controller-options.ts';
 import { controllerManagerFlags } from './flags.ts';
 import type { ControllerManagerFlag } from './flags.ts';
 import { serveHealth } from './health-server.ts';
@@ -36,12 +37,13 @@ export async function controllerManager(args: readonly string[]): Promise<void> 
   if (flags === undefined) return void process.stdout.write(helpText(USAGE, ABOUT, controllerManagerFlags));
   const logger = createLogger({ level: logLevelOf(flags) });
   const election = electionOptions(flags);
-  const transport = createHttpTransport(await accessOf(flags), {
+  const access = await accessOf(flags);
+  const transport = createHttpTransport(access, {
     clock: realClock,
     userAgent: 'portico-controller-manager',
   });
   const client = createClient(transport);
-  const work = controllersOf(flags, { client, logger });
+  const work = controllersOf(flags, { client, logger, ca: access.ca });
   const serving = await servingPair(flags);
   const stopped = untilTerminated();
   const own = new AbortController();
@@ -77,10 +79,15 @@ const ABOUT =
 
 function controllersOf(
   flags: ManagerFlags,
-  { client, logger }: { readonly client: Client; readonly logger: Logger },
+  {
+    client,
+    logger,
+    ca,
+  }: { readonly client: Client; readonly logger: Logger; readonly ca: string | undefined },
 ): (signal: AbortSignal) => Promise<void> {
   const informers = createInformers({ client, clock: realClock, logger });
-  const controllers = createControllers({ client, informers, clock: realClock, logger });
+  const options = controllerOptions(flags, ca);
+  const controllers = createControllers({ client, informers, clock: realClock, logger, ...options });
   const isWanted = selectControllers(
     flags.list('controllers'),
     controllers.map(({ name }) => name),
@@ -170,14 +177,6 @@ async function servingPair(flags: ManagerFlags): Promise<KeyPair> {
   await writeFileAtomically(`${path}.key`, pair.key);
   await writeFileAtomically(`${path}.crt`, pair.cert);
   return pair;
-}
-
-function readPem(flag: string, path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw wrongFlag(`--${flag}=${path}: cannot read the file (${messageOf(error)})`);
-  }
 }
 
 function selfMade(): KeyPair {

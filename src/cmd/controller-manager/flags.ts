@@ -10,6 +10,31 @@ export const controllerManagerFlags = {
     kind: 'list',
     help: "Which controllers run: '*' all of them, 'foo' this one, '-foo' all but this one (default *).",
   },
+  'root-ca-file': {
+    kind: 'text',
+    help: 'PEM of the authority of the API server, published as kube-root-ca.crt (default: that of the kubeconfig).',
+  },
+  'service-account-private-key-file': {
+    kind: 'text',
+    help: 'PEM of the key that signs tokens kept in Secrets (default: no such Secret is filled).',
+  },
+  'max-endpoints-per-slice': { kind: 'number', help: 'Endpoints in one EndpointSlice (default 100).' },
+  'mirroring-max-endpoints-per-subset': {
+    kind: 'number',
+    help: 'Addresses mirrored of one subset of Endpoints (default 1000).',
+  },
+  'endpoint-updates-batch-period': {
+    kind: 'duration',
+    help: 'How long changes of Pods are collected before Endpoints are written (default 0s).',
+  },
+  'endpointslice-updates-batch-period': {
+    kind: 'duration',
+    help: 'The same for EndpointSlices (default 0s).',
+  },
+  'mirroring-endpointslice-updates-batch-period': {
+    kind: 'duration',
+    help: 'The same for mirrored EndpointSlices (default 0s).',
+  },
   'leader-elect': {
     kind: 'switch',
     help: 'Work only while holding the lease, so that several may run (default true).',
