@@ -3,6 +3,7 @@ import type { Logger } from '../../base/logger.ts';
 import { ApiError, badRequest, pageNotFound, unauthorized } from '../../api/errors/api-error.ts';
 import { apiVersionOf, type KubeObject } from '../../api/kind.ts';
 import { anonymous, hasCredentials } from '../authentication/authenticate.ts';
+import { StoreError } from '../../storage/store.ts';
 import type { Authenticator } from '../authentication/authenticate.ts';
 import {
   type Attributes,
@@ -206,7 +207,7 @@ const withCommonHeaders = (response: HttpResponse): HttpResponse => ({
 async function failureResponse(request: HttpRequest, error: unknown, logger: Logger): Promise<HttpResponse> {
   const status = statusOf(error);
   const code = status.code ?? 500;
-  if (code === 500 && !request.signal.aborted) {
+  if ((code === 500 || error instanceof StoreError) && !request.signal.aborted) {
     logger.error('request failed', { method: request.method, path: request.path, err: error });
   }
   const isPretty = wantsPretty(noQuery, request.headers);
