@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
+import { serviceUnavailable } from '../api/errors/api-error.ts';
 import { nodes } from '../api/core/v1/node.ts';
 import type { Node } from '../api/core/v1/node.ts';
 import { pods } from '../api/core/v1/pod.ts';
@@ -26,6 +27,9 @@ import { createResources } from './registry/resources.ts';
 import type { Registry } from './registry/resources.ts';
 import { createServerObservation } from './server-observation.ts';
 import type { Connect, Resource } from './rest/rest.ts';
+
+/** Long for a start, short for a client. */
+const START_WAIT_MS = 10_000;
 
 export interface ApiServerDeps {
   readonly store: Store;
@@ -87,6 +91,7 @@ export function createApiServer(config: ApiServerConfig, deps: ApiServerDeps): A
         health,
         metrics: exposition,
         observe,
+        untilServing: waitingFor(registry, clock),
       }),
     );
     addresses.resolve(listening.addresses);
@@ -106,6 +111,24 @@ export function createApiServer(config: ApiServerConfig, deps: ApiServerDeps): A
         throw error;
       }
     },
+  };
+}
+
+/** What every cluster has exists a moment after the server listens: who asks for objects before that waits for it. */
+function waitingFor({ firstReady }: Registry, clock: Clock): () => Promise<void> | undefined {
+  let isServing = false;
+  void firstReady.then(() => (isServing = true));
+  return () => {
+    if (isServing) return undefined;
+    return new Promise((resolve, reject) => {
+      const cancel = clock.after(START_WAIT_MS, () =>
+        reject(serviceUnavailable('the server is still starting, please try again')),
+      );
+      void firstReady.then(() => {
+        cancel();
+        resolve();
+      });
+    });
   };
 }
 

@@ -45,6 +45,8 @@ export interface HandlerOptions {
   readonly tokenDocument?: (path: string) => HttpResponse | undefined;
   readonly streams: Streams;
   readonly connectors?: Connectors;
+  /** Waits until objects can be asked for; undefined once they can. Rejects with 503 when that takes too long. */
+  readonly untilServing?: () => Promise<void> | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -80,6 +82,8 @@ export function createHandler(options: HandlerOptions): (request: HttpRequest) =
       if (!served.has(apiVersionOf(info))) {
         return await describe({ method, info: { isResource: false, path }, query, request });
       }
+      const starting = options.untilServing?.();
+      if (starting !== undefined) await starting;
       const mayCreate = (): Promise<void> => permit(options.authorizer, { ...attributes, verb: 'create' });
       return await dispatch({ info, request, query, user, now, mayCreate });
     } finally {

@@ -71,6 +71,8 @@ export interface Registry {
   run(signal: AbortSignal): Promise<void>;
   /** Whether requests can be answered: the store is in memory and the system's own objects exist. */
   ready(): boolean;
+  /** Resolves when that was first so; stays open when it never comes to be. */
+  readonly firstReady: Promise<void>;
   /** Whether all that stands in the store is in memory. */
   isLoaded(): boolean;
   /** How many objects of each resource stand, named as `deployments.apps`. */
@@ -102,17 +104,18 @@ export async function createResources(deps: RegistryDeps): Promise<Registry> {
     admissions,
   };
   admissions.push(...(deps.admissions?.(context) ?? []));
-  const toJson = createJsonTexts();
-  const stored = definitions.map((definition) => createResource(context, definition, toJson));
+  const stored = createStored(context, definitions);
   const list = [...stored, ...versionedResources(stored)];
   const tell = eventWriter({ resources: list });
   const repair = createRepair({ context, nodePorts: pools.nodePorts, tell });
   const servers = createServers({ store, clock, own: config.advertise });
   const parts = { context, config, resources: list, repair, servers };
+  const firstReady = Promise.withResolvers<void>();
   let isReady = false;
   return {
     list,
     ready: () => isReady,
+    firstReady: firstReady.promise,
     isLoaded: () => cache.revision >= 0,
     counts: () => countsIn(cache, definitions),
     async run(signal) {
@@ -124,6 +127,7 @@ export async function createResources(deps: RegistryDeps): Promise<Registry> {
         if (stopping.aborted) return;
         await bootstrap(parts, stopping);
         isReady = true;
+        firstReady.resolve();
         await runUpkeep(parts, stopping);
       };
       try {
@@ -135,6 +139,14 @@ export async function createResources(deps: RegistryDeps): Promise<Registry> {
       }
     },
   };
+}
+
+function createStored(
+  context: RegistryContext,
+  definitions: readonly Definition[],
+): readonly Resource<KubeObject>[] {
+  const toJson = createJsonTexts();
+  return definitions.map((definition) => createResource(context, definition, toJson));
 }
 
 function classesIn(cache: WatchCache): PriorityClasses {
