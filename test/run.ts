@@ -15,7 +15,14 @@ const coverage = [
   '--test-coverage-exclude=src/testing/**',
   `--test-coverage-lines=${LEAST_COVERED_PERCENT}`,
 ];
-const flags = ['--test', '--test-concurrency=2', `--test-reporter=${join(root, 'test', 'reporter.ts')}`];
+/** A test that hangs fails, however much else the machine does; the slowest file takes a minute or two. */
+const LIMIT_MS = 10 * 60_000;
+const flags = [
+  '--test',
+  '--test-concurrency=2',
+  `--test-timeout=${LIMIT_MS}`,
+  `--test-reporter=${join(root, 'test', 'reporter.ts')}`,
+];
 const { status } = spawnSync(
   process.execPath,
   [...flags, ...(isWhole ? [...coverage, 'src/**/*.test.ts', 'test/**/*.test.ts'] : globs)],

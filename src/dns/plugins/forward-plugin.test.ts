@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { createSocket } from 'node:dgram';
+import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
 import { realClock } from '../../base/clock.ts';
@@ -139,18 +139,31 @@ describe('asking other name servers', () => {
   }
   type Behave = (query: Buffer, transport: 'udp' | 'tcp') => readonly Buffer[];
 
+  /** A free port of both protocols: one that UDP has may be taken by somebody's TCP. */
+  async function bindBoth(t: TestContext, server: Server): Promise<Socket> {
+    t.after(() => void server.close());
+    for (;;) {
+      const socket = createSocket('udp4');
+      socket.bind(0, HOST);
+      await once(socket, 'listening');
+      server.listen(socket.address().port, HOST);
+      const isListening = await once(server, 'listening').then(
+        () => true,
+        () => false,
+      );
+      if (!isListening) {
+        socket.close();
+        continue;
+      }
+      t.after(() => void socket.close());
+      return socket;
+    }
+  }
+
   /** A name server on one port of UDP and TCP. */
   async function upstream(t: TestContext, behave: Behave): Promise<Fake> {
     const udp: Buffer[] = [];
     const tcp: Buffer[] = [];
-    const socket = createSocket('udp4');
-    socket.on('message', (query, from) => {
-      udp.push(query);
-      for (const answer of behave(query, 'udp')) socket.send(answer, from.port, from.address);
-    });
-    socket.bind(0, HOST);
-    await once(socket, 'listening');
-    const { port } = socket.address();
     const server = createServer((connection) => {
       const frames = createTcpFrames();
       connection.on('error', () => undefined);
@@ -163,13 +176,12 @@ describe('asking other name servers', () => {
         }
       });
     });
-    server.listen(port, HOST);
-    await once(server, 'listening');
-    t.after(() => {
-      socket.close();
-      server.close();
+    const socket = await bindBoth(t, server);
+    socket.on('message', (query, from) => {
+      udp.push(query);
+      for (const answer of behave(query, 'udp')) socket.send(answer, from.port, from.address);
     });
-    return { port, udp, tcp };
+    return { port: socket.address().port, udp, tcp };
   }
 
   const exchangeWith = (ports: readonly number[]): Exchange =>
