@@ -97,7 +97,8 @@ describe('@kubernetes/client-node', { concurrency: 4 }, () => {
       assert.equal((await refusalOf(api.replace(read))).code, 409, 'an older version is refused');
       const { items } = await api.list(header.apiVersion, header.kind, metadata.namespace);
       assert.ok(items.some((item) => item.metadata?.name === name));
-      await api.delete(header, undefined, undefined, 0);
+      // Without a wish, Jobs and ReplicationControllers wait for their Pods to be let go.
+      await api.delete(header, undefined, undefined, 0, undefined, 'Background');
       // No controller runs beside this server.
       if (header.kind === 'Namespace')
         await core().replaceNamespaceFinalize({ name, body: { metadata, spec: {} } });

@@ -203,15 +203,7 @@ kubectlCases('kubectl and running Pods', {
     await kubectl.ok('wait --for=condition=Ready pod/p --timeout=25s');
     const missing = /the server could not find the requested resource/;
     assert.match(await kubectl.refuses('debug p --image=host'), missing);
-    const settings = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' } };
-    assert.match(
-      await kubectl.refuses('apply --server-side -f -', settings),
-      /Server-side apply not available on the server/,
-    );
-    assert.match(await kubectl.refuses('auth can-i get pods'), missing);
-    assert.match(await kubectl.refuses('create token default'), missing);
     assert.match(await kubectl.refuses('autoscale replicaset x --max=2'), /not ?found/i);
     assert.match(await kubectl.refuses('top pod'), /Metrics API not available/);
-    assert.equal(await kubectl.ok('get configmaps -o name'), '');
   },
 });

@@ -191,9 +191,9 @@ refusalCases('kubectl and wrong Services', {
       'spec.externalTrafficPolicy: Invalid value: "Local": may only be set for externally-accessible services',
     ),
   },
-  'an external IP that is the loopback': {
-    input: service('a', { externalIPs: ['127.0.0.1'] }),
-    says: /^The Service "a" is invalid: spec\.externalIPs\[0\]: Invalid value: "127\.0\.0\.1": may not be in the loopback range/,
+  'external IPs, which anyone could claim': {
+    input: service('a', { externalIPs: ['192.0.2.1'] }),
+    says: /services "a" is forbidden: Use of external IPs is denied by admission control/,
   },
   'from external name to cluster IP without ports': {
     given: service('a', { type: 'ExternalName', externalName: 'a.example.com', ports: [] }),
