@@ -8,6 +8,7 @@ import type { SupervisorChannel } from '../component/supervisor-channel.ts';
 import type { ControlPlaneConfig } from '../up/messages.ts';
 import { serviceAccountParts } from './api-server.ts';
 import { ensureDnsObjects } from './cluster-dns-objects.ts';
+import { allowLocalAddresses } from './local-address-rights.ts';
 import { runNames } from './names.ts';
 
 export interface PartsDeps {
@@ -32,5 +33,6 @@ export function runParts(
     runNames(config, shared, signal),
     informers.run(signal),
     ensureDnsObjects(client, config),
+    ...(config.network === 'none' ? [allowLocalAddresses(client)] : []),
   ];
 }
