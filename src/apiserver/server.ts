@@ -28,6 +28,8 @@ import type { Registry } from './registry/resources.ts';
 import { createServerObservation } from './server-observation.ts';
 import type { Connect, Resource } from './rest/rest.ts';
 
+/** So long the first answers wait for the registry. */
+const FIRST_ANSWER_MS = 300;
 /** Long for a start, short for a client. */
 const START_WAIT_MS = 10_000;
 
@@ -83,17 +85,16 @@ export function createApiServer(config: ApiServerConfig, deps: ApiServerDeps): A
     const resources = await access.extend(withPodLogs(registry.list, config));
     const observe = observation.begin(resources, registry);
     const health = healthChecks({ measured, registry, isStopping: () => isStopping });
-    handler.resolve(
-      createHandler({
-        ...shared,
-        ...handling(access, { config, clock, resources, streams }),
-        resources,
-        health,
-        metrics: exposition,
-        observe,
-        untilServing: waitingFor(registry, clock),
-      }),
-    );
+    const answer = createHandler({
+      ...shared,
+      ...handling(access, { config, clock, resources, streams }),
+      resources,
+      health,
+      metrics: exposition,
+      observe,
+      untilServing: waitingFor(registry, clock),
+    });
+    void soonReady(registry, clock).then(() => handler.resolve(answer));
     addresses.resolve(listening.addresses);
     return { registry, listening, streams, access };
   };
@@ -112,6 +113,17 @@ export function createApiServer(config: ApiServerConfig, deps: ApiServerDeps): A
       }
     },
   };
+}
+
+/** Resolves when the registry is ready, or is not so soon: a start takes less, and who asks meanwhile need not ask again. */
+function soonReady({ firstReady }: Registry, clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = clock.after(FIRST_ANSWER_MS, resolve);
+    void firstReady.then(() => {
+      cancel();
+      resolve();
+    });
+  });
 }
 
 /** What every cluster has exists a moment after the server listens: who asks for objects before that waits for it. */
