@@ -15,6 +15,8 @@ export interface NamesDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly channel: SupervisorChannel;
+  /** Called once the server answers fully. */
+  readonly onServing: () => void;
 }
 
 /** Longer than the supervisor tries all of the host's resolvers. */
@@ -76,5 +78,6 @@ export async function runNames(
   }
   while (!dns.synced() && !signal.aborted) await clock.sleep(2, signal);
   channel.send({ type: 'ready', what: 'dns' });
+  deps.onServing();
   await running;
 }
