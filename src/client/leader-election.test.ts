@@ -137,6 +137,21 @@ describe('leader election', () => {
     await b.ended;
   });
 
+  it('gives the lease back even when it is stopped in the middle of a renewal', async () => {
+    for (let stoppedAfterMs = 0; stoppedAfterMs <= 2000; stoppedAfterMs += 10) {
+      const clock = fakeClock();
+      const server = createLeaseServer();
+      const slow: Fate = { thereMs: 30, backMs: 30, isLost: 'no' };
+      const a = start({ clock, client: clientOf(server, clock, () => slow), identity: 'a' });
+      await clock.advance(4000 + stoppedAfterMs);
+      assert.equal(server.read().spec.holderIdentity, 'a');
+      a.stop();
+      await clock.advance(1000);
+      assert.equal(await a.ended, 'stopped');
+      assert.equal(server.read().spec.holderIdentity, '', `stopped ${stoppedAfterMs} ms later`);
+    }
+  });
+
   it('waits for the whole lease of a leader that vanished, counted from when its last renewal was seen', async () => {
     const clock = fakeClock();
     const server = createLeaseServer();

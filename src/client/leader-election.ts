@@ -4,6 +4,7 @@ import type { Lease } from '../api/coordination/v1/lease.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Client } from './client.ts';
+import { retryOnConflict } from './retry-on-conflict.ts';
 
 export interface LeaderElectionOptions {
   readonly client: Pick<Client, 'get' | 'create' | 'update'>;
@@ -192,6 +193,13 @@ function createCandidate({ client, clock, logger, lease, identity, leaseDuration
     observe(await client.update(leases, { ...standing, spec: claimed(standing.spec) }, { signal }));
     return true;
   };
+  /** Reads the lease first: a renewal that was given up on may have been carried out all the same. */
+  const giveBack = async (signal: AbortSignal): Promise<void> => {
+    observe(await client.get(leases, lease, { signal }));
+    if (observed === undefined || holder() !== identity) return;
+    const spec = freed(observed.spec, microTime(clock.now()));
+    observe(await client.update(leases, { ...observed, spec }, { signal }));
+  };
   return {
     attempt: (signal) =>
       takeOrRenew(signal).catch((error: unknown) => {
@@ -201,16 +209,8 @@ function createCandidate({ client, clock, logger, lease, identity, leaseDuration
       }),
     async release(signal) {
       if (observed === undefined || holder() !== identity) return;
-      const now = microTime(clock.now());
-      const spec = {
-        ...observed.spec,
-        holderIdentity: '',
-        leaseDurationSeconds: 1,
-        acquireTime: now,
-        renewTime: now,
-      };
       try {
-        observe(await client.update(leases, { ...observed, spec }, { signal }));
+        await retryOnConflict(() => giveBack(signal), { clock });
       } catch (error) {
         logger.warn('could not give the lease back; it ends by itself', { lease: lease.name, err: error });
       }
@@ -219,6 +219,15 @@ function createCandidate({ client, clock, logger, lease, identity, leaseDuration
     isOurs: () => holder() === identity,
   };
 }
+
+/** The record that lets the next one lead at once. */
+const freed = (spec: Lease['spec'], now: string): Lease['spec'] => ({
+  ...spec,
+  holderIdentity: '',
+  leaseDurationSeconds: 1,
+  acquireTime: now,
+  renewTime: now,
+});
 
 interface Claim {
   readonly identity: string;

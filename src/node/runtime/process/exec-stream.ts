@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { accessSync, closeSync, constants, existsSync, statSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { constants as osConstants } from 'node:os';
 import { isAbsolute, join } from 'node:path';
@@ -37,12 +37,22 @@ export function openExec(options: ExecStream): ExecProcess {
   const { record, isTty } = options;
   if (!isAlive(record)) throw new ExecError('the container does not run');
   const env: Record<string, string> = {
+    ...(hasSingleUser() ? { TAR_OPTIONS: '--no-same-owner' } : {}),
     ...(record.startTime === '' ? {} : environmentOf(record.pid)),
     ...(isTty ? { TERM } : {}),
   };
   checkProgram(options, env['PATH'] ?? programDirs.join(':'));
   const command = commandLine(options);
   return isTty ? withTerminal(options, command, env) : withPipes(options, command, env);
+}
+
+/**
+ * Whether no file can belong to anyone but us, as in the user namespace of an ordinary user: tar, which believes to be root
+ * there, would fail at each owner that it cannot give.
+ */
+function hasSingleUser(): boolean {
+  const [, , count] = readFileSync('/proc/self/uid_map', 'utf8').trim().split(/\s+/);
+  return count === '1';
 }
 
 type Env = Readonly<Record<string, string>>;
