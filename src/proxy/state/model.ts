@@ -2,20 +2,26 @@ import type { IpFamily } from '../../net/ip.ts';
 
 export type Protocol = 'TCP' | 'UDP' | 'SCTP';
 
-/** Where a packet for a Service may be addressed. Node ports match every address the node accepts them on. */
+/**
+ * Where a packet for a Service may be addressed. Node ports match every address the node accepts them on. With `endPort`
+ * the frontend is the whole range port to endPort, and the translated packet keeps the port it came for.
+ */
 export type Frontend =
   | {
       readonly kind: 'clusterIP' | 'externalIP' | 'loadBalancerIP';
       readonly ip: string;
       readonly port: number;
+      readonly endPort?: number;
     }
-  | { readonly kind: 'nodePort'; readonly port: number };
+  | { readonly kind: 'nodePort'; readonly port: number; readonly endPort?: number };
 
 /** One address to send to. A mode never asks again whether it is ready or local enough: that is decided. */
 export interface ProxyEndpoint {
   readonly ip: string;
   readonly port: number;
   readonly isLocal: boolean;
+  /** Its share of new connections beside the others', a whole number from 1 up; absent = 1. */
+  readonly weight?: number;
 }
 
 /**
@@ -24,14 +30,28 @@ export interface ProxyEndpoint {
  */
 export type Masquerade = 'off-cluster' | 'always' | 'never';
 
-/** A frontend with its finished decision. */
-export interface FrontendDecision {
-  readonly frontend: Frontend;
+/** Where connections go that some kind of client makes. */
+export interface Destination {
   /** In a stable order; empty = see `whenEmpty`. */
   readonly endpoints: readonly ProxyEndpoint[];
   readonly whenEmpty: 'reject' | 'drop';
   readonly masquerade: Masquerade;
 }
+
+/** A frontend with its finished decision. */
+export interface FrontendDecision extends Destination {
+  readonly frontend: Frontend;
+  /**
+   * What Pods of the cluster and the node itself get in place of the above: the short way to a frontend from outside
+   * under policy Local. Absent = the same as everybody. `off-cluster` masquerades the node's own connections only.
+   */
+  readonly fromCluster?: Destination;
+  /** Blocks, canonical and of the family; clients outside of all of them are dropped. Absent = everybody may. */
+  readonly allowedSources?: readonly string[];
+}
+
+/** How new connections are dealt out; `random` is what the kernel modes do, a mode that cannot do one falls back to it. */
+export type Balancing = 'random' | 'round-robin' | 'least-connections' | 'p2c';
 
 /** One port of one Service in one address family: the unit of change. */
 export interface ServicePort {
@@ -43,6 +63,8 @@ export interface ServicePort {
   readonly protocol: Protocol;
   /** Session affinity by client IP for so many seconds; 0 = none. */
   readonly affinitySeconds: number;
+  /** As the Service asks for; absent = the mode's own choice. */
+  readonly balancing?: Balancing;
   readonly frontends: readonly FrontendDecision[];
 }
 
@@ -51,6 +73,12 @@ export interface ProxyNode {
   readonly name: string;
   /** Sources inside these CIDRs are Pods of the cluster (never masqueraded to a cluster IP). Empty = unknown. */
   readonly podCIDRs: readonly string[];
+  /** Recognizes Pods of this node by the link their packets come in by, in place of podCIDRs. */
+  readonly podLinks?: { readonly bridge: string } | { readonly prefix: string };
+  /** Masquerade every connection to a cluster IP. */
+  readonly masqueradesAll?: boolean;
+  /** Value of the node's label topology.kubernetes.io/zone; absent = unknown. */
+  readonly zone?: string;
   /** Node ports are accepted on local addresses inside these CIDRs; empty = all addresses of the node. */
   readonly nodePortAddresses: readonly string[];
 }
