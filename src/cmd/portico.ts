@@ -15,7 +15,7 @@ function upFlags(command: Command): Command {
       '--dns-port <port>',
       "the DNS server's port on this machine's loopback (default: 10053 or the next free one)",
     )
-    .option('--proxy-mode <mode>', 'nftables or userspace (default: nftables; userspace with --network none)')
+    .option('--proxy-mode <mode>', 'how Services are made true: nftables, userspace … (default: nftables; userspace with --network none)')
     .option('--log-level <level>', 'debug, info, warn or error (default: info)');
 }
 

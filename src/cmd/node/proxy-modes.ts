@@ -1,6 +1,8 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Client } from '../../client/client.ts';
+import type { ModeOptions } from '../../proxy/modes/mode.ts';
+import { loadMode, modeNames } from '../../proxy/modes/registry.ts';
 import type { ProxyMode } from '../../proxy/state/model.ts';
 import type { NodeProcessConfig } from '../up/messages.ts';
 
@@ -10,38 +12,30 @@ interface ModeDeps {
   readonly logger: Logger;
 }
 
-async function nftables(config: NodeProcessConfig, { logger }: ModeDeps): Promise<ProxyMode> {
-  const { createNftablesMode, probeNftables } = await import('../../proxy/modes/nftables/index.ts');
-  const { openNft } = await import('../../kernel/nft/open-nft.ts');
-  const { openConntrack } = await import('../../kernel/conntrack/open-conntrack.ts');
-  const nft = openNft();
-  const probe = await probeNftables(nft, 'IPv4');
-  if (!probe.isUsable) throw new Error(`${config.name}: --proxy-mode nftables: ${probe.reason}`);
-  const serviceCIDRs = [config.serviceCIDR];
-  return createNftablesMode({ family: 'IPv4', nft, conntrack: openConntrack(), logger, serviceCIDRs });
-}
-
-async function userspace(config: NodeProcessConfig, deps: ModeDeps): Promise<ProxyMode> {
+/** Without a network of its own a node's Services are listeners on loopback addresses. */
+async function onLoopback(deps: ModeDeps): Promise<ProxyMode> {
   const { createUserspaceMode } = await import('../../proxy/modes/userspace/userspace-mode.ts');
-  if (config.network === 'none') {
-    const { createLoopbackCapture } = await import('../../proxy/modes/userspace/loopback-capture.ts');
-    const { withLocalAddresses } = await import('./local-addresses.ts');
-    return withLocalAddresses(createUserspaceMode({ ...deps, capture: createLoopbackCapture('IPv4') }), deps);
-  }
-  const { createNetfilterCapture } = await import('../../proxy/modes/userspace/netfilter-capture.ts');
-  const { openNft } = await import('../../kernel/nft/open-nft.ts');
-  const { openConntrack } = await import('../../kernel/conntrack/open-conntrack.ts');
-  const kernel = { nft: openNft(), conntrack: openConntrack() };
-  const capture = createNetfilterCapture({ family: 'IPv4', ...kernel, address: config.nodeIP });
-  return createUserspaceMode({ ...deps, capture });
+  const { createLoopbackCapture } = await import('../../proxy/modes/userspace/loopback-capture.ts');
+  const { withLocalAddresses } = await import('./local-addresses.ts');
+  return withLocalAddresses(createUserspaceMode({ ...deps, capture: createLoopbackCapture('IPv4') }), deps);
 }
 
 /**
- * The mode the node was asked for. Rejects with what the kernel lacks. On the machine's own network the rules of the other mode are taken away
- * first: a cluster that was killed may have left them. Elsewhere modules of the other mode are never loaded.
+ * The mode the node was asked for. Rejects with what the kernel lacks. On the machine's own network the rules of the other modes are taken
+ * away first: a cluster that was killed may have left them. Elsewhere modules of the other modes are never loaded.
  */
 export async function createProxyMode(config: NodeProcessConfig, deps: ModeDeps): Promise<ProxyMode> {
-  const [make, makeOther] = config.proxyMode === 'nftables' ? [nftables, userspace] : [userspace, nftables];
-  if (config.network === 'host') await (await makeOther(config, deps)).cleanup();
-  return make(config, deps);
+  const { name, network, nodeIP, proxyMode, serviceCIDR } = config;
+  if (network === 'none') return onLoopback(deps);
+  const options: ModeOptions = { ...deps, family: 'IPv4', nodeIP, serviceCIDRs: [serviceCIDR] };
+  if (network === 'host') {
+    for (const other of modeNames.filter((mode) => mode !== proxyMode)) {
+      const mode = await loadMode(other);
+      if ((await mode.probe(options)).isUsable) await (await mode.open(options)).cleanup();
+    }
+  }
+  const mode = await loadMode(proxyMode);
+  const probe = await mode.probe(options);
+  if (!probe.isUsable) throw new Error(`${name}: --proxy-mode ${proxyMode}: ${probe.reason}`);
+  return mode.open(options);
 }

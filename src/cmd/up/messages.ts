@@ -1,3 +1,5 @@
+import type { ModeName } from '../../proxy/modes/registry.ts';
+
 /** What the supervisor and its components say to each other over the IPC channel. Handles travel beside the messages. */
 export type ToComponent =
   | { readonly type: 'stop' }
@@ -71,7 +73,7 @@ export interface NodeProcessConfig {
   readonly apiServer: string;
   readonly clusterDNS: string;
   readonly clusterDomain: string;
-  readonly proxyMode: 'nftables' | 'userspace';
+  readonly proxyMode: ModeName;
   /** This node carries the node ports to the host's loopback. */
   readonly isGate: boolean;
   readonly kubeletPort: number;

@@ -1,4 +1,6 @@
 import { isAbsolute, resolve } from 'node:path';
+import { modeNames } from '../../proxy/modes/registry.ts';
+import type { ModeName } from '../../proxy/modes/registry.ts';
 import type { NetworkMode } from './messages.ts';
 import { UserError } from './user-error.ts';
 
@@ -12,7 +14,7 @@ export interface UpOptions {
   /** Port of the API on the host's loopback; isFixed = the user chose it. */
   readonly apiPort: { readonly port: number; readonly isFixed: boolean };
   readonly dnsPort: { readonly port: number; readonly isFixed: boolean };
-  readonly proxyMode: 'nftables' | 'userspace';
+  readonly proxyMode: ModeName;
   readonly logLevel: string;
 }
 
@@ -65,11 +67,11 @@ export function parseUpOptions(flags: UpFlags): UpOptions {
   const proxyMode = oneOf(
     '--proxy-mode',
     flags.proxyMode ?? (network === 'none' ? 'userspace' : 'nftables'),
-    ['nftables', 'userspace'],
+    modeNames,
   );
   if (network === 'none' && proxyMode !== 'userspace') {
     throw new UserError(
-      '--proxy-mode nftables: --network none programs no kernel; leave the flag out, or use --network sandbox',
+      `--proxy-mode ${proxyMode}: --network none programs no kernel; leave the flag out, or use --network sandbox`,
       { exitCode: 2 },
     );
   }

@@ -1,4 +1,26 @@
+import type { ModeModule } from '../mode.ts';
+import { createNftablesMode } from './nftables-mode.ts';
+import { probeNftables } from './probe.ts';
+
 export { createNftablesMode } from './nftables-mode.ts';
 export type { NftablesModeOptions } from './nftables-mode.ts';
 export { probeNftables } from './probe.ts';
 export type { ProbeResult } from './probe.ts';
+
+export const mode: ModeModule = {
+  probe: async ({ family, netnsPath }) => {
+    const { openNft } = await import('../../../kernel/nft/open-nft.ts');
+    const nft = openNft({ netnsPath });
+    try {
+      return await probeNftables(nft, family);
+    } finally {
+      nft.close();
+    }
+  },
+  open: async ({ family, logger, serviceCIDRs, netnsPath }) => {
+    const { openNft } = await import('../../../kernel/nft/open-nft.ts');
+    const { openConntrack } = await import('../../../kernel/conntrack/open-conntrack.ts');
+    const kernel = { nft: openNft({ netnsPath }), conntrack: openConntrack({ netnsPath }) };
+    return createNftablesMode({ family, ...kernel, logger, serviceCIDRs });
+  },
+};

@@ -1,0 +1,50 @@
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { IpFamily } from '../../net/ip.ts';
+import type { ProxyMode } from '../state/model.ts';
+
+/** What a mode is told when it is opened, the same for all of them; a mode takes what concerns it. */
+export interface ModeOptions {
+  readonly family: IpFamily;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Cluster IPs come from these blocks; packets to one that no Service has may be dropped. Empty = unknown. */
+  readonly serviceCIDRs: readonly string[];
+  /** The node's own address in this family; absent = unknown. */
+  readonly nodeIP?: string;
+  /** The network namespace to program (default: the calling thread's). The process's own sockets stay in the thread's. */
+  readonly netnsPath?: string;
+  readonly settings?: ModeSettings;
+}
+
+/** What KubeProxyConfiguration says for single modes; absent = that mode's default. */
+export interface ModeSettings {
+  /** Bit of the packet mark that asks for masquerading, 0 to 31 (iptables, ipvs); default 14. */
+  readonly masqueradeBit?: number;
+  readonly ipvs?: IpvsSettings;
+}
+
+export interface IpvsSettings {
+  /** `rr`, `lc` …; default rr. */
+  readonly scheduler?: string;
+  /** Virtual servers inside of these blocks are somebody else's. */
+  readonly excludeCIDRs?: readonly string[];
+  readonly hasStrictARP?: boolean;
+  /** Time-outs of idle connections; absent or 0 = as the kernel has them. */
+  readonly tcpTimeoutMs?: number;
+  readonly tcpFinTimeoutMs?: number;
+  readonly udpTimeoutMs?: number;
+}
+
+export type ProbeResult =
+  | { readonly isUsable: true }
+  /** One sentence with what is missing and how to mend it. */
+  | { readonly isUsable: false; readonly reason: string };
+
+/** What the folder of a mode exports as `mode`. */
+export interface ModeModule {
+  /** Whether this machine and network namespace can do it; changes nothing. */
+  probe(options: ModeOptions): Promise<ProbeResult>;
+  /** Does nothing to the network before the first `sync` or `cleanup`. */
+  open(options: ModeOptions): Promise<ProxyMode>;
+}
