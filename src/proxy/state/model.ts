@@ -75,12 +75,16 @@ export interface ProxyNode {
   readonly podCIDRs: readonly string[];
   /** Recognizes Pods of this node by the link their packets come in by, in place of podCIDRs. */
   readonly podLinks?: { readonly bridge: string } | { readonly prefix: string };
-  /** Masquerade every connection to a cluster IP. */
+  /** Masquerade every connection to a cluster IP. The decisions say so already (`always`); a mode need not look here. */
   readonly masqueradesAll?: boolean;
+  /** The node's own address in this family, canonical; absent = unknown. */
+  readonly ip?: string;
   /** Value of the node's label topology.kubernetes.io/zone; absent = unknown. */
   readonly zone?: string;
   /** Node ports are accepted on local addresses inside these CIDRs; empty = all addresses of the node. */
   readonly nodePortAddresses: readonly string[];
+  /** Node ports answer the node's own processes on 127.0.0.0/8 or ::1 too, if nodePortAddresses admits it; absent = no. */
+  readonly hasLocalhostNodePorts?: boolean;
 }
 
 /** Everything one node's proxy must make true, for one address family. Finished decisions only. */
