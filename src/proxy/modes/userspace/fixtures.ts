@@ -8,6 +8,8 @@ import { memoryLogger } from '../../../base/logger.ts';
 import type { LogLine } from '../../../base/logger.ts';
 import type { FrontendDecision, Protocol, ProxyState, ServicePort } from '../../state/model.ts';
 import { createLoopbackCapture } from './loopback-capture.ts';
+import { createStreamRelay } from './stream-relay.ts';
+import { createThreadedRelay } from './threaded-relay.ts';
 import { createUserspaceMode } from './userspace-mode.ts';
 import type { UserspaceMode } from './userspace-mode.ts';
 
@@ -32,13 +34,21 @@ export interface Setup {
   readonly set: (ports: readonly ServicePort[], changed?: readonly string[]) => Promise<void>;
 }
 
-export function setup(options: { clock?: Clock; udpIdleMs?: number } = {}): Setup {
+export interface SetupOptions {
+  /** A clock of the test's own needs the relay that runs by it: Node's streams. */
+  readonly clock?: Clock;
+  readonly udpIdleMs?: number;
+  readonly relay?: 'streams' | 'thread';
+}
+
+export function setup(options: SetupOptions = {}): Setup {
   const ip = `127.96.7.${++nTests}`;
   const logger = memoryLogger();
   const mode = createUserspaceMode({
     capture: createLoopbackCapture('IPv4'),
     clock: options.clock ?? realClock,
     logger,
+    relay: options.relay === 'thread' ? createThreadedRelay() : createStreamRelay(options.clock ?? realClock),
     ...(options.udpIdleMs !== undefined && { udpIdleMs: options.udpIdleMs }),
   });
   cleanups.push(() => mode.close());

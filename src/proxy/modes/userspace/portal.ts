@@ -1,15 +1,11 @@
 import type { Logger } from '../../../base/logger.ts';
-import type { ProxyEndpoint } from '../../state/model.ts';
-import type { Balancer } from './balancer.ts';
+import type { BalancerSettings } from './balancer.ts';
 import type { Capture, ListenPlace, LocalAddress, OpenPortal, PortalSpec } from './capture.ts';
-import type { Listener } from './tcp-listener.ts';
+import type { Listener } from './tcp-relay.ts';
 
-export interface PortalTarget extends PortalSpec {
-  readonly endpoints: readonly ProxyEndpoint[];
-  readonly affinitySeconds: number;
-}
+export interface PortalTarget extends PortalSpec, BalancerSettings {}
 
-/** The listeners of one PortalSpec and the balancer they share. */
+/** The listeners of one PortalSpec, which share their endpoints. */
 export interface Portal {
   /**
    * Makes the listeners what the target asks for; one that may stay is not touched. Resolves when all listen. A place
@@ -21,7 +17,7 @@ export interface Portal {
 
 export interface PortalOptions {
   readonly capture: Capture;
-  readonly balancer: Balancer;
+  readonly setEndpoints: (settings: BalancerSettings) => void;
   /** Rejects with Node's error when it cannot listen there. */
   readonly open: (address: LocalAddress) => Promise<Listener>;
   readonly logger: Logger;
@@ -29,7 +25,7 @@ export interface PortalOptions {
 
 const MAY_TRY_NEXT = new Set(['EACCES', 'EADDRINUSE', 'EADDRNOTAVAIL']);
 
-export function createPortal({ capture, balancer, open, logger }: PortalOptions): Portal {
+export function createPortal({ capture, setEndpoints, open, logger }: PortalOptions): Portal {
   const listeners = new Map<string, Listener>();
   /** Where a place listened last: preferred to a free port when it opens again, so that a known address stays true. */
   const lastAddresses = new Map<string, LocalAddress>();
@@ -58,7 +54,7 @@ export function createPortal({ capture, balancer, open, logger }: PortalOptions)
 
   return {
     update: async (target) => {
-      balancer.set(target.endpoints, target.affinitySeconds);
+      setEndpoints(target);
       const places = new Map(capture.places(target).map((place) => [place.name, place]));
       for (const [name, listener] of listeners) {
         if (places.has(name)) listener.refresh();

@@ -3,15 +3,8 @@ import type { Socket } from 'node:net';
 import type { CancelTimer, Clock } from '../../../base/clock.ts';
 import type { Backend, Balancer } from './balancer.ts';
 import type { LocalAddress } from './capture.ts';
-
-/** Something that accepts traffic on one address for one balancer. */
-export interface Listener {
-  readonly address: LocalAddress;
-  /** Endpoints went or came; TCP connections stay where they are. */
-  refresh(): void;
-  /** Accepts nothing new, at once; established connections go on. */
-  close(): void;
-}
+import { DIAL_TIMEOUTS_MS } from './dialing.ts';
+import type { Listener } from './tcp-relay.ts';
 
 export interface TcpListenerOptions {
   readonly balancer: Balancer;
@@ -20,11 +13,6 @@ export interface TcpListenerOptions {
   readonly sockets: Set<Socket>;
 }
 
-/**
- * How long one endpoint may take to accept before the next is tried: kube-proxy's userspace mode took 250 ms, 500 ms,
- * 1 s, 2 s. A packet to an address nobody has is answered by nobody.
- */
-const DIAL_TIMEOUTS_MS = [250, 500, 1000, 2000];
 /** Keep-alive ends connections whose other side vanished without a word: its Pod's node lost power, say. */
 const SOCKET_OPTIONS = {
   allowHalfOpen: true,
@@ -90,6 +78,8 @@ function dial(client: Socket, attempt: Dial): void {
   };
   const joined = (): void => {
     settle();
+    balancer.count(backend.key, 1);
+    upstream.once('close', () => balancer.count(backend.key, -1));
     join(client, upstream);
   };
   upstream.on('error', fail).on('connect', joined);

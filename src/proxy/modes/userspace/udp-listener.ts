@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import type { CancelTimer, Clock } from '../../../base/clock.ts';
 import type { Balancer } from './balancer.ts';
 import type { LocalAddress } from './capture.ts';
-import type { Listener } from './tcp-listener.ts';
+import type { Listener } from './tcp-relay.ts';
 
 export interface UdpListenerOptions {
   readonly balancer: Balancer;
@@ -106,6 +106,7 @@ function begin(front: Front, key: string, client: { address: string; port: numbe
     flow.waiting = undefined;
   });
   front.flows.set(key, flow);
+  balancer.count(backend.key, 1);
   sweepLater(front);
   return flow;
 }
@@ -113,6 +114,7 @@ function begin(front: Front, key: string, client: { address: string; port: numbe
 function end(front: Front, flow: Flow): void {
   if (front.flows.get(flow.key) !== flow) return;
   front.flows.delete(flow.key);
+  front.options.balancer.count(flow.backendKey, -1);
   flow.socket.close();
 }
 

@@ -19,156 +19,197 @@ import {
 
 afterEach(cleanUp);
 
-describe('TCP through the userspace proxy', () => {
-  it('goes round the endpoints', async () => {
-    const { set, ip } = setup();
-    await set([servicePort(ip, [await named('a'), await named('b'), await named('c')])]);
-    assert.equal(await askTimes(6, ip), 'a b c a b c');
-  });
-
-  it('tries another endpoint when one refuses, each once', async () => {
-    const { set, ip } = setup();
-    const [dead, b] = [await deadPort(), await named('b')];
-    await set([servicePort(ip, [dead, b])]);
-    assert.equal(await askTimes(4, ip), 'b b b b');
-    await set([servicePort(ip, [dead])]);
-    assert.equal(await ask(ip, 8080), 'ECONNRESET');
-  });
-
-  it('gives up on an endpoint that does not answer and takes the next', async () => {
-    const clock = fakeClock();
-    const { set, ip } = setup({ clock });
-    const port = await silentPort();
-    const b = await named('b');
-    await set([servicePort(ip, [port, b])]);
-    const answer = ask(ip, 8080);
-    const early = await Promise.race([answer, new Promise((resolve) => setTimeout(resolve, 100, 'waiting'))]);
-    assert.equal(early, 'waiting');
-    await clock.advance(300);
-    assert.equal(await answer, 'b');
-  });
-
-  it('refuses at once without endpoints, and serves again when one comes', async () => {
-    const { set, ip, mode } = setup();
-    await set([servicePort(ip, [])]);
-    assert.equal(await ask(ip, 8080), 'ECONNREFUSED');
-    assert.equal(mode.localAddress(ID), undefined);
-    await set([servicePort(ip, [await named('a')])], [ID]);
-    assert.equal(await ask(ip, 8080), 'a');
-    await set([servicePort(ip, [])], [ID]);
-    assert.equal(await ask(ip, 8080), 'ECONNREFUSED');
-  });
-
-  it('keeps a client on one endpoint until its time is over', async () => {
-    const clock = fakeClock();
-    const { set, ip } = setup({ clock });
-    const ports = [await named('a'), await named('b')];
-    await set([servicePort(ip, ports, { affinitySeconds: 10 })]);
-    assert.equal(await askTimes(3, ip), 'a a a');
-    await clock.advance(9_000);
-    assert.equal(await ask(ip, 8080), 'a');
-    await clock.advance(10_000);
-    assert.equal(await ask(ip, 8080), 'b');
-    await set([servicePort(ip, ports.slice(0, 1), { affinitySeconds: 10 })], [ID]);
-    assert.equal(await ask(ip, 8080), 'a');
-  });
-
-  it('keeps a client on one endpoint by whichever address it comes', async () => {
-    const { set, ip } = setup();
-    const ports = [await named('a'), await named('b'), await named('c')];
-    const nodePort = await deadPort();
-    await set([servicePort(ip, ports, { affinitySeconds: 60, nodePort })]);
-    const answers: string[] = [];
-    for (let i = 0; i < 3; i++) answers.push(await ask(ip, 8080), await ask('127.0.0.1', nodePort));
-    assert.deepEqual(answers, ['a', 'a', 'a', 'a', 'a', 'a']);
-  });
-
-  it('passes the end of each direction on by itself', async () => {
-    const { set, ip } = setup();
-    const port = await backend((socket) => {
-      let n = 0;
-      socket.on('data', (data) => (n += data.length));
-      socket.on('end', () => socket.end(`got ${n}`));
+for (const relay of ['streams', 'thread'] as const) {
+  describe(`TCP through the userspace proxy, carried by ${relay}`, () => {
+    it('goes round the endpoints', async () => {
+      const { set, ip } = setup({ relay });
+      await set([servicePort(ip, [await named('a'), await named('b'), await named('c')])]);
+      assert.equal(await askTimes(6, ip), 'a b c a b c');
     });
-    await set([servicePort(ip, [port])]);
-    const client = connect({ host: ip, port: 8080, allowHalfOpen: true });
-    client.setEncoding('utf8');
-    client.write('x'.repeat(300_000));
-    client.end('the end');
-    let text = '';
-    for await (const chunk of client) text += String(chunk);
-    assert.equal(text, 'got 300007');
-  });
 
-  it('passes a reset on, from either side', async () => {
-    const { set, ip } = setup();
-    const closed = Promise.withResolvers<string>();
-    const port = await backend((socket) => {
-      socket.once('data', (data) => {
-        if (String(data) === 'reset') socket.resetAndDestroy();
-        else socket.on('error', (error) => closed.resolve('code' in error ? String(error.code) : ''));
+    it('tries another endpoint when one refuses, each once', async () => {
+      const { set, ip } = setup({ relay });
+      const [dead, b] = [await deadPort(), await named('b')];
+      await set([servicePort(ip, [dead, b])]);
+      assert.equal(await askTimes(4, ip), 'b b b b');
+      await set([servicePort(ip, [dead])]);
+      assert.equal(await ask(ip, 8080), 'ECONNRESET');
+    });
+
+    it('gives up on an endpoint that does not answer and takes the next', async () => {
+      const clock = fakeClock();
+      const { set, ip } = setup(relay === 'thread' ? { relay } : { clock });
+      const port = await silentPort();
+      const b = await named('b');
+      await set([servicePort(ip, [port, b])]);
+      const answer = ask(ip, 8080);
+      const early = await Promise.race([
+        answer,
+        new Promise((resolve) => setTimeout(resolve, 100, 'waiting')),
+      ]);
+      assert.equal(early, 'waiting');
+      await clock.advance(300);
+      assert.equal(await answer, 'b');
+    });
+
+    it('refuses at once without endpoints, and serves again when one comes', async () => {
+      const { set, ip, mode } = setup({ relay });
+      await set([servicePort(ip, [])]);
+      assert.equal(await ask(ip, 8080), 'ECONNREFUSED');
+      assert.equal(mode.localAddress(ID), undefined);
+      await set([servicePort(ip, [await named('a')])], [ID]);
+      assert.equal(await ask(ip, 8080), 'a');
+      await set([servicePort(ip, [])], [ID]);
+      assert.equal(await ask(ip, 8080), 'ECONNREFUSED');
+    });
+
+    it('keeps a client on one endpoint until its time is over', async () => {
+      const clock = fakeClock();
+      const { set, ip } = setup(relay === 'thread' ? { relay } : { clock });
+      const pass = (ms: number): Promise<unknown> =>
+        relay === 'thread' ? new Promise((resolve) => setTimeout(resolve, ms)) : clock.advance(ms);
+      const ports = [await named('a'), await named('b')];
+      await set([servicePort(ip, ports, { affinitySeconds: 1 })]);
+      assert.equal(await askTimes(3, ip), 'a a a');
+      await pass(1_100);
+      assert.equal(await ask(ip, 8080), 'b');
+      await set([servicePort(ip, ports.slice(0, 1), { affinitySeconds: 1 })], [ID]);
+      assert.equal(await ask(ip, 8080), 'a');
+    });
+
+    it('carries much, both ways at once, unchanged', async () => {
+      const { set, ip } = setup({ relay });
+      const echo = await backend((socket) => socket.pipe(socket));
+      await set([servicePort(ip, [echo])]);
+      const sent = Buffer.alloc(24 << 20, 'all of it, in this order; ');
+      const client = connect({ host: ip, port: 8080, allowHalfOpen: true });
+      client.end(sent);
+      const got: Buffer[] = [];
+      for await (const chunk of client) got.push(chunk as Buffer);
+      assert.ok(Buffer.concat(got).equals(sent));
+    });
+
+    it('carries many connections at once, and sends each new one where the fewest are', async () => {
+      const { set, ip } = setup({ relay });
+      const open = { a: 0, b: 0 };
+      const holding = (name: 'a' | 'b') =>
+        backend((socket) => {
+          open[name]++;
+          socket.pipe(socket);
+        });
+      const service = servicePort(ip, [await holding('a'), await holding('b')]);
+      await set([{ ...service, balancing: 'least-connections' }]);
+      const clients = Array.from({ length: 600 }, () => connect({ host: ip, port: 8080 }));
+      whenDone(() => clients.forEach((client) => client.destroy()));
+      const answers = clients.map(async (client, i) => {
+        client.write(`I am ${i}`);
+        const [answer] = (await once(client, 'data')) as [Buffer];
+        return answer.toString();
       });
+      assert.deepEqual(
+        await Promise.all(answers),
+        clients.map((_, i) => `I am ${i}`),
+      );
+      assert.deepEqual(open, { a: 300, b: 300 });
     });
-    await set([servicePort(ip, [port])]);
-    const client = connect({ host: ip, port: 8080 });
-    client.write('reset');
-    const [error] = (await once(client, 'error')) as [NodeJS.ErrnoException];
-    assert.equal(error.code, 'ECONNRESET');
-    const other = connect({ host: ip, port: 8080 });
-    other.write('wait', () => setTimeout(() => other.resetAndDestroy(), 50));
-    assert.equal(await closed.promise, 'ECONNRESET');
-  });
 
-  it('does not read faster than the other side takes', async () => {
-    const { set, ip } = setup();
-    const port = await backend((socket) => socket.pause());
-    await set([servicePort(ip, [port])]);
-    const client = connect({ host: ip, port: 8080 });
-    whenDone(() => client.destroy());
-    const nBytes = 64 * 1024 * 1024;
-    client.write(Buffer.alloc(nBytes));
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    assert.ok(
-      client.bytesWritten === nBytes && client.writableLength > 0,
-      'the client still holds most of it',
-    );
-  });
+    it('keeps a client on one endpoint by whichever address it comes', async () => {
+      const { set, ip } = setup({ relay });
+      const ports = [await named('a'), await named('b'), await named('c')];
+      const nodePort = await deadPort();
+      await set([servicePort(ip, ports, { affinitySeconds: 60, nodePort })]);
+      const answers: string[] = [];
+      for (let i = 0; i < 3; i++) answers.push(await ask(ip, 8080), await ask('127.0.0.1', nodePort));
+      assert.deepEqual(answers, ['a', 'a', 'a', 'a', 'a', 'a']);
+    });
 
-  it('keeps established connections when their endpoint, their port or their Service goes', async () => {
-    const { set, ip } = setup();
-    const echo = await backend((socket) => socket.pipe(socket));
-    const b = await named('b');
-    await set([servicePort(ip, [echo])]);
-    const client = connect({ host: ip, port: 8080 });
-    client.setEncoding('utf8');
-    whenDone(() => client.destroy());
-    const say = async (word: string): Promise<string> => {
-      client.write(word);
-      const [answer] = (await once(client, 'data')) as [string];
-      return answer;
-    };
-    assert.equal(await say('one'), 'one');
-    await set([servicePort(ip, [b])], [ID]);
-    assert.equal(await say('two'), 'two');
-    assert.equal(await ask(ip, 8080), 'b');
-    await set([servicePort(ip, [b], { port: 8081 })], [ID]);
-    assert.equal(await say('three'), 'three');
-    assert.equal(await ask(ip, 8081), 'b');
-    assert.equal(await ask(ip, 8080), 'ECONNREFUSED');
-    await set([], [ID]);
-    assert.equal(await say('four'), 'four');
-    assert.equal(await ask(ip, 8081), 'ECONNREFUSED');
-    await set([servicePort(ip, [b])], [ID]);
-    assert.equal(await ask(ip, 8080), 'b');
-  });
+    it('passes the end of each direction on by itself', async () => {
+      const { set, ip } = setup({ relay });
+      const port = await backend((socket) => {
+        let n = 0;
+        socket.on('data', (data) => (n += data.length));
+        socket.on('end', () => socket.end(`got ${n}`));
+      });
+      await set([servicePort(ip, [port])]);
+      const client = connect({ host: ip, port: 8080, allowHalfOpen: true });
+      client.setEncoding('utf8');
+      client.write('x'.repeat(300_000));
+      client.end('the end');
+      let text = '';
+      for await (const chunk of client) text += String(chunk);
+      assert.equal(text, 'got 300007');
+    });
 
-  it('a full sync finds what went without being told', async () => {
-    const { set, ip } = setup();
-    await set([servicePort(ip, [await named('a')])]);
-    await set([]);
-    assert.equal(await ask(ip, 8080), 'ECONNREFUSED');
+    it('passes a reset on, from either side', async () => {
+      const { set, ip } = setup({ relay });
+      const closed = Promise.withResolvers<string>();
+      const port = await backend((socket) => {
+        socket.once('data', (data) => {
+          if (String(data) === 'reset') socket.resetAndDestroy();
+          else socket.on('error', (error) => closed.resolve('code' in error ? String(error.code) : ''));
+        });
+      });
+      await set([servicePort(ip, [port])]);
+      const client = connect({ host: ip, port: 8080 });
+      client.write('reset');
+      const [error] = (await once(client, 'error')) as [NodeJS.ErrnoException];
+      assert.equal(error.code, 'ECONNRESET');
+      const other = connect({ host: ip, port: 8080 });
+      other.write('wait', () => setTimeout(() => other.resetAndDestroy(), 50));
+      assert.equal(await closed.promise, 'ECONNRESET');
+    });
+
+    it('does not read faster than the other side takes', async () => {
+      const { set, ip } = setup({ relay });
+      const port = await backend((socket) => socket.pause());
+      await set([servicePort(ip, [port])]);
+      const client = connect({ host: ip, port: 8080 });
+      whenDone(() => client.destroy());
+      const nBytes = 64 * 1024 * 1024;
+      client.write(Buffer.alloc(nBytes));
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      assert.ok(
+        client.bytesWritten === nBytes && client.writableLength > 0,
+        'the client still holds most of it',
+      );
+    });
+
+    it('keeps established connections when their endpoint, their port or their Service goes', async () => {
+      const { set, ip } = setup({ relay });
+      const echo = await backend((socket) => socket.pipe(socket));
+      const b = await named('b');
+      await set([servicePort(ip, [echo])]);
+      const client = connect({ host: ip, port: 8080 });
+      client.setEncoding('utf8');
+      whenDone(() => client.destroy());
+      const say = async (word: string): Promise<string> => {
+        client.write(word);
+        const [answer] = (await once(client, 'data')) as [string];
+        return answer;
+      };
+      assert.equal(await say('one'), 'one');
+      await set([servicePort(ip, [b])], [ID]);
+      assert.equal(await say('two'), 'two');
+      assert.equal(await ask(ip, 8080), 'b');
+      await set([servicePort(ip, [b], { port: 8081 })], [ID]);
+      assert.equal(await say('three'), 'three');
+      assert.equal(await ask(ip, 8081), 'b');
+      assert.equal(await ask(ip, 8080), 'ECONNREFUSED');
+      await set([], [ID]);
+      assert.equal(await say('four'), 'four');
+      assert.equal(await ask(ip, 8081), 'ECONNREFUSED');
+      await set([servicePort(ip, [b])], [ID]);
+      assert.equal(await ask(ip, 8080), 'b');
+    });
+
+    it('a full sync finds what went without being told', async () => {
+      const { set, ip } = setup({ relay });
+      await set([servicePort(ip, [await named('a')])]);
+      await set([]);
+      assert.equal(await ask(ip, 8080), 'ECONNREFUSED');
+    });
   });
-});
+}
 
 describe('where it listens', () => {
   it('on a free port of the address when the port is taken, and there again later', async () => {

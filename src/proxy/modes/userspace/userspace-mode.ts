@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net';
 import type { Clock } from '../../../base/clock.ts';
 import type { Logger } from '../../../base/logger.ts';
 import type { ProxyMode, ProxyState, ServicePort } from '../../state/model.ts';
@@ -6,9 +5,10 @@ import { createBalancer, createClientMemory } from './balancer.ts';
 import type { ClientMemory } from './balancer.ts';
 import type { Capture, LocalAddress, OpenPortal } from './capture.ts';
 import { createPortal } from './portal.ts';
-import type { Portal, PortalTarget } from './portal.ts';
-import { openTcpListener } from './tcp-listener.ts';
-import type { Listener } from './tcp-listener.ts';
+import type { Portal, PortalOptions, PortalTarget } from './portal.ts';
+import { createStreamRelay } from './stream-relay.ts';
+import type { Listener, TcpRelay } from './tcp-relay.ts';
+import { createThreadedRelay, hasThreadedRelay } from './threaded-relay.ts';
 import { openUdpListener } from './udp-listener.ts';
 
 export interface UserspaceModeOptions {
@@ -17,6 +17,8 @@ export interface UserspaceModeOptions {
   readonly logger: Logger;
   /** Default 30 s, the kernel's own time-out for UDP flows (net.netfilter.nf_conntrack_udp_timeout). */
   readonly udpIdleMs?: number;
+  /** What carries TCP; default: the thread, where there can be one. */
+  readonly relay?: TcpRelay;
 }
 
 /**
@@ -34,8 +36,8 @@ export interface UserspaceMode extends ProxyMode {
 interface Mode extends UserspaceModeOptions {
   readonly portals: Map<string, Portal>;
   readonly open: Map<string, OpenPortal>;
-  readonly sockets: Set<Socket>;
-  /** By Service port: a client that comes by cluster IP and by node port meets the same endpoint. */
+  readonly relay: TcpRelay;
+  /** Of UDP, by Service port: a client that comes by cluster IP and by node port meets the same endpoint. */
   readonly memories: Map<string, ClientMemory>;
 }
 
@@ -44,7 +46,7 @@ export function createUserspaceMode(options: UserspaceModeOptions): UserspaceMod
     ...options,
     portals: new Map(),
     open: new Map(),
-    sockets: new Set(),
+    relay: options.relay ?? (hasThreadedRelay ? createThreadedRelay() : createStreamRelay(options.clock)),
     memories: new Map(),
   };
   const closePortals = (): void => {
@@ -56,6 +58,7 @@ export function createUserspaceMode(options: UserspaceModeOptions): UserspaceMod
     sync: (state, changed) => sync(mode, state, changed),
     cleanup: async () => {
       closePortals();
+      await mode.relay.settled();
       await options.capture.cleanup();
     },
     localAddress: (id) => {
@@ -67,7 +70,7 @@ export function createUserspaceMode(options: UserspaceModeOptions): UserspaceMod
     },
     close: () => {
       closePortals();
-      for (const socket of mode.sockets) socket.destroy();
+      mode.relay.close();
     },
   };
 }
@@ -88,6 +91,7 @@ async function sync(mode: Mode, state: ProxyState, changed: ReadonlySet<string> 
     }
   }
   await Promise.all(updates);
+  await mode.relay.settled();
   const { node } = state;
   await mode.capture.apply({
     node,
@@ -97,18 +101,33 @@ async function sync(mode: Mode, state: ProxyState, changed: ReadonlySet<string> 
 }
 
 async function update(mode: Mode, target: PortalTarget): Promise<void> {
-  const { capture, clock, logger, sockets, udpIdleMs } = mode;
   let portal = mode.portals.get(target.id);
   if (portal === undefined) {
-    const balancer = createBalancer(clock, memoryOf(mode, serviceOf(target.id)));
-    const open = (address: LocalAddress): Promise<Listener> =>
-      target.protocol === 'UDP'
-        ? openUdpListener(address, { balancer, clock, idleMs: udpIdleMs ?? UDP_IDLE_MS })
-        : openTcpListener(address, { balancer, clock, sockets });
-    portal = createPortal({ capture, logger, balancer, open });
+    const carrier = target.protocol === 'UDP' ? carryUdp(mode, target.id) : carryTcp(mode, target.id);
+    portal = createPortal({ capture: mode.capture, logger: mode.logger, ...carrier });
     mode.portals.set(target.id, portal);
   }
   mode.open.set(target.id, await portal.update(target));
+}
+
+type Carrier = Pick<PortalOptions, 'setEndpoints' | 'open'>;
+
+function carryTcp({ relay }: Mode, id: string): Carrier {
+  return {
+    setEndpoints: ({ endpoints, affinitySeconds, balancing }) =>
+      relay.setPool(id, { endpoints, affinitySeconds, balancing, memory: serviceOf(id) }),
+    open: (address) => relay.listen(id, address),
+  };
+}
+
+function carryUdp(mode: Mode, id: string): Carrier {
+  const { clock, udpIdleMs } = mode;
+  const balancer = createBalancer({ clock, clients: memoryOf(mode, serviceOf(id)) });
+  return {
+    setEndpoints: (settings) => balancer.set(settings),
+    open: (address): Promise<Listener> =>
+      openUdpListener(address, { balancer, clock, idleMs: udpIdleMs ?? UDP_IDLE_MS }),
+  };
 }
 
 function memoryOf(mode: Mode, id: string): ClientMemory {
@@ -120,6 +139,7 @@ function memoryOf(mode: Mode, id: string): ClientMemory {
 function close(mode: Mode, portalId: string): boolean {
   const portal = mode.portals.get(portalId);
   portal?.close();
+  mode.relay.removePool(portalId);
   mode.open.delete(portalId);
   return mode.portals.delete(portalId);
 }
@@ -143,11 +163,20 @@ function targetsOf(mode: Mode, service: ServicePort | undefined): ReadonlyMap<st
     const [first] = decisions;
     if (service === undefined || first === undefined) continue;
     const id = `${service.id} ${scope}`;
-    const { protocol, affinitySeconds } = service;
+    const { protocol, affinitySeconds, balancing } = service;
     const { endpoints, whenEmpty } = first;
     const frontends = decisions.map(({ frontend }) => frontend);
     const hasEndpoints = endpoints.length > 0;
-    targets.set(id, { id, protocol, affinitySeconds, endpoints, whenEmpty, frontends, hasEndpoints });
+    targets.set(id, {
+      id,
+      protocol,
+      affinitySeconds,
+      balancing,
+      endpoints,
+      whenEmpty,
+      frontends,
+      hasEndpoints,
+    });
   }
   return targets;
 }

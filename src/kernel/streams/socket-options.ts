@@ -1,0 +1,54 @@
+import { SOL_SOCKET } from '../libc/sockets.ts';
+import { calls } from './calls.ts';
+import { pin } from './pinned.ts';
+import type { Pinned } from './pinned.ts';
+
+const IPPROTO_TCP = 6;
+const SO_REUSEADDR = 2;
+const SO_KEEPALIVE = 9;
+const SO_LINGER = 13;
+const TCP_NODELAY = 1;
+const TCP_KEEPIDLE = 4;
+const IPPROTO_IPV6 = 41;
+const IPV6_V6ONLY = 26;
+
+/** Silence after which the kernel asks whether the other side is still there. */
+const KEEP_ALIVE_SECONDS = 60;
+
+interface Values {
+  readonly one: Pinned;
+  readonly seconds: Pinned;
+  /** struct linger: on, for no time. */
+  readonly noLinger: Pinned;
+}
+
+let values: Values | undefined;
+
+function constant(bytes: readonly number[]): Pinned {
+  const pinned = pin(bytes.length * 4);
+  bytes.forEach((value, i) => pinned.bytes.writeInt32LE(value, i * 4));
+  return pinned;
+}
+
+const pinnedValues = (): Values =>
+  (values ??= { one: constant([1]), seconds: constant([KEEP_ALIVE_SECONDS]), noLinger: constant([1, 0]) });
+
+/** No delay for small writes, and keep-alive, which ends connections whose other side vanished without a word. */
+export function setStreamOptions(fd: number): void {
+  const { one, seconds } = pinnedValues();
+  calls.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, one.address, 4);
+  calls.setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, one.address, 4);
+  calls.setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds.address, 4);
+}
+
+/** An address just given up may be taken again; one of IPv6 is not also one of IPv4. */
+export function setListenerOptions(fd: number, isIpv6: boolean): void {
+  const { one } = pinnedValues();
+  calls.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, one.address, 4);
+  if (isIpv6) calls.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, one.address, 4);
+}
+
+/** Closing the connection resets it. */
+export function resetOnClose(fd: number): void {
+  calls.setsockopt(fd, SOL_SOCKET, SO_LINGER, pinnedValues().noLinger.address, 8);
+}

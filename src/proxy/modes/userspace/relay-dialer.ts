@@ -1,0 +1,150 @@
+import type { Clock } from '../../../base/clock.ts';
+import {
+  EINPROGRESS,
+  EPOLL_ERR,
+  EPOLL_ET,
+  EPOLL_HUP,
+  EPOLL_IN,
+  EPOLL_OUT,
+  EPOLL_RDHUP,
+  calls,
+} from '../../../kernel/streams/calls.ts';
+import type { Poller } from '../../../kernel/streams/poller.ts';
+import { setStreamOptions } from '../../../kernel/streams/socket-options.ts';
+import { DIAL_TIMEOUTS_MS } from './dialing.ts';
+import type { Joined } from './relay-connection.ts';
+import { addressOf } from './relay-pools.ts';
+import type { Pool } from './relay-pools.ts';
+
+/** A client, and the endpoint it is joined to or that is being tried. */
+export interface Connection extends Joined {
+  readonly generation: number;
+  readonly pool: Pool;
+  readonly clientIp: string;
+  isJoined: boolean;
+  /** Of the endpoint it is counted at; '' = none. */
+  backendKey: string;
+  tried: Set<string> | undefined;
+  nAttempts: number;
+  deadline: number;
+}
+
+/** Every event there is, told once each time it happens. */
+export const STREAM_EVENTS = (EPOLL_IN | EPOLL_OUT | EPOLL_RDHUP | EPOLL_ET) >>> 0;
+
+export interface DialerOptions {
+  readonly poller: Poller;
+  readonly clock: Pick<Clock, 'now'>;
+  /** By descriptor, who is told of its events. */
+  readonly owners: unknown[];
+  /** No endpoint is left, or no descriptor. */
+  readonly onFailed: (connection: Connection) => void;
+}
+
+/** Connects clients to endpoints, each tried at most once for so long. */
+export interface Dialer {
+  dial(connection: Connection): void;
+  /** An event of the endpoint's descriptor; true = it has accepted. */
+  advance(connection: Connection, events: number): boolean;
+  /** The connection is of no interest any more. */
+  forget(connection: Connection): void;
+  /** Gives up on endpoints that took too long. Returns when the next one will have; undefined = none is being tried. */
+  checkDeadlines(now: number): number | undefined;
+}
+
+interface Queue {
+  readonly limitMs: number;
+  /** In the order of their deadlines. */
+  readonly waiting: Set<Connection>;
+}
+
+interface Dialing extends DialerOptions {
+  readonly queues: readonly Queue[];
+}
+
+export function createDialer(options: DialerOptions): Dialer {
+  const queues = DIAL_TIMEOUTS_MS.map((limitMs) => ({ limitMs, waiting: new Set<Connection>() }));
+  const dialing: Dialing = { ...options, queues };
+  return {
+    dial: (connection) => dial(dialing, connection),
+    forget: (connection) => forget(dialing, connection),
+    advance: (connection, events) => {
+      if ((events & (EPOLL_ERR | EPOLL_HUP)) !== 0) dialAnother(dialing, connection);
+      else if ((events & EPOLL_OUT) !== 0) {
+        forget(dialing, connection);
+        connection.isJoined = true;
+      }
+      return connection.isJoined;
+    },
+    checkDeadlines: (now) => {
+      const deadlines = queues.map((queue) => endOverdue(dialing, queue, now));
+      const known = deadlines.filter((deadline) => deadline !== undefined);
+      return known.length === 0 ? undefined : Math.min(...known);
+    },
+  };
+}
+
+const queueOf = ({ queues }: Dialing, { nAttempts }: Connection): Queue | undefined =>
+  queues[Math.min(nAttempts, queues.length - 1)];
+
+function forget(dialing: Dialing, connection: Connection): void {
+  queueOf(dialing, connection)?.waiting.delete(connection);
+}
+
+function endOverdue(dialing: Dialing, { waiting }: Queue, now: number): number | undefined {
+  for (const connection of waiting) {
+    if (connection.deadline > now) return connection.deadline;
+    dialAnother(dialing, connection);
+  }
+  return undefined;
+}
+
+function dial(dialing: Dialing, connection: Connection): void {
+  const { pool, clientIp } = connection;
+  for (;;) {
+    const backend = pool.balancer.pick(clientIp, connection.tried);
+    const start = backend === undefined ? 'impossible' : tryOne(dialing, connection, backend);
+    if (start === 'begun') return;
+    if (backend === undefined || start === 'impossible') return dialing.onFailed(connection);
+    (connection.tried ??= new Set()).add(backend.key);
+  }
+}
+
+function tryOne(
+  dialing: Dialing,
+  connection: Connection,
+  backend: Backend,
+): 'begun' | 'refused' | 'impossible' {
+  const target = addressOf(connection.pool, backend);
+  const fd = calls.socket(target.domain);
+  if (fd < 0) return 'impossible';
+  setStreamOptions(fd);
+  const result = calls.connect(fd, target.address, target.length);
+  if (result < 0 && result !== EINPROGRESS) {
+    calls.close(fd);
+    return 'refused';
+  }
+  const queue = queueOf(dialing, connection);
+  connection.upstream = fd;
+  connection.backendKey = backend.key;
+  connection.deadline = dialing.clock.now() + (queue?.limitMs ?? 0);
+  connection.pool.balancer.count(backend.key, 1);
+  queue?.waiting.add(connection);
+  dialing.owners[fd] = connection;
+  dialing.poller.add(fd, STREAM_EVENTS, connection.generation);
+  return 'begun';
+}
+
+function dialAnother(dialing: Dialing, connection: Connection): void {
+  forget(dialing, connection);
+  dialing.owners[connection.upstream] = undefined;
+  calls.close(connection.upstream);
+  connection.pool.balancer.count(connection.backendKey, -1);
+  (connection.tried ??= new Set()).add(connection.backendKey);
+  connection.upstream = -1;
+  connection.backendKey = '';
+  connection.nAttempts++;
+  dial(dialing, connection);
+}
+
+type Backend = Parameters<typeof addressOf>[1];

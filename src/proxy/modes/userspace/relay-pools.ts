@@ -1,0 +1,63 @@
+import type { Clock } from '../../../base/clock.ts';
+import { socketAddress } from '../../../kernel/streams/socket-address.ts';
+import type { SocketAddress } from '../../../kernel/streams/socket-address.ts';
+import { createBalancer, createClientMemory } from './balancer.ts';
+import type { Balancer, ClientMemory } from './balancer.ts';
+import type { PoolSettings } from './relay-messages.ts';
+
+/** The endpoints of some listeners. */
+export interface Pool {
+  readonly balancer: Balancer;
+  readonly memory: string;
+  /** Whether the choice depends on who asks. */
+  needsClient: boolean;
+  /** By the endpoint's key, as far as they were needed. */
+  readonly addresses: Map<string, SocketAddress>;
+}
+
+export interface Pools {
+  set(name: string, settings: PoolSettings): void;
+  /** Connections of the pool go on. */
+  remove(name: string): void;
+  get(name: string): Pool | undefined;
+}
+
+export function createPools(clock: Pick<Clock, 'now'>): Pools {
+  const pools = new Map<string, Pool>();
+  const memories = new Map<string, { readonly clients: ClientMemory; nPools: number }>();
+  const create = (memory: string): Pool => {
+    const shared = memories.get(memory) ?? { clients: createClientMemory(), nPools: 0 };
+    memories.set(memory, shared);
+    shared.nPools++;
+    const balancer = createBalancer({ clock, clients: shared.clients });
+    return { balancer, memory, needsClient: false, addresses: new Map() };
+  };
+  return {
+    set: (name, settings) => {
+      const pool = pools.get(name) ?? create(settings.memory);
+      pools.set(name, pool);
+      pool.needsClient = settings.affinitySeconds > 0;
+      pool.balancer.set(settings);
+      for (const key of pool.addresses.keys()) if (!pool.balancer.has(key)) pool.addresses.delete(key);
+    },
+    remove: (name) => {
+      const pool = pools.get(name);
+      if (pool === undefined) return;
+      pools.delete(name);
+      const shared = memories.get(pool.memory);
+      if (shared !== undefined && --shared.nPools === 0) memories.delete(pool.memory);
+    },
+    get: (name) => pools.get(name),
+  };
+}
+
+export function addressOf(
+  { addresses }: Pool,
+  { ip, port, key }: { readonly ip: string; readonly port: number; readonly key: string },
+): SocketAddress {
+  const known = addresses.get(key);
+  if (known !== undefined) return known;
+  const address = socketAddress(ip, port);
+  addresses.set(key, address);
+  return address;
+}

@@ -1,0 +1,236 @@
+import type { Clock } from '../../../base/clock.ts';
+import { SystemError } from '../../../kernel/libc/system-error.ts';
+import { EMFILE, ENFILE, EPOLL_IN, EPOLL_OUT, EPOLL_RDHUP, calls } from '../../../kernel/streams/calls.ts';
+import { openListener } from '../../../kernel/streams/listener.ts';
+import type { StreamListener } from '../../../kernel/streams/listener.ts';
+import type { Poller } from '../../../kernel/streams/poller.ts';
+import { resetOnClose } from '../../../kernel/streams/socket-options.ts';
+import { createPump, isWaiting, newDirections } from './relay-connection.ts';
+import type { Outcome, Pump } from './relay-connection.ts';
+import { STREAM_EVENTS, createDialer } from './relay-dialer.ts';
+import type { Connection, Dialer } from './relay-dialer.ts';
+import type { RelayReply, RelayRequest } from './relay-messages.ts';
+import { createPools } from './relay-pools.ts';
+import type { Pools } from './relay-pools.ts';
+
+/**
+ * Carries TCP connections from listeners to the endpoints of their pools, all in one thread that does nothing else:
+ * accept, choose, connect (to another one when it does not accept), then bytes both ways with back-pressure. The end of
+ * one direction is passed on and the other goes on; a reset is passed on as a reset.
+ */
+export interface Relay {
+  /** An answer only to `listen` and `settle`. */
+  handle(request: RelayRequest): RelayReply | undefined;
+  /** Waits until something happens, at most a quarter of a second, and does what it asks for. */
+  turn(): void;
+  /** Ends listeners and connections. */
+  close(): void;
+}
+
+interface Listening {
+  readonly kind: 'listener';
+  readonly socket: StreamListener;
+  readonly pool: string;
+  /** While there is no descriptor left for what it would accept. */
+  pausedUntil: number | undefined;
+}
+
+interface Relaying {
+  readonly poller: Poller;
+  readonly clock: Pick<Clock, 'now'>;
+  readonly pools: Pools;
+  readonly pump: Pump;
+  readonly dialer: Dialer;
+  readonly listeners: Map<number, Listening>;
+  /** By descriptor. */
+  readonly owners: (Connection | Listening | undefined)[];
+  /** Have more to do than their share of one turn. */
+  readonly again: Set<Connection>;
+  generation: number;
+}
+
+/** Connections taken from one listener before others get their turn. */
+const ACCEPTS = 64;
+/** How long nothing is accepted after the process had no descriptor left. */
+const PAUSE_MS = 100;
+/** The thread looks up so often, so that it can be ended from outside while nothing happens. */
+const IDLE_MS = 250;
+
+/** `onOther` is told of descriptors of the poller that are not the relay's. */
+export function createRelay(poller: Poller, clock: Pick<Clock, 'now'>, onOther: (fd: number) => void): Relay {
+  const owners: Relaying['owners'] = [];
+  const relaying: Relaying = {
+    ...{ poller, clock, owners },
+    pools: createPools(clock),
+    pump: createPump(),
+    dialer: createDialer({
+      poller,
+      clock,
+      owners,
+      onFailed: (connection) => end(relaying, connection, true),
+    }),
+    listeners: new Map(),
+    again: new Set(),
+    generation: 0,
+  };
+  const onReady = (events: number, fd: number, generation: number): void => {
+    const owner = owners[fd];
+    if (owner === undefined) return onOther(fd);
+    if ('kind' in owner) accept(relaying, owner);
+    else if (owner.generation === generation) advance(relaying, owner, { fd, events });
+  };
+  return {
+    handle: (request) => handle(relaying, request),
+    turn: () => {
+      const wanted = timeout(relaying);
+      poller.wait(wanted, onReady);
+      for (const connection of [...relaying.again]) carryBoth(relaying, connection);
+    },
+    close: () => {
+      for (const id of [...relaying.listeners.keys()]) closeListener(relaying, id);
+      for (const owner of owners) if (owner !== undefined && !('kind' in owner)) end(relaying, owner, true);
+      relaying.pump.close();
+    },
+  };
+}
+
+function handle(relaying: Relaying, request: RelayRequest): RelayReply | undefined {
+  switch (request.op) {
+    case 'set-pool':
+      relaying.pools.set(request.pool, request.settings);
+      return undefined;
+    case 'remove-pool':
+      relaying.pools.remove(request.pool);
+      return undefined;
+    case 'listen':
+      return listen(relaying, request);
+    case 'close-listener':
+      closeListener(relaying, request.id);
+      return undefined;
+    case 'settle':
+      return { id: request.id };
+    case 'stop':
+      return undefined;
+  }
+}
+
+function listen(
+  { listeners, owners, poller }: Relaying,
+  { id, pool, address: { host, port } }: RelayRequest & { readonly op: 'listen' },
+): RelayReply {
+  try {
+    const socket = openListener(host, port);
+    const listening: Listening = { kind: 'listener', socket, pool, pausedUntil: undefined };
+    listeners.set(id, listening);
+    owners[socket.fd] = listening;
+    poller.add(socket.fd, EPOLL_IN, 0);
+    return { id, address: { host, port: socket.port } };
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    return { id, syscall: error.syscall, errno: error.errno };
+  }
+}
+
+function closeListener({ listeners, owners }: Relaying, id: number): void {
+  const listening = listeners.get(id);
+  if (listening === undefined) return;
+  listeners.delete(id);
+  owners[listening.socket.fd] = undefined;
+  listening.socket.close();
+}
+
+function accept(relaying: Relaying, listening: Listening): void {
+  const { socket } = listening;
+  const pool = relaying.pools.get(listening.pool);
+  for (let i = 0; i < ACCEPTS; i++) {
+    const client = socket.accept();
+    if (client === EMFILE || client === ENFILE) {
+      relaying.poller.remove(socket.fd);
+      listening.pausedUntil = relaying.clock.now() + PAUSE_MS;
+    }
+    if (client < 0) return;
+    if (pool === undefined) {
+      resetOnClose(client);
+      calls.close(client);
+      continue;
+    }
+    relaying.generation = (relaying.generation + 1) >>> 0;
+    relaying.dialer.dial({
+      ...newDirections(),
+      client,
+      upstream: -1,
+      generation: relaying.generation,
+      pool,
+      clientIp: pool.needsClient ? socket.lastClient() : '',
+      isJoined: false,
+      backendKey: '',
+      tried: undefined,
+      nAttempts: 0,
+      deadline: 0,
+    });
+  }
+}
+
+function advance(
+  relaying: Relaying,
+  connection: Connection,
+  { fd, events }: { readonly fd: number; readonly events: number },
+): void {
+  const { dialer, owners, poller, pump } = relaying;
+  if (!connection.isJoined) {
+    if (!dialer.advance(connection, events)) return;
+    // Only now: what the client sent meanwhile waits in the kernel. That it is ready already is an event, too.
+    owners[connection.client] = connection;
+    poller.add(connection.client, STREAM_EVENTS, connection.generation);
+  }
+  const isUpstream = fd === connection.upstream;
+  const isFreed =
+    (events & EPOLL_OUT) !== 0 && isWaiting(isUpstream ? connection.toUpstream : connection.toClient);
+  if (isFreed) {
+    settle(relaying, connection, pump.carry(connection, isUpstream ? 'client' : 'upstream', EPOLL_RDHUP));
+    if (owners[fd] !== connection) return;
+  }
+  if ((events & ~EPOLL_OUT) !== 0)
+    settle(relaying, connection, pump.carry(connection, isUpstream ? 'upstream' : 'client', events));
+}
+
+function carryBoth(relaying: Relaying, connection: Connection): void {
+  relaying.again.delete(connection);
+  for (const side of ['client', 'upstream'] as const) {
+    settle(relaying, connection, relaying.pump.carry(connection, side, EPOLL_RDHUP));
+    if (relaying.owners[connection.client] !== connection) return;
+  }
+}
+
+function settle(relaying: Relaying, connection: Connection, outcome: Outcome): void {
+  if (outcome === 'again') relaying.again.add(connection);
+  else if (outcome !== 'waits') end(relaying, connection, outcome === 'broken');
+}
+
+function end(relaying: Relaying, connection: Connection, isReset: boolean): void {
+  const { dialer, again, owners, pump } = relaying;
+  dialer.forget(connection);
+  again.delete(connection);
+  pump.release(connection);
+  if (connection.backendKey !== '') connection.pool.balancer.count(connection.backendKey, -1);
+  for (const fd of [connection.client, connection.upstream]) {
+    if (fd < 0) continue;
+    owners[fd] = undefined;
+    if (isReset) resetOnClose(fd);
+    calls.close(fd);
+  }
+}
+
+/** How long to wait, after what had become due was done. */
+function timeout({ again, clock, dialer, listeners, poller }: Relaying): number {
+  const now = clock.now();
+  let next = Math.min(dialer.checkDeadlines(now) ?? Infinity, now + IDLE_MS);
+  for (const listening of listeners.values()) {
+    if (listening.pausedUntil === undefined) continue;
+    if (listening.pausedUntil <= now) {
+      listening.pausedUntil = undefined;
+      poller.add(listening.socket.fd, EPOLL_IN, 0);
+    } else next = Math.min(next, listening.pausedUntil);
+  }
+  return again.size > 0 ? 0 : Math.max(0, Math.ceil(next - now));
+}
