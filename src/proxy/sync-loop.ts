@@ -2,7 +2,7 @@ import { createBackoff } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { ProxyMode } from './state/model.ts';
-import type { ProxyStateTracker } from './state/proxy-state-tracker.ts';
+import type { ProxyStateChange, ProxyStateTracker } from './state/proxy-state-tracker.ts';
 
 export interface SyncReport {
   /** Ids that were written; undefined = everything was looked at. */
@@ -16,6 +16,10 @@ export interface SyncLoopOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly onSynced: (report: SyncReport) => void;
+  /** Least time between the starts of two syncs. */
+  readonly minSyncMs: number;
+  /** Whatever was decided, before it is carried to the mode. */
+  readonly onDecided?: (change: ProxyStateChange) => void;
 }
 
 /** Carries what a tracker decides to a mode, one sync at a time. */
@@ -36,12 +40,14 @@ const MAX_PAUSE_MS = 5_000;
 
 const turnEnd = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-export function createSyncLoop({ tracker, mode, clock, logger, onSynced }: SyncLoopOptions): SyncLoop {
+export function createSyncLoop(options: SyncLoopOptions): SyncLoop {
+  const { tracker, mode, clock, logger, onSynced, minSyncMs, onDecided } = options;
   const backoff = createBackoff({ minMs: MIN_PAUSE_MS, maxMs: MAX_PAUSE_MS });
   /** What is not yet true: undefined = everything may differ. Grows until a sync succeeds. */
   let pending: Set<string> | undefined;
   let pendingSinceMs: number | undefined;
   let isRequested = false;
+  let notBeforeMs = 0;
   let wake: () => void = () => undefined;
 
   const request = (): void => {
@@ -51,7 +57,9 @@ export function createSyncLoop({ tracker, mode, clock, logger, onSynced }: SyncL
   };
   const syncOnce = async (): Promise<void> => {
     isRequested = false;
-    const { state, changed } = tracker.take();
+    const decided = tracker.take();
+    const { state, changed } = decided;
+    onDecided?.(decided);
     pending = pending === undefined || changed === undefined ? undefined : pending.union(changed);
     const tried = pending;
     const startMs = clock.now();
@@ -77,7 +85,10 @@ export function createSyncLoop({ tracker, mode, clock, logger, onSynced }: SyncL
         if (!isRequested) await new Promise<void>((resolve) => (wake = resolve));
         // All events of one turn become one sync: a list of thousands of objects, or a burst of a watch.
         await turnEnd();
+        const waitMs = notBeforeMs - clock.now();
+        if (waitMs > 0) await clock.sleep(waitMs, signal);
         if (signal.aborted) return;
+        notBeforeMs = clock.now() + minSyncMs;
         try {
           await syncOnce();
         } catch (err) {

@@ -67,7 +67,7 @@ function readerOf(given: ReadonlyMap<string, readonly string[]>): Flags<string> 
       const text = last(name);
       if (text === undefined) return undefined;
       const value = Number(text);
-      if (!/^\d+$/.test(text) || value < min || value > max) {
+      if (!/^-?\d+$/.test(text) || value < min || value > max) {
         throw wrongFlag(`--${name}=${text}: must be a whole number from ${min} to ${max}`);
       }
       return value;
