@@ -7,6 +7,7 @@ export function serviceFixture(
   spec: Partial<Service['spec']> = {},
   rest: {
     readonly labels?: Record<string, string>;
+    readonly annotations?: Record<string, string>;
     readonly created?: string;
     readonly lbIps?: readonly LbIp[];
   } = {},
@@ -16,6 +17,7 @@ export function serviceFixture(
       name,
       namespace: 'default',
       ...(rest.labels && { labels: rest.labels }),
+      ...(rest.annotations && { annotations: rest.annotations }),
       ...(rest.created !== undefined && { creationTimestamp: rest.created }),
     },
     spec: {
@@ -40,6 +42,9 @@ export interface EndpointFixture {
   readonly ready?: boolean;
   readonly serving?: boolean;
   readonly terminating?: boolean;
+  readonly pod?: string;
+  readonly forZones?: readonly string[];
+  readonly forNodes?: readonly string[];
 }
 
 /** A slice `default/NAME` of Service `service` with one TCP port `http` 9376, unless told otherwise. */
@@ -50,15 +55,35 @@ export function sliceFixture(
     readonly endpoints?: readonly (string | EndpointFixture)[];
     readonly ports?: EndpointSlice['ports'];
     readonly addressType?: EndpointSlice['addressType'];
+    readonly annotations?: Record<string, string>;
   } = {},
 ): EndpointSlice {
+  const { annotations } = options;
   return {
-    metadata: { name, namespace: 'default', labels: { 'kubernetes.io/service-name': service } },
+    metadata: {
+      name,
+      namespace: 'default',
+      labels: { 'kubernetes.io/service-name': service },
+      ...(annotations && { annotations }),
+    },
     addressType: options.addressType ?? 'IPv4',
     ports: options.ports ?? [{ name: 'http', protocol: 'TCP', port: 9376 }],
-    endpoints: (options.endpoints ?? []).map((endpoint) => {
-      const { ip, node, ...conditions } = typeof endpoint === 'string' ? { ip: endpoint } : endpoint;
-      return { addresses: [ip], conditions, ...(node !== undefined && { nodeName: node }) };
+    endpoints: (options.endpoints ?? []).map((given) => {
+      const fixture: EndpointFixture = typeof given === 'string' ? { ip: given } : given;
+      const { ip, node, pod, forZones, forNodes, ...conditions } = fixture;
+      const named = (names: readonly string[]): { name: string }[] => names.map((each) => ({ name: each }));
+      return {
+        addresses: [ip],
+        conditions,
+        ...(node !== undefined && { nodeName: node }),
+        ...(pod !== undefined && { targetRef: { kind: 'Pod', name: pod } }),
+        ...((forZones ?? forNodes) && {
+          hints: {
+            ...(forZones && { forZones: named(forZones) }),
+            ...(forNodes && { forNodes: named(forNodes) }),
+          },
+        }),
+      };
     }),
   };
 }

@@ -6,10 +6,17 @@ import type { MultiMap } from '../../base/multi-map.ts';
 import type { IpFamily } from '../../net/ip.ts';
 import { createClaims } from './claims.ts';
 import type { Claim, Claims } from './claims.ts';
-import { decideFrontends, endpointCandidates } from './endpoints.ts';
+import { decideFrontends } from './decision.ts';
+import { endpointCandidates } from './endpoints.ts';
+import type { EndpointCandidate } from './endpoints.ts';
+import { explainService } from './explain.ts';
+import type { ServiceExplanation } from './explain.ts';
+import { healthCheckOf } from './health-check.ts';
+import type { HealthCheck } from './health-check.ts';
 import type { ProxyNode, ProxyState, ServicePort } from './model.ts';
-import { clusterIpsOf, servicePortIds, servicePortSpecs } from './service-port.ts';
-import type { ServicePortSpec } from './service-port.ts';
+import { problemsOf } from './problems.ts';
+import { clusterIpsOf, servicePortIds, serviceSpec } from './service-port.ts';
+import type { ServicePortSpec, ServiceSpec, ServiceView } from './service-port.ts';
 import { createSliceIndex } from './slice-index.ts';
 import type { SliceIndex } from './slice-index.ts';
 
@@ -18,6 +25,17 @@ export interface ProxyStateChange {
   readonly state: ProxyState;
   /** Ids that are new, different or gone since the last `take`; undefined = the node changed: look at everything. */
   readonly changed: ReadonlySet<string> | undefined;
+  /** Services with a health-check node port, by key; a live view as `services`. */
+  readonly healthChecks: ReadonlyMap<string, HealthCheck>;
+  /** What is newly ignored, by Service, for the log and the Service's events. */
+  readonly problems: readonly ServiceProblem[];
+}
+
+export interface ServiceProblem {
+  /** `namespace/name`. */
+  readonly service: string;
+  /** A sentence without its full stop. */
+  readonly message: string;
 }
 
 /**
@@ -30,10 +48,19 @@ export interface ProxyStateTracker {
   setSlice(key: string, slice: EndpointSlice | undefined): void;
   setNode(node: ProxyNode): void;
   take(): ProxyStateChange;
+  /** Why everything about a Service is as it was last taken; undefined = there is no such Service. */
+  explain(key: string): ServiceExplanation | undefined;
+}
+
+export interface ProxyStateTrackerOptions {
+  readonly family: IpFamily;
+  readonly node: ProxyNode;
+  /** Serves Services labelled service.kubernetes.io/service-proxy-name with this; default: those without the label. */
+  readonly serviceProxyName?: string;
 }
 
 interface Tracking {
-  readonly family: IpFamily;
+  view: ServiceView;
   node: ProxyNode;
   hasNewNode: boolean;
   /** By key, as last set. */
@@ -43,24 +70,33 @@ interface Tracking {
   readonly virtualIps: MultiMap;
   readonly claims: Claims;
   readonly services: Map<string, ServicePort>;
+  readonly healthChecks: Map<string, HealthCheck>;
+  /** Of those Services alone that have some. */
+  readonly problems: Map<string, readonly string[]>;
   /** Services to decide again. */
   readonly dirty: Set<string>;
   /** Ids of Services removed or replaced since the last `take`. */
   readonly stale: Set<string>;
 }
 
-export function createProxyStateTracker(options: {
-  readonly family: IpFamily;
-  readonly node: ProxyNode;
-}): ProxyStateTracker {
+const viewOf = ({ family, node, serviceProxyName }: ProxyStateTrackerOptions): ServiceView => ({
+  family,
+  ...(serviceProxyName === undefined ? {} : { serviceProxyName }),
+  ...(node.ip === undefined ? {} : { nodeIp: node.ip }),
+});
+
+export function createProxyStateTracker(options: ProxyStateTrackerOptions): ProxyStateTracker {
   const tracking: Tracking = {
-    ...options,
+    view: viewOf(options),
+    node: options.node,
     hasNewNode: false,
     objects: new Map(),
     slices: createSliceIndex(options.family),
     virtualIps: createMultiMap(),
     claims: createClaims(),
     services: new Map(),
+    healthChecks: new Map(),
+    problems: new Map(),
     dirty: new Set(),
     stale: new Set(),
   };
@@ -69,16 +105,20 @@ export function createProxyStateTracker(options: {
     setSlice: (key, slice) => {
       for (const service of tracking.slices.set(key, slice)) tracking.dirty.add(service);
     },
-    setNode: (node) => setNode(tracking, node),
+    setNode: (node) => {
+      setNode(tracking, node);
+      tracking.view = viewOf({ ...options, node });
+    },
     take: () => take(tracking),
+    explain: (key) => explain(tracking, key),
   };
 }
 
 function setService(tracking: Tracking, key: string, service: Service | undefined): void {
-  const { family, objects, stale, dirty } = tracking;
+  const { view, objects, stale, dirty } = tracking;
   const previous = objects.get(key);
-  const before = previous === undefined ? [] : clusterIpsOf(previous, family);
-  const after = service === undefined ? [] : clusterIpsOf(service, family);
+  const before = previous === undefined ? [] : clusterIpsOf(previous, view);
+  const after = service === undefined ? [] : clusterIpsOf(service, view);
   for (const ip of before) if (!after.includes(ip)) setVirtual(tracking, ip, { key, isVirtual: false });
   for (const ip of after) if (!before.includes(ip)) setVirtual(tracking, ip, { key, isVirtual: true });
   if (previous !== undefined) for (const id of servicePortIds(previous)) stale.add(id);
@@ -94,68 +134,147 @@ function setVirtual(tracking: Tracking, ip: string, change: { key: string; isVir
   for (const owner of tracking.slices.servicesAt(ip)) tracking.dirty.add(owner);
 }
 
+/** What of the node the decisions look at. */
+const decisive = ['name', 'zone', 'ip', 'masqueradesAll'] as const;
+
 function setNode(tracking: Tracking, next: ProxyNode): void {
   if (deepEqual(tracking.node, next)) return;
-  // Only the name decides which endpoints are local.
-  if (next.name !== tracking.node.name) for (const key of tracking.objects.keys()) tracking.dirty.add(key);
+  if (decisive.some((key) => next[key] !== tracking.node[key]))
+    for (const key of tracking.objects.keys()) tracking.dirty.add(key);
   tracking.node = next;
   tracking.hasNewNode = true;
 }
 
+const noSpec: ServiceSpec = { ports: [], weights: new Map(), problems: [] };
+
+function specOf({ objects, view }: Tracking, key: string): ServiceSpec {
+  const service = objects.get(key);
+  return service === undefined ? noSpec : serviceSpec(service, view);
+}
+
 function take(tracking: Tracking): ProxyStateChange {
-  const { family, node, objects, services, dirty, stale, claims } = tracking;
-  const specsOf = (key: string): readonly ServicePortSpec[] => {
-    const service = objects.get(key);
-    return service === undefined ? [] : servicePortSpecs(service, family);
-  };
+  const { view, node, objects, services, healthChecks, dirty, stale, claims } = tracking;
   // First all claims, then all decisions: a claim that changes hands concerns Services that were not touched. The specs
   // are made twice rather than kept: tens of thousands of them would outlive the young generation.
   for (const key of [...dirty]) {
     const created = objects.get(key)?.metadata.creationTimestamp ?? '';
-    for (const other of claims.replace(key, claimsOf(specsOf(key), { owner: key, created })))
-      dirty.add(other);
+    const wanted = claimsOf(specOf(tracking, key).ports, { owner: key, created });
+    for (const other of claims.replace(key, wanted)) dirty.add(other);
   }
   const changed = new Set<string>();
-  for (const key of dirty) {
-    for (const spec of specsOf(key)) {
-      stale.delete(spec.id);
-      const next = decide(tracking, key, spec);
-      if (deepEqual(services.get(spec.id), next)) continue;
-      services.set(spec.id, next);
-      changed.add(spec.id);
-    }
-  }
+  const problems: ServiceProblem[] = [];
+  for (const key of dirty) decide(tracking, key, { changed, problems });
   for (const id of stale) if (services.delete(id)) changed.add(id);
   dirty.clear();
   stale.clear();
-  const result = { state: { family, node, services }, changed: tracking.hasNewNode ? undefined : changed };
+  const state = { family: view.family, node, services };
+  const result = { state, changed: tracking.hasNewNode ? undefined : changed, healthChecks, problems };
   tracking.hasNewNode = false;
   return result;
 }
 
-function claimsOf(specs: readonly ServicePortSpec[], by: { owner: string; created: string }): Claim[] {
-  const claims: Claim[] = [];
-  for (const { id, frontends, keys } of specs) {
-    for (const [i, frontend] of frontends.entries()) {
-      const key = keys[i] ?? '';
-      claims.push({
-        owner: by.owner,
-        id,
-        key,
-        isClusterIp: frontend.kind === 'clusterIP',
-        created: by.created,
-      });
-    }
-  }
-  return claims;
+function claimsOf(
+  specs: readonly ServicePortSpec[],
+  by: { readonly owner: string; readonly created: string },
+): Claim[] {
+  return specs.flatMap(({ id, protocol, frontends }) =>
+    frontends.map((frontend) => ({ ...by, id, protocol, frontend })),
+  );
 }
 
-function decide(tracking: Tracking, key: string, spec: ServicePortSpec): ServicePort {
-  const { family, node, slices, claims, virtualIps } = tracking;
-  const { id, namespace, name, portName, protocol, affinitySeconds } = spec;
-  const held = spec.frontends.filter((_, i) => claims.holder(spec.keys[i] ?? '') === id);
+/** Brings all that is known of one Service up to date, and notes what is new. */
+function decide(
+  tracking: Tracking,
+  key: string,
+  notes: { readonly changed: Set<string>; readonly problems: ServiceProblem[] },
+): void {
+  const { services, stale, healthChecks, objects } = tracking;
+  const spec = specOf(tracking, key);
+  const offered: EndpointCandidate[][] = [];
+  for (const port of spec.ports) {
+    stale.delete(port.id);
+    const candidates = candidatesOf(tracking, { key, port, weights: spec.weights });
+    offered.push(candidates);
+    const next = decidePort(tracking, port, candidates);
+    if (deepEqual(services.get(port.id), next)) continue;
+    services.set(port.id, next);
+    notes.changed.add(port.id);
+  }
+  const service = objects.get(key);
+  const check = service && spec.ports.length > 0 ? healthCheckOf(service, offered) : undefined;
+  if (check === undefined) healthChecks.delete(key);
+  else healthChecks.set(key, check);
+  noteProblems(tracking, key, { spec, offered, into: notes.problems });
+}
+
+function noteProblems(
+  { claims, slices, problems }: Tracking,
+  key: string,
+  {
+    spec,
+    offered,
+    into,
+  }: { spec: ServiceSpec; offered: readonly EndpointCandidate[][]; into: ServiceProblem[] },
+): void {
+  const before = problems.get(key) ?? [];
+  const after = spec.ports.length === 0 ? [] : problemsOf(spec, { offered, claims, slices: slices.of(key) });
+  for (const message of after) if (!before.includes(message)) into.push({ service: key, message });
+  if (after.length === 0) problems.delete(key);
+  else problems.set(key, after);
+}
+
+interface PortOfService {
+  readonly key: string;
+  readonly port: ServicePortSpec;
+  readonly weights: ReadonlyMap<string, number>;
+}
+
+function candidatesOf(
+  { view: { family }, node, slices, virtualIps }: Tracking,
+  { key, port: { portName, protocol }, weights }: PortOfService,
+): EndpointCandidate[] {
   const isVirtual = (address: string): boolean => virtualIps.has(address);
-  const query = { family, portName, protocol, nodeName: node.name, isVirtual };
-  const frontends = decideFrontends(spec, held, endpointCandidates(slices.of(key), query));
-  return { id, namespace, name, portName, protocol, affinitySeconds, frontends };
+  return endpointCandidates(slices.of(key), {
+    family,
+    portName,
+    protocol,
+    nodeName: node.name,
+    weights,
+    isVirtual,
+  });
+}
+
+function decidePort(
+  { node, claims }: Tracking,
+  spec: ServicePortSpec,
+  candidates: readonly EndpointCandidate[],
+): ServicePort {
+  const { id, namespace, name, portName, protocol, affinitySeconds, balancing } = spec;
+  const held = spec.frontends.filter((frontend) => claims.holder(protocol, frontend) === id);
+  const frontends = decideFrontends(spec, held, { candidates, node });
+  return {
+    id,
+    namespace,
+    name,
+    portName,
+    protocol,
+    affinitySeconds,
+    ...(balancing === undefined ? {} : { balancing }),
+    frontends,
+  };
+}
+
+function explain(tracking: Tracking, key: string): ServiceExplanation | undefined {
+  const { objects, node, view, claims, problems } = tracking;
+  const service = objects.get(key);
+  if (service === undefined) return undefined;
+  const spec = specOf(tracking, key);
+  return explainService(service, {
+    spec,
+    view,
+    node,
+    problems: problems.get(key) ?? [],
+    candidates: (port) => candidatesOf(tracking, { key, port, weights: spec.weights }),
+    holder: (protocol, frontend) => claims.holder(protocol, frontend),
+  });
 }
