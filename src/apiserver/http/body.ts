@@ -8,7 +8,7 @@ import {
 import { strictJsonParse } from '../../api/schema/strict-json.ts';
 import type { MessageType } from '../../api/schema/schema.ts';
 import type { StrictJson } from '../../api/schema/strict-json.ts';
-import type { HttpRequest } from './message.ts';
+import type { HttpRequest, RequestBody } from './message.ts';
 
 /** Upstream's limit for a request body, in bytes. */
 export const BODY_LIMIT = 3 * 1024 * 1024;
@@ -44,7 +44,14 @@ async function readWhole({ body, headers }: HttpRequest): Promise<string | Uint8
   return bytes;
 }
 
-async function collect(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+async function collect(body: RequestBody): Promise<Uint8Array> {
+  if (body.whole !== undefined) {
+    const whole = await body.whole(BODY_LIMIT).catch(() => {
+      throw endedEarly();
+    });
+    if (whole === undefined) throw requestEntityTooLarge(BODY_LIMIT);
+    return whole;
+  }
   const chunks: Uint8Array[] = [];
   let size = 0;
   try {
@@ -55,10 +62,12 @@ async function collect(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
     }
   } catch (error) {
     if (size > BODY_LIMIT) throw error;
-    throw badRequest('the body of the request ended early');
+    throw endedEarly();
   }
   return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
 }
+
+const endedEarly = (): ApiError => badRequest('the body of the request ended early');
 
 /** What a media type names, without its parameters. Empty or absent is JSON, as upstream has it. */
 export function mediaTypeOf(header: string | undefined): string {

@@ -4,6 +4,12 @@ import type { RequestUser } from '../rest/rest.ts';
 /** Lower-case names. */
 export type RequestHeaders = Readonly<Record<string, string | undefined>>;
 
+/** A body that arrives. It is read once. */
+export interface RequestBody extends AsyncIterable<Uint8Array> {
+  /** All of it; undefined when it has more than `limit` bytes. Rejects when it ends early. */
+  whole?(limit: number): Promise<Uint8Array | undefined>;
+}
+
 /** A request as it reaches the server, from a socket or from inside the process. */
 export interface HttpRequest {
   readonly method: string;
@@ -11,7 +17,7 @@ export interface HttpRequest {
   readonly path: string;
   readonly headers: RequestHeaders;
   /** The body as it arrives; absent when there is none. It may be left unread. */
-  readonly body?: AsyncIterable<Uint8Array> | Uint8Array | string;
+  readonly body?: RequestBody | Uint8Array | string;
   /** Set by callers of the same process and by client certificates; a bearer token wins over it. */
   readonly user?: RequestUser;
   /** True when a client certificate was shown that the authority did not sign. */

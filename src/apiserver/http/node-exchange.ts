@@ -1,46 +1,45 @@
 import { ServerResponse } from 'node:http';
 import type { IncomingMessage } from 'node:http';
-import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
+import type { Duplex, Writable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../base/clock.ts';
 import { identifyPeer } from '../authentication/client-certificate.ts';
 import type { HttpRequest, HttpResponse, RequestHeaders, ResponseHeaders } from './message.ts';
 import { isStream } from './message.ts';
 
-export type NodeRequest = IncomingMessage | Http2ServerRequest;
-/** The two kinds of response behave alike; their types say so less well. */
-export type NodeResponse = ServerResponse | Http2ServerResponse;
-
 /** A client that takes nothing for so long while there is something for it is cut off. */
 const STALL_MS = 60_000;
 
-const CLIENT_GONE = new Error('the client has closed the connection');
+export const CLIENT_GONE = new Error('the client has closed the connection');
 
-const identities = new WeakMap<object, ReturnType<typeof identifyPeer>>();
+/** Who asks, and from where. */
+type Peer = Pick<HttpRequest, 'user' | 'hasBadCertificate' | 'remoteAddress'>;
 
-/** Who is at the other end; worked out once per connection. */
-function identityOf(request: NodeRequest): ReturnType<typeof identifyPeer> {
-  const connection = 'stream' in request ? request.stream.session : request.socket;
-  if (connection === undefined) return {};
-  const known = identities.get(connection);
+const peers = new WeakMap<object, Peer>();
+
+/** Who is at the other end of a connection, which may be a session on a socket; worked out once for each. */
+export function peerOf(connection: object, socket: Socket): Peer {
+  const known = peers.get(connection);
   if (known !== undefined) return known;
-  const socket = 'stream' in request ? request.stream.session?.socket : request.socket;
-  const identity = identifyPeer(socket as TLSSocket);
-  identities.set(connection, identity);
-  return identity;
+  const { remoteAddress } = socket;
+  const peer = {
+    ...identifyPeer(socket as TLSSocket),
+    ...(remoteAddress === undefined ? {} : { remoteAddress }),
+  };
+  peers.set(connection, peer);
+  return peer;
 }
 
-interface Serving {
+export interface Serving {
   readonly handle: (request: HttpRequest) => Promise<HttpResponse>;
   readonly clock: Clock;
 }
 
-/** Answers one request of node:http or node:http2. Never rejects; what goes wrong with the connection ends it. */
+/** Answers one request of node:http. Never rejects; what goes wrong with the connection ends it. */
 export async function serveExchange(
-  request: NodeRequest,
-  response: NodeResponse,
+  request: IncomingMessage,
+  response: ServerResponse,
   { handle, clock }: Serving,
 ): Promise<void> {
   const gone = new AbortController();
@@ -60,15 +59,15 @@ export async function serveExchange(
       path: url,
       headers: request.headers as RequestHeaders,
       ...(hasBody ? { body: request } : {}),
-      ...peerOf(request),
+      ...peerOf(socket, socket),
       signal: gone.signal,
     });
     await writeResponse(response, answer, { isHead: method === 'HEAD', gone: gone.signal, clock });
     isAnswered = true;
-    if (hasBody && !request.complete && !('stream' in request)) discardRest(request, response, socket);
+    if (hasBody && !request.complete) discardRest(request, response, socket);
   } catch {
     // A server that cannot start answers nothing; a client that takes nothing gets no more.
-    destroy(response);
+    response.destroy();
   }
 }
 
@@ -90,7 +89,7 @@ export async function serveUpgrade(
       method,
       path: url,
       headers: request.headers as RequestHeaders,
-      ...peerOf(request),
+      ...peerOf(request.socket, request.socket),
       isUpgrade: true,
       signal: gone.signal,
     });
@@ -107,72 +106,73 @@ export async function serveUpgrade(
   }
 }
 
-/** Who asks, and from where. */
-function peerOf(request: NodeRequest): Pick<HttpRequest, 'user' | 'hasBadCertificate' | 'remoteAddress'> {
-  const { remoteAddress } = 'stream' in request ? (request.stream.session?.socket ?? {}) : request.socket;
-  return { ...identityOf(request), ...(remoteAddress === undefined ? {} : { remoteAddress }) };
-}
-
 /** A body nobody read to its end (a refused one) would keep an HTTP/1.1 connection from its next request. */
-function discardRest(request: IncomingMessage, response: NodeResponse, socket: Socket): void {
+function discardRest(request: IncomingMessage, response: ServerResponse, socket: Socket): void {
   request.resume();
   response.on('finish', () => setImmediate(() => !request.complete && socket.destroySoon()));
 }
 
-interface WriteOptions {
+export interface WriteOptions {
   readonly isHead: boolean;
   readonly gone: AbortSignal;
   readonly clock: Clock;
 }
 
 async function writeResponse(
-  response: NodeResponse,
+  response: ServerResponse,
   { status, headers, body }: HttpResponse,
   options: WriteOptions,
 ): Promise<void> {
   if (isStream(body)) {
-    writeHead(response, status, headers);
+    response.writeHead(status, headers as PlainHeaders);
     if (options.isHead) {
       response.end();
       await body[Symbol.asyncIterator]().return?.();
       return;
     }
     // A watch with nothing to say yet has begun all the same.
-    if (!('stream' in response)) response.flushHeaders();
-    await writeStream(response, body, options);
+    response.flushHeaders();
+    await writePieces(response, body, options);
     response.end();
     return;
   }
   const pieces = typeof body === 'string' || body instanceof Uint8Array ? [body] : body;
-  const length = pieces.reduce((sum, piece) => sum + Buffer.byteLength(piece), 0);
-  writeHead(response, status, status === 304 ? headers : { ...headers, 'content-length': String(length) });
+  response.writeHead(status, (status === 304 ? headers : withLength(headers, pieces)) as PlainHeaders);
   if (options.isHead || status === 304) {
     response.end();
   } else if (pieces.length === 1) {
     response.end(pieces[0] ?? '');
   } else {
-    await writeStream(response, pieces, options);
+    await writePieces(response, pieces, options);
     response.end();
   }
 }
 
+type PlainHeaders = Record<string, string | string[]>;
+
+export function withLength(
+  headers: ResponseHeaders,
+  pieces: readonly (string | Uint8Array)[],
+): ResponseHeaders {
+  let length = 0;
+  for (const piece of pieces) length += typeof piece === 'string' ? Buffer.byteLength(piece) : piece.length;
+  return { ...headers, 'content-length': String(length) };
+}
+
 /** Writes piece by piece, waiting for the client: at most one piece beyond the socket's own buffer is held here. */
-async function writeStream(
-  response: NodeResponse,
+export async function writePieces(
+  response: Writable,
   body: AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>,
   { gone, clock }: WriteOptions,
 ): Promise<void> {
   for await (const piece of body) {
     if (gone.aborted) return;
-    if (!writePiece(response, piece)) await drained(response, gone, clock);
+    if (!response.write(piece)) await drained(response, gone, clock);
   }
 }
 
-const writePiece = (response: NodeResponse, piece: string | Uint8Array): boolean =>
-  (response as { write(chunk: string | Uint8Array): boolean }).write(piece);
-
 /** Resolves when there is room again or the client has gone; rejects when it takes nothing for STALL_MS. */
-function drained(response: NodeResponse, gone: AbortSignal, clock: Clock): Promise<void> {
+function drained(response: Writable, gone: AbortSignal, clock: Clock): Promise<void> {
   return new Promise((resolve, reject) => {
     if (gone.aborted) return resolve();
     const cancel = clock.after(STALL_MS, () => finish(() => reject(new Error('the client takes nothing'))));
@@ -186,15 +186,4 @@ function drained(response: NodeResponse, gone: AbortSignal, clock: Clock): Promi
     response.once('drain', onReady);
     gone.addEventListener('abort', onReady, { once: true });
   });
-}
-
-function destroy(response: NodeResponse): void {
-  if ('stream' in response) response.stream.close();
-  else response.destroy();
-}
-
-function writeHead(response: NodeResponse, status: number, headers: ResponseHeaders): void {
-  const plain = headers as Record<string, string | string[]>;
-  if ('stream' in response) response.writeHead(status, plain);
-  else response.writeHead(status, plain);
 }
