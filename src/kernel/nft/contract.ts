@@ -23,6 +23,9 @@ export const contractSets = {
     data: ['ipv4_addr', 'inet_service'],
     dynamic: { timeoutSeconds: 60, size: 100 },
   },
+  seen: { name: 'seen', key: ['ipv4_addr'], dynamic: { timeoutSeconds: 60, size: 100 } },
+  marks: { name: 'marks', key: ['ipv4_addr', 'inet_proto', 'inet_service'], data: ['mark'] },
+  marked: { name: 'marked', key: ['mark'] },
 } as const satisfies Record<string, NftSet>;
 
 /** One rule for each kind of statement the model has. */
@@ -39,6 +42,13 @@ export const everyStatement: readonly (readonly Statement[])[] = [
   ],
   [{ kind: 'daddr-is-local' }, { kind: 'in-set', key: [field.saddr], isNegated: true, set: 'blocks' }],
   [{ kind: 'vmap', key: [field.daddr, field.l4proto, field.dport], map: 'verdicts' }],
+  [{ kind: 'set-mark', key: [field.daddr, field.l4proto, field.dport], map: 'marks' }],
+  [{ kind: 'in-set', key: [field.mark], set: 'marked' }],
+  [
+    { kind: 'match', left: field.iifname, value: 'veth*' },
+    { kind: 'update', map: 'seen', key: [field.saddr] },
+  ],
+  [{ kind: 'match', left: field.iifname, isNegated: true, value: 'eth0' }],
   [
     {
       kind: 'dnat',

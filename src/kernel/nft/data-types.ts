@@ -14,6 +14,8 @@ const facts: Readonly<Record<DataType, TypeFacts>> = {
   ipv6_addr: { id: 8, bytes: 16 },
   inet_proto: { id: 12, bytes: 1 },
   inet_service: { id: 13, bytes: 2 },
+  mark: { id: 19, bytes: 4 },
+  ifname: { id: 41, bytes: 16 },
 };
 
 const protocolNumbers: Readonly<Record<string, number>> = {
@@ -87,7 +89,11 @@ export function writeScalar(type: DataType, value: Scalar, target: { into: Buffe
       into.writeUInt16BE(Number(value), at);
       return;
     case 'integer':
+    case 'mark':
       into.writeUInt32LE(Number(value), at);
+      return;
+    case 'ifname':
+      into.write(String(value), at, 15);
   }
 }
 
@@ -113,7 +119,10 @@ function readScalar(type: DataType, bytes: Buffer, at: number): Scalar {
     case 'inet_service':
       return bytes.readUInt16BE(at);
     case 'integer':
+    case 'mark':
       return bytes.readUInt32LE(at);
+    case 'ifname':
+      return bytes.toString('utf8', at, at + 16).replace(/\0.*$/s, '');
   }
 }
 

@@ -4,7 +4,7 @@ import type { NetlinkWriter } from '../netlink/writer.ts';
 import { encodeFields, padded, prefixBounds, typeBytes } from './data-types.ts';
 import type { DataType, NftFamily, Scalar, TableRef, Verdict } from './model.ts';
 import * as nft from './protocol.ts';
-import type { CtFlag, Rule, Selector, Statement } from './rule.ts';
+import type { CtFlag, PacketField, Rule, Selector, Statement } from './rule.ts';
 
 export const familyNumber = (family: NftFamily): number =>
   family === 'ip' ? nft.NFPROTO_IPV4 : nft.NFPROTO_IPV6;
@@ -22,6 +22,10 @@ export function selectorType(selector: Selector, family: NftFamily): DataType {
       return 'inet_service';
     case 'l4proto':
       return 'inet_proto';
+    case 'mark':
+      return 'mark';
+    case 'iifname':
+      return 'ifname';
     case 'ct-original':
     case 'constant':
       return selector.field === 'daddr' ? addressType(family) : 'inet_service';
@@ -95,6 +99,11 @@ function payloadPlace(kind: 'saddr' | 'daddr' | 'sport' | 'dport', family: NftFa
   }
 }
 
+function metaKey(kind: 'mark' | 'iifname' | PacketField): number {
+  if (kind === 'mark') return nft.META_MARK;
+  return kind === 'iifname' ? nft.META_IIFNAME : nft.META_L4PROTO;
+}
+
 function bitwise(writer: NetlinkWriter, word: number, masks: { and: Uint8Array; xor: Uint8Array }): void {
   expression(writer, 'bitwise', () => {
     writer.attrU32Be(1, register(word)).attrU32Be(2, register(word)).attrU32Be(3, masks.and.length);
@@ -115,8 +124,10 @@ function load(selector: Selector, word: number, { writer, family }: RuleContext)
       });
     }
     case 'l4proto':
+    case 'mark':
+    case 'iifname':
       return expression(writer, 'meta', () => {
-        writer.attrU32Be(1, register(word)).attrU32Be(2, nft.META_L4PROTO);
+        writer.attrU32Be(1, register(word)).attrU32Be(2, metaKey(selector.kind));
       });
     case 'ct-original': {
       const address = family === 'ip' ? nft.CT_DST_IP : nft.CT_DST_IP6;
@@ -182,6 +193,9 @@ function match(left: Selector, right: { value: Scalar; isNegated: boolean }, con
   const type = selectorType(left, family);
   load(left, 0, context);
   const text = String(right.value);
+  /** All names with a beginning: only that much of the register is compared. */
+  if (type === 'ifname' && text.endsWith('*'))
+    return compare(writer, right.isNegated, Buffer.from(text.slice(0, -1)));
   const slash = text.indexOf('/');
   if (slash < 0) return compare(writer, right.isNegated, encodeFields([type], [right.value]));
   const bytes = typeBytes(type);
@@ -233,13 +247,23 @@ function nat(statement: Extract<Statement, { kind: 'dnat' | 'redirect' }>, conte
   });
 }
 
+function setMark(
+  { key, map }: Extract<Statement, { kind: 'set-mark' }>,
+  { writer, ...rest }: RuleContext,
+): void {
+  loadKey(key, 0, { writer, ...rest });
+  lookup(writer, { set: map, dreg: register(0) });
+  expression(writer, 'meta', () => void writer.attrU32Be(2, nft.META_MARK).attrU32Be(3, register(0)));
+}
+
 function update(statement: Extract<Statement, { kind: 'update' }>, context: RuleContext): void {
   const { writer } = context;
   const dataWord = loadKey(statement.key, 0, context);
-  loadKey(statement.data, dataWord, context);
+  loadKey(statement.data ?? [], dataWord, context);
   expression(writer, 'dynset', () => {
     writer.attrString(1, statement.map).attrU32Be(3, nft.DYNSET_UPDATE);
-    writer.attrU32Be(4, register(0)).attrU32Be(5, register(dataWord));
+    writer.attrU32Be(4, register(0));
+    if (statement.data !== undefined) writer.attrU32Be(5, register(dataWord));
   });
 }
 
@@ -271,6 +295,8 @@ function writeStatement(statement: Statement, context: RuleContext, anonymousSet
     case 'dnat':
     case 'redirect':
       return nat(statement, context);
+    case 'set-mark':
+      return setMark(statement, context);
     case 'masquerade':
       return expression(writer, 'masq', () => void writer.attrU32Be(1, nft.NAT_RANDOM_FULLY));
     case 'reject':

@@ -10,8 +10,9 @@ export interface TableRef {
   readonly name: string;
 }
 
-/** Types of the fields of keys and of map values, in nft's own words; `integer` is 32 bits in host order. */
-export type DataType = 'ipv4_addr' | 'ipv6_addr' | 'inet_proto' | 'inet_service' | 'integer';
+/** Types of the fields of keys and of map values, in nft's own words; `integer` and `mark` are 32 bits in host order. */
+export type DataType =
+  'ipv4_addr' | 'ipv6_addr' | 'inet_proto' | 'inet_service' | 'integer' | 'mark' | 'ifname';
 
 /** A named set, or a map when `data` is there. Several key fields are a concatenation. */
 export interface NftSet {

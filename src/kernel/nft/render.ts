@@ -13,6 +13,10 @@ const typeofText = (type: DataType, family: NftFamily): string => {
       return 'meta l4proto';
     case 'inet_service':
       return 'th dport';
+    case 'mark':
+      return 'meta mark';
+    case 'ifname':
+      return 'meta iifname';
     case 'integer':
       return 'numgen random mod 1';
   }
@@ -28,6 +32,10 @@ function selectorText(selector: Selector, family: NftFamily): string {
       return `th ${selector.kind}`;
     case 'l4proto':
       return 'meta l4proto';
+    case 'mark':
+      return 'meta mark';
+    case 'iifname':
+      return 'iifname';
     case 'ct-original':
       return selector.field === 'daddr' ? `ct original ${family} daddr` : 'ct original proto-dst';
     case 'numgen-random':
@@ -44,7 +52,7 @@ function statementText(statement: Statement, family: NftFamily): string {
     key.map((part) => selectorText(part, family)).join(' . ');
   switch (statement.kind) {
     case 'match':
-      return `${selectorText(statement.left, family)} ${statement.isNegated ? '!= ' : ''}${statement.value}`;
+      return `${selectorText(statement.left, family)} ${statement.isNegated ? '!= ' : ''}${valueText(statement)}`;
     case 'one-of':
       return `${selectorText(statement.left, family)} { ${statement.values.join(', ')} }`;
     case 'ct':
@@ -59,18 +67,26 @@ function statementText(statement: Statement, family: NftFamily): string {
       return `dnat ${family} to ${fields(statement.key)} map @${statement.map}`;
     case 'redirect':
       return `redirect to :${fields(statement.key)} map @${statement.map}`;
+    case 'set-mark':
+      return `meta mark set ${fields(statement.key)} map @${statement.map}`;
     case 'masquerade':
       return 'masquerade fully-random';
     case 'reject':
       return statement.with === 'tcp-reset' ? 'reject with tcp reset' : 'reject';
     case 'update':
-      return `update @${statement.map} { ${fields(statement.key)} : ${fields(statement.data)} }`;
+      return `update @${statement.map} { ${[statement.key, statement.data ?? []]
+        .filter((part) => part.length > 0)
+        .map(fields)
+        .join(' : ')} }`;
     case 'counter':
       return 'counter';
     case 'verdict':
       return verdictText(statement.verdict);
   }
 }
+
+const valueText = ({ left, value }: Extract<Statement, { kind: 'match' }>): string =>
+  left.kind === 'iifname' ? `"${value}"` : String(value);
 
 /** A rule as nft writes it. */
 export function renderRule(rule: Rule, family: NftFamily): string {

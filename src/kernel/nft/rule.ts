@@ -14,6 +14,10 @@ export type PacketField = 'saddr' | 'daddr' | 'sport' | 'dport' | 'l4proto';
  */
 export type Selector =
   | { readonly kind: PacketField }
+  /** The packet's mark; 0 unless somebody set it. */
+  | { readonly kind: 'mark' }
+  /** Name of the device it came in by; in a `match`, a value that ends in `*` stands for all names that begin so. */
+  | { readonly kind: 'iifname' }
   | { readonly kind: 'ct-original'; readonly field: 'daddr' | 'dport' }
   | { readonly kind: 'numgen-random'; readonly modulus: number }
   | { readonly kind: 'constant'; readonly field: 'daddr' | 'dport'; readonly value: Scalar };
@@ -42,13 +46,15 @@ export type Statement =
   /** To a port of this machine, from a map. */
   | { readonly kind: 'redirect'; readonly key: readonly Selector[]; readonly map: string }
   | { readonly kind: 'masquerade' }
+  /** Gives the packet a mark from a map; one that is not in it goes on without, and the rule ends. */
+  | { readonly kind: 'set-mark'; readonly key: readonly Selector[]; readonly map: string }
   | { readonly kind: 'reject'; readonly with: 'tcp-reset' | 'port-unreachable' }
-  /** Adds the element, or refreshes its time (its value then stays as it is). */
+  /** Adds the element, or refreshes its time (its value then stays as it is); without `data` to a set. */
   | {
       readonly kind: 'update';
       readonly map: string;
       readonly key: readonly Selector[];
-      readonly data: readonly Selector[];
+      readonly data?: readonly Selector[];
     }
   | { readonly kind: 'counter' }
   | { readonly kind: 'verdict'; readonly verdict: Verdict };
@@ -66,6 +72,8 @@ export const field = {
   sport: { kind: 'sport' },
   dport: { kind: 'dport' },
   l4proto: { kind: 'l4proto' },
+  mark: { kind: 'mark' },
+  iifname: { kind: 'iifname' },
   originalDaddr: { kind: 'ct-original', field: 'daddr' },
   originalDport: { kind: 'ct-original', field: 'dport' },
 } as const satisfies Record<string, Selector>;

@@ -21,6 +21,16 @@ export interface TraceOptions {
   /** Sent by a process of this machine, or came in over the network. */
   readonly origin: 'local' | 'remote';
   readonly isLocalAddress: (ip: string) => boolean;
+  /** The device it came in by; absent = none that a rule asks for. */
+  readonly iif?: string;
+  /**
+   * A load balancer of the kernel beside the rules (IPVS), asked after the input hook of packets for this machine, and after the
+   * output hook: where the packet goes, `refused`, or undefined = it is not for it.
+   */
+  readonly balance?: (
+    packet: Packet,
+    mark: number,
+  ) => { readonly ip: string; readonly port: number } | 'refused' | undefined;
   /** What `numgen random mod n` yields. */
   readonly random: (modulus: number) => number;
   readonly nowMs: number;
@@ -29,7 +39,7 @@ export interface TraceOptions {
 export interface TraceResult {
   readonly verdict: 'accept' | 'drop' | 'reject';
   readonly rejectWith?: 'tcp-reset' | 'port-unreachable';
-  /** Where the destination was rewritten to. */
+  /** Where the destination was rewritten to, by a rule or by `balance`. */
   readonly dnat?: { readonly ip: string; readonly port: number };
   readonly isMasqueraded: boolean;
   /** Rules that matched wholly, in order: `chain: rule`. */
@@ -49,6 +59,8 @@ class Tracer {
   readonly #original: Packet;
   packet: Packet;
   isDnat = false;
+  isBalanced = false;
+  mark = 0;
   isMasqueraded = false;
   rejectWith: TraceResult['rejectWith'];
   readonly path: string[] = [];
@@ -127,6 +139,12 @@ class Tracer {
       case 'masquerade':
         this.isMasqueraded = true;
         return 'accept';
+      case 'set-mark': {
+        const data = this.#lookup(set(statement.map), statement.key)?.data;
+        if (data === undefined || 'kind' in data) return noMatch;
+        this.mark = Number(data[0]);
+        return fullMatch;
+      }
       case 'reject':
         this.rejectWith = statement.with;
         return 'reject';
@@ -156,9 +174,9 @@ class Tracer {
     const { timeoutSeconds = 0, size = 0 } = state.set.dynamic ?? {};
     const expiresAtMs = this.#options.nowMs + timeoutSeconds * 1000;
     const found = this.#lookup(state, statement.key);
-    const data = found?.data ?? this.#values(statement.data);
+    const data = found?.data ?? (statement.data && this.#values(statement.data));
     if (found !== undefined || state.elements.size < size)
-      state.elements.set(elementKey(key), { key, data, expiresAtMs });
+      state.elements.set(elementKey(key), { key, expiresAtMs, ...(data === undefined ? {} : { data }) });
   }
 
   #lookup(state: SetState | undefined, key: readonly Selector[]): NftElement | undefined {
@@ -173,6 +191,8 @@ class Tracer {
 
   #equals(left: Selector, value: Scalar): boolean {
     const actual = this.#value(left);
+    if (left.kind === 'iifname' && typeof value === 'string' && value.endsWith('*'))
+      return String(actual).startsWith(value.slice(0, -1));
     return typeof value === 'string' && value.includes('/') ? isInBlock(value, actual) : actual === value;
   }
 
@@ -188,6 +208,10 @@ class Tracer {
         return this.#options.random(selector.modulus);
       case 'constant':
         return selector.value;
+      case 'mark':
+        return this.mark;
+      case 'iifname':
+        return this.#options.iif ?? '';
       default:
         return this.packet[selector.kind];
     }
@@ -206,6 +230,19 @@ function isInBlock(block: Scalar | undefined, address: Scalar | undefined): bool
   return cidr !== undefined && ip !== undefined && cidrContains(cidr, ip);
 }
 
+/** Asks the balancer; what it translates leaves this machine, unless it stays here. */
+function balanced(
+  tracer: Tracer,
+  { balance, isLocalAddress }: TraceOptions,
+): NftHook[] | 'reject' | undefined {
+  const to = balance?.(tracer.packet, tracer.mark);
+  if (to === undefined) return undefined;
+  if (to === 'refused') return 'reject';
+  tracer.isBalanced = true;
+  tracer.packet = { ...tracer.packet, daddr: to.ip, dport: to.port };
+  return isLocalAddress(to.ip) ? [] : ['output', 'postrouting'];
+}
+
 /**
  * What the ruleset does with the first packet of a new connection. Elements that rules add are added to `ruleset`, as the kernel does, so
  * that a second trace sees what the first left behind. A packet from a local process to a local endpoint passes output,
@@ -214,12 +251,22 @@ function isInBlock(block: Scalar | undefined, address: Scalar | undefined): bool
 export function trace(ruleset: Ruleset, packet: Packet, options: TraceOptions): TraceResult {
   const tracer = new Tracer(packet, options);
   const isLocal = (): boolean => options.isLocalAddress(tracer.packet.daddr);
-  const hooks: (() => NftHook[])[] =
+  const stages: (() => NftHook[] | 'reject')[] =
     options.origin === 'remote'
-      ? [() => ['prerouting'], () => (isLocal() ? ['input'] : ['forward', 'postrouting'])]
-      : [() => ['output', 'postrouting'], () => (isLocal() ? ['prerouting', 'input'] : [])];
-  for (const stage of hooks) {
-    for (const hook of stage()) {
+      ? [
+          () => ['prerouting'],
+          () => (isLocal() ? ['input'] : ['forward', 'postrouting']),
+          () => (isLocal() ? (balanced(tracer, options) ?? []) : []),
+        ]
+      : [
+          () => ['output'],
+          () => balanced(tracer, options) ?? ['postrouting'],
+          () => (isLocal() ? ['prerouting', 'input'] : []),
+        ];
+  for (const stage of stages) {
+    const hooks = stage();
+    if (hooks === 'reject') return result(tracer, 'reject');
+    for (const hook of hooks) {
       const end = tracer.hook(ruleset, hook);
       if (end !== undefined) return result(tracer, end);
     }
@@ -228,12 +275,12 @@ export function trace(ruleset: Ruleset, packet: Packet, options: TraceOptions): 
 }
 
 function result(tracer: Tracer, verdict: TraceResult['verdict']): TraceResult {
-  const { packet, isDnat, isMasqueraded, rejectWith, path } = tracer;
+  const { packet, isDnat, isBalanced, isMasqueraded, rejectWith, path } = tracer;
   return {
     verdict,
     isMasqueraded,
     path,
-    ...(isDnat ? { dnat: { ip: packet.daddr, port: packet.dport } } : {}),
+    ...(isDnat || isBalanced ? { dnat: { ip: packet.daddr, port: packet.dport } } : {}),
     ...(rejectWith === undefined ? {} : { rejectWith }),
   };
 }

@@ -44,6 +44,10 @@ function typeofExpr(type: DataType, family: NftFamily): Buffer {
       return expr(EXPR_META, number(0, 16));
     case 'inet_service':
       return payload(11, 2);
+    case 'mark':
+      return expr(EXPR_META, number(0, 3));
+    case 'ifname':
+      return expr(EXPR_META, number(0, 6));
     case 'integer':
       /** numgen: random, modulus 1, offset 0. */
       return expr(EXPR_NUMGEN, number(0, 1), number(1, 1), number(2, 0));
