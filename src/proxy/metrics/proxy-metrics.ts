@@ -1,0 +1,216 @@
+import type { EndpointSlice } from '../../api/discovery/v1/endpoint-slice.ts';
+import {
+  createCounter,
+  createGauge,
+  createHistogram,
+  createInstruments,
+  exponentialBounds,
+} from '../../base/instruments.ts';
+import type { Gauge, Histogram, Instrument } from '../../base/instruments.ts';
+import type { IpFamily } from '../../net/ip.ts';
+import type { ObjectChange } from '../service-proxy.ts';
+import type { ProxyState } from '../state/model.ts';
+import type { SyncReport } from '../sync-loop.ts';
+
+/** When the controller saw the change that a slice carries (RFC 3339). */
+const TRIGGER_TIME = 'endpoints.kubernetes.io/last-change-trigger-time';
+
+const steps = (start: number, step: number, count: number): number[] =>
+  Array.from({ length: count }, (_, i) => start + i * step);
+
+const PROGRAMMING_BOUNDS = [
+  0,
+  ...steps(0.25, 0.25, 2),
+  ...steps(1, 1, 59),
+  ...steps(60, 5, 12),
+  ...steps(120, 30, 7),
+];
+const SYNC_BOUNDS = exponentialBounds(0.001, 2, 15);
+
+/** The figures of a proxy, with the names, labels and buckets of kube-proxy (pkg/proxy/metrics/metrics.go). */
+export interface ProxyMetrics {
+  readonly all: readonly Instrument[];
+  changed(change: ObjectChange, nowMs: number): void;
+  queued(family: IpFamily, nowMs: number): void;
+  synced(report: SyncReport & { readonly family: IpFamily }, nowMs: number): void;
+  /** A change or a cleanup of the mode failed. */
+  failed(mode: string, family: IpFamily, what: 'sync' | 'cleanup'): void;
+  /** An answer of /healthz or /livez. */
+  answered(what: 'healthz' | 'livez', status: number): void;
+}
+
+const ip_family = ['ip_family'] as const;
+
+export interface MetricsSource {
+  /** What the families are to be like now, for the figures that are counted when asked. */
+  readonly states: () => readonly ProxyState[];
+}
+
+/** `startedMs`: what changed before says nothing about this process. */
+export function createProxyMetrics(
+  families: readonly IpFamily[],
+  source: MetricsSource & { readonly startedMs: number },
+): ProxyMetrics {
+  const changes = createChanges(families, source.startedMs);
+  const failures = createFailures();
+  const syncs = createSyncs();
+  const answers = createAnswers();
+  const all = [...syncs.all, ...changes.all, ...failures.all, ...answers.all, noLocalEndpoints(source)];
+  return {
+    all,
+    changed: changes.changed,
+    queued: (family, nowMs) => syncs.lastQueued.set([family], nowMs / 1000),
+    synced: ({ family, changed, durationMs }, nowMs) => {
+      const labels = [family];
+      for (const latency of [syncs.duration, changed === undefined ? syncs.full : syncs.partial]) {
+        latency.observe(labels, durationMs / 1000);
+      }
+      syncs.lastSynced.set(labels, nowMs / 1000);
+      for (const sinceMs of changes.carriedOver(family)) {
+        syncs.programming.observe(labels, Math.max(0, nowMs - sinceMs) / 1000);
+      }
+    },
+    failed: failures.failed,
+    answered: answers.answered,
+  };
+}
+
+function createSyncs() {
+  const instruments = createInstruments();
+  const byFamily = (name: string, help: string) => ({ name: `kubeproxy_${name}`, help, labels: ip_family });
+  const latency = (name: string, help: string, bounds = SYNC_BOUNDS): Histogram =>
+    instruments.add(createHistogram(byFamily(name, help), bounds));
+  const moment = (name: string, help: string): Gauge => instruments.add(createGauge(byFamily(name, help)));
+  return {
+    all: instruments.all,
+    duration: latency('sync_proxy_rules_duration_seconds', 'SyncProxyRules latency in seconds'),
+    full: latency(
+      'sync_full_proxy_rules_duration_seconds',
+      'SyncProxyRules latency in seconds for full resyncs',
+    ),
+    partial: latency(
+      'sync_partial_proxy_rules_duration_seconds',
+      'SyncProxyRules latency in seconds for partial resyncs',
+    ),
+    programming: latency(
+      'network_programming_duration_seconds',
+      'In Cluster Network Programming Latency in seconds',
+      PROGRAMMING_BOUNDS,
+    ),
+    lastSynced: moment(
+      'sync_proxy_rules_last_timestamp_seconds',
+      'The last time proxy rules were successfully synced',
+    ),
+    lastQueued: moment(
+      'sync_proxy_rules_last_queued_timestamp_seconds',
+      'The last time a sync of proxy rules was queued',
+    ),
+  };
+}
+
+function createAnswers() {
+  const counter = (what: string) =>
+    createCounter({
+      name: `kubeproxy_proxy_${what}_total`,
+      help: `Cumulative proxy ${what} HTTP status`,
+      labels: ['code'],
+    });
+  const answers = { healthz: counter('healthz'), livez: counter('livez') };
+  return {
+    all: Object.values(answers),
+    answered: (what: 'healthz' | 'livez', status: number): void => answers[what].add([String(status)]),
+  };
+}
+
+/** Changes seen, those not yet made true, and when the controller saw what caused them. */
+function createChanges(families: readonly IpFamily[], startedMs: number) {
+  const rules = 'kubeproxy_sync_proxy_rules_';
+  const plain = (name: string, help: string) => ({ name: `${rules}${name}`, help });
+  const pending = new Map(
+    families.map((family) => [family, { service: 0, slice: 0, triggersMs: [] as number[] }]),
+  );
+  const most = (what: 'service' | 'slice') => () =>
+    [[[], Math.max(0, ...[...pending.values()].map((each) => each[what]))]] as const;
+  const total = {
+    service: createCounter(plain('service_changes_total', 'Cumulative proxy rules Service changes')),
+    slice: createCounter(plain('endpoint_changes_total', 'Cumulative proxy rules Endpoint changes')),
+  };
+  return {
+    all: [
+      total.service,
+      total.slice,
+      createGauge(plain('service_changes_pending', 'Pending proxy rules Service changes'), most('service')),
+      createGauge(plain('endpoint_changes_pending', 'Pending proxy rules Endpoint changes'), most('slice')),
+    ],
+    changed: (change: ObjectChange, nowMs: number): void => {
+      total[change.what].add([]);
+      for (const [family, each] of pending) {
+        each[change.what]++;
+        const sinceMs = change.what === 'slice' ? triggerOf(change.next, family) : undefined;
+        if (sinceMs !== undefined && sinceMs >= startedMs && sinceMs <= nowMs) each.triggersMs.push(sinceMs);
+      }
+    },
+    /** What a sync has just made true. */
+    carriedOver: (family: IpFamily): readonly number[] => {
+      const each = pending.get(family);
+      if (each === undefined) return [];
+      const { triggersMs } = each;
+      Object.assign(each, { service: 0, slice: 0, triggersMs: [] });
+      return triggersMs;
+    },
+  };
+}
+
+function triggerOf(slice: EndpointSlice | undefined, family: IpFamily): number | undefined {
+  if (slice?.addressType !== family) return undefined;
+  const text = slice.metadata.annotations?.[TRIGGER_TIME];
+  const ms = text === undefined ? NaN : Date.parse(text);
+  return Number.isNaN(ms) ? undefined : ms;
+}
+
+function createFailures() {
+  const rules = 'kubeproxy_sync_proxy_rules_';
+  const counter = (name: string, help: string) =>
+    createCounter({ name: `${rules}${name}`, help, labels: ip_family });
+  const nft = {
+    sync: counter('nftables_sync_failures_total', 'Cumulative proxy nftables sync failures'),
+    cleanup: counter('nftables_cleanup_failures_total', 'Cumulative proxy nftables cleanup failures'),
+  };
+  const iptables = counter('iptables_restore_failures_total', 'Cumulative proxy iptables restore failures');
+  return {
+    all: [nft.sync, nft.cleanup, iptables],
+    failed: (mode: string, family: IpFamily, what: 'sync' | 'cleanup'): void => {
+      if (mode === 'nftables') nft[what].add([family]);
+      else if (mode === 'iptables' && what === 'sync') iptables.add([family]);
+    },
+  };
+}
+
+/** Counted when asked: Services that drop what comes here because policy Local leaves this node nothing. */
+function noLocalEndpoints(source: MetricsSource): Instrument {
+  return createGauge(
+    {
+      name: 'kubeproxy_sync_proxy_rules_no_local_endpoints_total',
+      help: 'Number of services with a Local traffic policy and no endpoints',
+      labels: ['ip_family', 'traffic_policy'],
+    },
+    function* () {
+      for (const { family, services } of source.states()) {
+        const counts = { internal: 0, external: 0 };
+        for (const { frontends } of services.values()) {
+          for (const policy of ['internal', 'external'] as const) {
+            const isDropped = frontends.some(
+              ({ frontend, endpoints, whenEmpty }) =>
+                (frontend.kind === 'clusterIP') === (policy === 'internal') &&
+                endpoints.length === 0 &&
+                whenEmpty === 'drop',
+            );
+            if (isDropped) counts[policy]++;
+          }
+        }
+        yield [[family, 'internal'], counts.internal] as const;
+        yield [[family, 'external'], counts.external] as const;
+      }
+    },
+  );
+}

@@ -1,0 +1,88 @@
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/logger.ts';
+import type { ProxyMode, ProxyState } from '../state/model.ts';
+
+export interface ModeSwitchOptions<Name extends string> {
+  readonly first: Name;
+  /** All modes there are: what an earlier process left in another one is taken away after the first sync. */
+  readonly names: readonly Name[];
+  readonly open: (name: Name) => Promise<ProxyMode>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** A mode took over. */
+  readonly onSwitched?: (name: Name) => void;
+}
+
+/** A proxy mode that can become another one while traffic flows. */
+export interface ModeSwitch<Name extends string> extends ProxyMode {
+  readonly name: Name;
+  /**
+   * The next sync brings this mode up to date beside the one in use, and only then takes that one's rules away. Of two
+   * rules for one connection the kernel obeys the older, so there is no moment without. A mode that cannot do it
+   * leaves everything as it was, with a line in the log.
+   */
+  use(name: Name): void;
+}
+
+export function createModeSwitch<Name extends string>(options: ModeSwitchOptions<Name>): ModeSwitch<Name> {
+  const { first, names, open, logger, onSwitched } = options;
+  let current: { readonly name: Name; readonly mode: Promise<ProxyMode> } | undefined;
+  let wanted: Name = first;
+  let hasTidied = false;
+
+  const changeTo = async (name: Name, state: ProxyState): Promise<void> => {
+    const previous = current;
+    const fields = { family: state.family, from: previous?.name, to: name };
+    try {
+      const mode = await open(name);
+      await mode.sync(state);
+      current = { name, mode: Promise.resolve(mode) };
+    } catch (err) {
+      wanted = previous?.name ?? first;
+      return logger.error('the proxy mode stays as it was: the other one cannot be used', { ...fields, err });
+    }
+    await (await previous?.mode)?.cleanup();
+    // Flows that the old rules sent elsewhere are looked at once those are gone.
+    await (await current.mode).sync(state);
+    logger.info('the proxy mode is another one now', fields);
+    onSwitched?.(name);
+  };
+
+  /** After the first sync: connections find new rules before the old ones go. */
+  const tidy = async (): Promise<void> => {
+    hasTidied = true;
+    for (const name of names.filter((other) => other !== current?.name)) {
+      try {
+        await (await open(name)).cleanup();
+      } catch (err) {
+        logger.debug('nothing to take away of another proxy mode', { mode: name, err });
+      }
+    }
+  };
+
+  return {
+    get name() {
+      return current?.name ?? first;
+    },
+    use: (name) => void (wanted = name),
+    sync: async (state, changed) => {
+      current ??= { name: first, mode: open(first) };
+      const isOther = wanted !== current.name;
+      try {
+        await (await current.mode).sync(state, changed);
+      } catch (error) {
+        if (!isOther) {
+          // What could not even be opened is opened again.
+          if (!hasTidied) current = undefined;
+          throw error;
+        }
+        logger.warn('the proxy mode that is to go cannot be brought up to date', { err: error });
+      }
+      if (!hasTidied) await tidy();
+      if (isOther) await changeTo(wanted, state);
+    },
+    cleanup: async () => {
+      for (const name of names) await (await open(name)).cleanup();
+    },
+  };
+}
