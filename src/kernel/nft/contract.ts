@@ -16,6 +16,19 @@ export const contractSets = {
     key: ['ipv4_addr', 'inet_proto', 'inet_service', 'integer'],
     data: ['ipv4_addr', 'inet_service'],
   },
+  ranges: {
+    name: 'ranges',
+    key: ['ipv4_addr', 'inet_proto', 'inet_service', 'integer'],
+    data: ['ipv4_addr'],
+    isInterval: true,
+  },
+  guards: {
+    name: 'guards',
+    key: ['ipv4_addr', 'inet_proto', 'inet_service'],
+    data: 'verdict',
+    isInterval: true,
+  },
+  allowed: { name: 'allowed', key: ['ipv4_addr', 'inet_service', 'ipv4_addr'], isInterval: true },
   ports: { name: 'ports', key: ['inet_proto', 'inet_service'], data: ['inet_service'] },
   clients: {
     name: 'clients',
@@ -56,6 +69,19 @@ export const everyStatement: readonly (readonly Statement[])[] = [
       map: 'slots',
     },
   ],
+  [
+    {
+      kind: 'dnat',
+      key: [field.daddr, field.l4proto, field.dport, { kind: 'numgen-random', modulus: 3 }],
+      map: 'ranges',
+      isPortKept: true,
+    },
+  ],
+  [
+    { kind: 'saddr-is-local' },
+    { kind: 'vmap', key: [field.daddr, field.l4proto, field.dport], map: 'guards' },
+  ],
+  [{ kind: 'in-set', key: [field.daddr, field.dport, field.saddr], isNegated: true, set: 'allowed' }],
   [
     { kind: 'match', left: field.l4proto, value: 'tcp' },
     { kind: 'redirect', key: [field.l4proto, field.dport], map: 'ports' },
@@ -217,6 +243,51 @@ const cases: Readonly<Record<string, Case>> = {
       assert.deepEqual(pairs(await nft.elements(table, blocks)), pairs(all));
     },
   ),
+  'gives back ranges of several fields, and refuses those that overlap': withTable(async (nft, run) => {
+    const { ranges, guards, allowed } = contractSets;
+    const ports: NftElement[] = [
+      { key: ['10.96.0.1', 'tcp', '8000-8999', 0], data: ['10.244.0.1'] },
+      { key: ['10.96.0.1', 'tcp', '8000-8999', 1], data: ['10.244.0.2'] },
+      { key: ['10.96.0.1', 'tcp', '9000-9007', 0], data: ['10.244.0.1'] },
+      { key: ['10.96.0.1', 'udp', 53, 0], data: ['10.244.0.1'] },
+    ];
+    const verdict = { kind: 'goto', chain: 'target' } as const;
+    const guarded: NftElement[] = [
+      { key: ['10.96.0.1', 'tcp', '8000-8999'], data: verdict },
+      { key: ['10.96.0.2', 'tcp', 80], data: verdict },
+    ];
+    const sources: NftElement[] = [
+      { key: ['10.96.0.1', '8000-8999', '192.0.2.0/24'] },
+      { key: ['10.96.0.1', '8000-8999', '203.0.113.7'] },
+      { key: ['10.96.0.2', 80, '0.0.0.0/0'] },
+    ];
+    await run(
+      { op: 'add-elements', set: ranges, elements: ports },
+      { op: 'add-elements', set: guards, elements: guarded },
+      { op: 'add-elements', set: allowed, elements: sources },
+    );
+    assert.deepEqual(pairs(await nft.elements(table, ranges)), pairs(ports));
+    assert.deepEqual(pairs(await nft.elements(table, guards)), pairs(guarded));
+    assert.deepEqual(pairs(await nft.elements(table, allowed)), pairs(sources));
+    const overlapping: NftElement[] = [{ key: ['10.96.0.1', 'tcp', '8999-9000', 0], data: ['10.244.0.1'] }];
+    await assert.rejects(
+      run({ op: 'add-elements', set: ranges, elements: overlapping }),
+      refused('EEXIST', /add element ranges/),
+    );
+    await run(
+      { op: 'delete-elements', set: ranges, elements: ports.slice(0, 2) },
+      {
+        op: 'add-elements',
+        set: ranges,
+        elements: [{ key: ['10.96.0.1', 'tcp', '8000-8999', 0], data: ['10.244.0.9'] }],
+      },
+    );
+    assert.ok(
+      pairs(await nft.elements(table, ranges)).includes('10.96.0.1 . tcp . 8000-8999 . 0 : 10.244.0.9'),
+    );
+    await run({ op: 'delete-elements', set: guards, elements: guarded });
+    assert.deepEqual(await nft.elements(table, guards), []);
+  }),
   'refuses a whole transaction for one bad command, and names it': withTable(async (nft, run) => {
     const add = (...keys: string[]): Command => ({
       op: 'add-elements',

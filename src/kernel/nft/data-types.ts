@@ -144,3 +144,28 @@ export function prefixBounds(text: string): { readonly first: string; readonly a
   const isLast = end >> (cidr.family === 'IPv4' ? 32n : 128n) !== 0n;
   return { first: formatIp(cidr.family, cidr.base), after: isLast ? undefined : formatIp(cidr.family, end) };
 }
+
+/** The first and the last value of an interval's field: a prefix, a range of ports `first-last`, or one value. */
+export function fieldBounds(type: DataType, value: Scalar): readonly [Scalar, Scalar] {
+  if (typeof value === 'number') return [value, value];
+  if (type === 'inet_service') {
+    const [first = NaN, last = first] = value.split('-').map(Number);
+    return [first, last];
+  }
+  if (!value.includes('/')) return [value, value];
+  const cidr = parseCidr(value);
+  if (cidr === undefined) throw new RangeError(`${value} is no prefix`);
+  return [formatIp(cidr.family, cidr.base), formatIp(cidr.family, cidr.base + cidrSize(cidr) - 1n)];
+}
+
+/** The inverse of `fieldBounds`: one value, a prefix, or `first-last`. */
+export function fieldOfBounds(first: Scalar, last: Scalar): Scalar {
+  if (first === last) return first;
+  const [low, high] = [parseIp(String(first)), parseIp(String(last))];
+  if (low === undefined || high === undefined) return `${first}-${last}`;
+  const size = high.value - low.value + 1n;
+  const hostBits = size.toString(2).length - 1;
+  const bits = low.family === 'IPv4' ? 32 : 128;
+  const isPrefix = size === 1n << BigInt(hostBits) && (low.value & (size - 1n)) === 0n;
+  return isPrefix ? `${low.text}/${bits - hostBits}` : `${low.text}-${high.text}`;
+}

@@ -1,7 +1,7 @@
 import { formatIp, parseIp } from '../../net/ip.ts';
 import { align4, attributeHeaderBytes, NLA_TYPE_MASK } from '../netlink/protocol.ts';
 import { attributeText, readAttributes } from '../netlink/reader.ts';
-import { decodeFields } from './data-types.ts';
+import { decodeFields, fieldOfBounds } from './data-types.ts';
 import type { NftElement, NftSet, Scalar, Verdict } from './model.ts';
 import * as nft from './protocol.ts';
 
@@ -41,6 +41,7 @@ function decodeElement(
   range: { start: number; end: number },
 ): RawElement | undefined {
   let key: Scalar[] | undefined;
+  let keyEnd: Scalar[] | undefined;
   let data: NftElement['data'];
   let flags = 0;
   for (let at = range.start; at + attributeHeaderBytes <= range.end;) {
@@ -51,6 +52,9 @@ function decodeElement(
       case nft.ELEM_KEY:
         key = decodeFields(set.key, buffer.subarray(value + attributeHeaderBytes, at + length));
         break;
+      case nft.ELEM_KEY_END:
+        keyEnd = decodeFields(set.key, buffer.subarray(value + attributeHeaderBytes, at + length));
+        break;
       case nft.ELEM_DATA:
         data = decodeData(set.data, buffer, value);
         break;
@@ -60,6 +64,7 @@ function decodeElement(
     at += align4(length);
   }
   if (key === undefined) return undefined;
+  if (keyEnd !== undefined) key = key.map((first, i) => fieldOfBounds(first, keyEnd[i] ?? first));
   const isEnd = (flags & nft.ELEM_F_INTERVAL_END) !== 0;
   return data === undefined ? { key, isEnd } : { key, data, isEnd };
 }
@@ -100,7 +105,7 @@ export function elementCollector(set: NftSet): { add(payload: Buffer): void; fin
     }
   };
   const finish = (): NftElement[] =>
-    set.isInterval
+    set.isInterval && set.key.length === 1
       ? toPrefixes(raw)
       : raw.map(({ key, data }) => (data === undefined ? { key } : { key, data }));
   return { add, finish };

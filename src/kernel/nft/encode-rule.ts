@@ -214,11 +214,11 @@ function ctFlag(flag: CtFlag, { writer }: RuleContext): void {
   compare(writer, true, new Uint8Array(4));
 }
 
-function daddrIsLocal({ writer }: RuleContext): void {
+function isLocal(flag: number, { writer }: RuleContext): void {
   const local = Buffer.alloc(4);
   local.writeUInt32LE(nft.RTN_LOCAL);
   expression(writer, 'fib', () => {
-    writer.attrU32Be(1, register(0)).attrU32Be(2, nft.FIB_ADDRTYPE).attrU32Be(3, nft.FIB_F_DADDR);
+    writer.attrU32Be(1, register(0)).attrU32Be(2, nft.FIB_ADDRTYPE).attrU32Be(3, flag);
   });
   compare(writer, false, local);
 }
@@ -243,7 +243,7 @@ function nat(statement: Extract<Statement, { kind: 'dnat' | 'redirect' }>, conte
   }
   expression(writer, 'nat', () => {
     writer.attrU32Be(1, nft.NAT_DNAT).attrU32Be(2, familyNumber(family)).attrU32Be(3, register(0));
-    writer.attrU32Be(5, register(typeBytes(addressType(family)) / 4));
+    if (statement.isPortKept !== true) writer.attrU32Be(5, register(typeBytes(addressType(family)) / 4));
   });
 }
 
@@ -285,7 +285,9 @@ function writeStatement(statement: Statement, context: RuleContext, anonymousSet
     case 'ct':
       return ctFlag(statement.is, context);
     case 'daddr-is-local':
-      return daddrIsLocal(context);
+      return isLocal(nft.FIB_F_DADDR, context);
+    case 'saddr-is-local':
+      return isLocal(nft.FIB_F_SADDR, context);
     case 'in-set':
       loadKey(statement.key, 0, context);
       return lookup(writer, { set: statement.set, isInverted: statement.isNegated ?? false });

@@ -1,7 +1,15 @@
 import { beginBatch, endBatch, nfgenmsg, nfnetlinkType, NFNL_SUBSYS_NFTABLES } from '../netlink/nfnetlink.ts';
 import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST } from '../netlink/protocol.ts';
 import { NetlinkWriter } from '../netlink/writer.ts';
-import { fieldsBytes, fieldsTypeId, padded, prefixBounds, typeBytes, writeScalar } from './data-types.ts';
+import {
+  fieldBounds,
+  fieldsBytes,
+  fieldsTypeId,
+  padded,
+  prefixBounds,
+  typeBytes,
+  writeScalar,
+} from './data-types.ts';
 import {
   anonymousSetName,
   commentUserdata,
@@ -133,6 +141,8 @@ class Encoder {
   #addSet(set: NftSet): void {
     let flags = 0;
     if (set.isInterval) flags |= nft.SET_F_INTERVAL;
+    const isConcatenation = set.isInterval === true && set.key.length > 1;
+    if (isConcatenation) flags |= nft.SET_F_CONCAT;
     if (set.data !== undefined) flags |= nft.SET_F_MAP;
     if (set.dynamic !== undefined) flags |= nft.SET_F_TIMEOUT | nft.SET_F_EVAL;
     const writer = this.#setHeader(set, { id: this.#nextSetId++, flags });
@@ -143,10 +153,23 @@ class Encoder {
       writer.attrU32Be(nft.SET_DATA_LEN, fieldsBytes(set.data));
     }
     if (isTypeofSet(set)) writer.attrBytes(nft.SET_USERDATA, typeofUserdata(set, this.#table.family));
+    if (isConcatenation) this.#fieldLengths(set.key);
     if (set.dynamic === undefined) return;
     writer.attrU64Be(nft.SET_TIMEOUT, set.dynamic.timeoutSeconds * 1000);
     const desc = writer.openNest(nft.SET_DESC);
     writer.attrU32Be(nft.SET_DESC_SIZE, set.dynamic.size).closeNest(desc);
+  }
+
+  /** The kernel matches each field of a concatenation of intervals on its own. */
+  #fieldLengths(types: readonly DataType[]): void {
+    const writer = this.#writer;
+    const desc = writer.openNest(nft.SET_DESC);
+    const concat = writer.openNest(nft.SET_DESC_CONCAT);
+    for (const type of types) {
+      const field = writer.openNest(nft.LIST_ELEM);
+      writer.attrU32Be(nft.SET_FIELD_LEN, typeBytes(type)).closeNest(field);
+    }
+    writer.closeNest(concat).closeNest(desc);
   }
 
   #setHeader(set: NftSet, { id, flags }: { id: number; flags: number }): NetlinkWriter {
@@ -174,8 +197,11 @@ class Encoder {
         this.#writer.closeNest(list);
         list = this.#openList(message, set.name);
       }
-      if (set.isInterval) this.#prefix(set.key, String(element.key[0]));
-      else this.#element({ types: set.key, element, ...(isAdd && data ? { data } : {}), isAdd });
+      if (set.isInterval && set.key.length === 1) this.#prefix(set.key, String(element.key[0]));
+      else {
+        const isInterval = set.isInterval === true;
+        this.#element({ types: set.key, element, ...(isAdd && data ? { data } : {}), isAdd, isInterval });
+      }
     }
     this.#writer.closeNest(list);
   }
@@ -193,12 +219,27 @@ class Encoder {
     element: NftElement;
     data?: readonly DataType[];
     isAdd?: boolean;
+    isInterval?: boolean;
     flags?: number;
   }): void {
     const writer = this.#writer;
-    const { data } = parts.element;
+    const { data, key } = parts.element;
     const nest = writer.openNest(nft.LIST_ELEM);
-    this.#value(nft.ELEM_KEY, parts.types, parts.element.key);
+    if (parts.isInterval === true) {
+      const bounds = parts.types.map((type, i) => fieldBounds(type, key[i] ?? ''));
+      this.#value(
+        nft.ELEM_KEY,
+        parts.types,
+        bounds.map(([first]) => first),
+      );
+      this.#value(
+        nft.ELEM_KEY_END,
+        parts.types,
+        bounds.map(([, last]) => last),
+      );
+    } else {
+      this.#value(nft.ELEM_KEY, parts.types, key);
+    }
     if (data !== undefined && parts.isAdd) {
       if ('kind' in data) writeVerdict(writer, nft.ELEM_DATA, data);
       else if (parts.data !== undefined) this.#value(nft.ELEM_DATA, parts.data, data);

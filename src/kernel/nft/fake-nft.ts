@@ -1,6 +1,7 @@
 import { cidrsOverlap, parseCidr } from '../../net/cidr.ts';
+import type { Cidr } from '../../net/cidr.ts';
 import { describeCommand, elementKey } from './model.ts';
-import type { Command, NftElement, NftSet, TableRef, Transaction, Verdict } from './model.ts';
+import type { Command, NftElement, NftSet, Scalar, TableRef, Transaction, Verdict } from './model.ts';
 import { NftError } from './nft-kernel.ts';
 import type { NftKernel } from './nft-kernel.ts';
 import type { Rule, Statement } from './rule.ts';
@@ -41,6 +42,23 @@ function isChainUsed(table: TableState, name: string): boolean {
     [...elements.values()].some(({ data }) => data !== undefined && 'kind' in data && chainOf(data) === name),
   );
   return isNamedByRule || isNamedByElement;
+}
+
+function fieldsOverlap(a: Scalar, b: Scalar): boolean {
+  const [blockA, blockB] = [asBlock(a), asBlock(b)];
+  if (blockA !== undefined && blockB !== undefined) return cidrsOverlap(blockA, blockB);
+  const [[firstA, lastA], [firstB, lastB]] = [asRange(a), asRange(b)];
+  return a === b || (firstA <= lastB && firstB <= lastA);
+}
+
+function asBlock(field: Scalar): Cidr | undefined {
+  const text = String(field);
+  return parseCidr(text) ?? parseCidr(`${text}/${text.includes(':') ? 128 : 32}`);
+}
+
+function asRange(field: Scalar): [number, number] {
+  const [first = NaN, last = first] = String(field).split('-').map(Number);
+  return [first, last];
 }
 
 /** Applies commands one by one, keeping how to take each back. */
@@ -145,11 +163,15 @@ class Interpreter {
     if ((element.data === undefined) !== (set.data === undefined)) refuse('EINVAL');
     const chain = element.data !== undefined && 'kind' in element.data ? chainOf(element.data) : undefined;
     if (chain !== undefined) this.#chain(chain);
-    if (set.isInterval) {
+    if (set.isInterval && set.key.length === 1) {
       const block = parseCidr(String(element.key[0])) ?? refuse('EINVAL');
       for (const { key } of elements.values()) {
         const other = parseCidr(String(key[0]));
         if (other !== undefined && cidrsOverlap(block, other)) refuse('EEXIST');
+      }
+    } else if (set.isInterval) {
+      for (const { key } of elements.values()) {
+        if (key.every((part, i) => fieldsOverlap(part, element.key[i] ?? ''))) refuse('EEXIST');
       }
     }
     this.#insert(elements, elementKey(element.key), element);

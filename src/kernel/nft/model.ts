@@ -19,7 +19,10 @@ export interface NftSet {
   readonly name: string;
   readonly key: readonly DataType[];
   readonly data?: readonly DataType[] | 'verdict';
-  /** Elements are prefixes; only for keys of one address. Blocks must not overlap. */
+  /**
+   * Addresses of a key may be prefixes, and ports of a concatenation may be `first-last`. Elements must not overlap. Concatenations need
+   * Linux 5.6, and each change of such a set costs the kernel a copy of it: keep them small.
+   */
   readonly isInterval?: boolean;
   /** Rules may add elements; each lives so long after its last refresh; at most `size` at a time. */
   readonly dynamic?: { readonly timeoutSeconds: number; readonly size: number };

@@ -59,6 +59,8 @@ function statementText(statement: Statement, family: NftFamily): string {
       return `ct ${statement.is.key} ${statement.is.flag}`;
     case 'daddr-is-local':
       return 'fib daddr type local';
+    case 'saddr-is-local':
+      return 'fib saddr type local';
     case 'in-set':
       return `${fields(statement.key)} ${statement.isNegated ? '!= ' : ''}@${statement.set}`;
     case 'vmap':

@@ -34,6 +34,8 @@ export type Statement =
   | { readonly kind: 'ct'; readonly is: CtFlag }
   /** The destination is an address of this machine. */
   | { readonly kind: 'daddr-is-local' }
+  /** The source is an address of this machine: in the postrouting hook, its own connections. */
+  | { readonly kind: 'saddr-is-local' }
   | {
       readonly kind: 'in-set';
       readonly key: readonly Selector[];
@@ -41,8 +43,13 @@ export type Statement =
       readonly set: string;
     }
   | { readonly kind: 'vmap'; readonly key: readonly Selector[]; readonly map: string }
-  /** Destination address and port from a map. */
-  | { readonly kind: 'dnat'; readonly key: readonly Selector[]; readonly map: string }
+  /** Destination address and port from a map; from a map of addresses alone, where the port stays (`isPortKept`). */
+  | {
+      readonly kind: 'dnat';
+      readonly key: readonly Selector[];
+      readonly map: string;
+      readonly isPortKept?: boolean;
+    }
   /** To a port of this machine, from a map. */
   | { readonly kind: 'redirect'; readonly key: readonly Selector[]; readonly map: string }
   | { readonly kind: 'masquerade' }

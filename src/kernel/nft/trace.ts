@@ -125,6 +125,8 @@ class Tracer {
         return statement.is.key === 'state' || this.isDnat ? fullMatch : noMatch;
       case 'daddr-is-local':
         return this.#options.isLocalAddress(this.packet.daddr) ? fullMatch : noMatch;
+      case 'saddr-is-local':
+        return this.#options.isLocalAddress(this.packet.saddr) ? fullMatch : noMatch;
       case 'in-set': {
         const found = this.#lookup(set(statement.set), statement.key) !== undefined;
         return found !== (statement.isNegated ?? false) ? fullMatch : noMatch;
@@ -163,7 +165,7 @@ class Tracer {
     if (data === undefined || 'kind' in data) return noMatch;
     const loopback = this.#options.family === 'ip' ? '127.0.0.1' : '::1';
     const [ip, port] = statement.kind === 'dnat' ? data : [loopback, data[0]];
-    this.packet = { ...this.packet, daddr: String(ip), dport: Number(port) };
+    this.packet = { ...this.packet, daddr: String(ip), dport: Number(port ?? this.packet.dport) };
     this.isDnat = true;
     return 'accept';
   }
@@ -183,7 +185,9 @@ class Tracer {
     if (state === undefined) return undefined;
     const values = this.#values(key);
     if (state.set.isInterval) {
-      return [...state.elements.values()].find((element) => isInBlock(element.key[0], values[0]));
+      return [...state.elements.values()].find(({ key }) =>
+        key.every((part, i) => isWithin(part, values[i])),
+      );
     }
     const element = state.elements.get(elementKey(values));
     return element !== undefined && isAlive(element, this.#options.nowMs) ? element : undefined;
@@ -222,6 +226,17 @@ function verdictStep(verdict: Verdict): Step {
   return verdict.kind === 'goto' || verdict.kind === 'jump'
     ? { to: verdict.chain, isGoto: verdict.kind === 'goto' }
     : verdict.kind;
+}
+
+/** Whether an interval's field, a prefix or `first-last` or one value, has a packet's value in it. */
+function isWithin(part: Scalar, value: Scalar | undefined): boolean {
+  if (part === value) return true;
+  if (typeof part !== 'string') return false;
+  if (part.includes('/')) return isInBlock(part, value);
+  const [first, last] = part.split('-').map(Number);
+  return (
+    typeof value === 'number' && first !== undefined && last !== undefined && first <= value && value <= last
+  );
 }
 
 function isInBlock(block: Scalar | undefined, address: Scalar | undefined): boolean {
