@@ -12,6 +12,12 @@ export interface PortalSpec {
   readonly frontends: readonly Frontend[];
   readonly hasEndpoints: boolean;
   readonly whenEmpty: 'reject' | 'drop';
+  /** Only for Pods of the cluster and the node itself, who are led here first; absent = for everybody. */
+  readonly isForCluster?: boolean | undefined;
+  /** Another portal has the same frontends for the cluster's own clients. */
+  readonly hasShortWay?: boolean | undefined;
+  /** Blocks; clients outside of all of them are dropped. Absent = everybody may. */
+  readonly allowedSources?: readonly string[] | undefined;
 }
 
 /** Somewhere to listen: the addresses are tried in order until one is free and allowed. Port 0 = any free one. */

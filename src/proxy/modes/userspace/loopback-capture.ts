@@ -12,8 +12,11 @@ import type { Capture, ListenPlace } from './capture.ts';
  */
 export function createLoopbackCapture(family: IpFamily): Capture {
   return {
+    // Whoever reaches a loopback address is the node itself, which goes the short way where there is one.
     places: (portal) =>
-      portal.hasEndpoints ? portal.frontends.flatMap((frontend) => placesOf(frontend, family)) : [],
+      portal.hasEndpoints && portal.hasShortWay !== true
+        ? portal.frontends.flatMap((frontend) => placesOf(frontend, family))
+        : [],
     apply: () => Promise.resolve(),
     cleanup: () => Promise.resolve(),
   };

@@ -36,7 +36,12 @@ function setup(flows: readonly Flow[] = []) {
     options: { changed?: string[]; nodePortAddresses?: string[] } = {},
   ) =>
     capture.apply({
-      node: { name: 'node-1', podCIDRs: [], nodePortAddresses: options.nodePortAddresses ?? [] },
+      node: {
+        name: 'node-1',
+        podCIDRs: ['10.244.0.0/16'],
+        nodePortAddresses: options.nodePortAddresses ?? [],
+        hasLocalhostNodePorts: true,
+      },
       portals: new Map(portals.map((p) => [p.id, p])),
       changed: options.changed && new Set(options.changed),
     });

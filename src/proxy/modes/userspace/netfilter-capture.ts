@@ -2,8 +2,8 @@ import type { Conntrack } from '../../../kernel/conntrack/model.ts';
 import type { Command, NftFamily } from '../../../kernel/nft/model.ts';
 import type { NftKernel } from '../../../kernel/nft/nft-kernel.ts';
 import type { IpFamily } from '../../../net/ip.ts';
-import type { Capture, Captured } from './capture.ts';
-import { TABLE_NAME, elementChanges, elementsOf, tableCommands } from './netfilter-plan.ts';
+import type { Capture, Captured, OpenPortal } from './capture.ts';
+import { TABLE_NAME, elementChanges, elementsOf, guardCommands, tableCommands } from './netfilter-plan.ts';
 import type { Placed } from './netfilter-plan.ts';
 import { staleFlows } from './stale-flows.ts';
 
@@ -24,6 +24,19 @@ interface Capturing extends NetfilterCaptureOptions {
   readonly nftFamily: NftFamily;
   /** What the kernel holds, by portal; undefined = unknown, the next apply writes everything. */
   held: Map<string, Elements> | undefined;
+  readonly guards: Guards;
+}
+
+/** Chains for lists of allowed sources, one for each different list. */
+interface Guards {
+  /** Text of the list -> its chain. */
+  readonly names: Map<string, Guard>;
+  nEver: number;
+}
+
+interface Guard {
+  readonly name: string;
+  readonly allowedSources: readonly string[];
 }
 
 /** Elements per transaction; an ordinary user's netlink socket takes about 3 500. */
@@ -32,7 +45,8 @@ const SLICE = 2000;
 /** Sends what is addressed to virtual IPs and node ports to the process, by destination NAT in a table of its own. */
 export function createNetfilterCapture(options: NetfilterCaptureOptions): Capture {
   const nftFamily: NftFamily = options.family === 'IPv4' ? 'ip' : 'ip6';
-  const capturing: Capturing = { ...options, nftFamily, held: undefined };
+  const guards: Guards = { names: new Map(), nEver: 0 };
+  const capturing: Capturing = { ...options, nftFamily, held: undefined, guards };
   const { address, nft } = options;
   return {
     places: (portal) =>
@@ -51,13 +65,16 @@ export function createNetfilterCapture(options: NetfilterCaptureOptions): Captur
 
 /** A new table in place of whatever was there, in one transaction as long as it is not very large. */
 async function applyAll(capturing: Capturing, { node, portals }: Omit<Captured, 'changed'>): Promise<void> {
-  const { nft, nftFamily, family } = capturing;
+  const { nft, nftFamily, guards } = capturing;
   capturing.held = undefined;
-  const byPortal = new Map([...portals].map(([id, portal]) => [id, elementsOf(portal)]));
+  guards.names.clear();
+  const byPortal = new Map([...portals].map(([id, portal]) => [id, elementsFor(guards, portal)]));
   const elements = [...byPortal.values()].flatMap((placed) => [...placed]);
-  const addresses = node.nodePortAddresses.filter((cidr) => cidr.includes(':') === (family === 'IPv6'));
   const table = { family: nftFamily, name: TABLE_NAME };
-  let commands: readonly Command[] = tableCommands(nftFamily, addresses);
+  let commands: readonly Command[] = [
+    ...tableCommands(nftFamily, node),
+    ...guardChanges(nftFamily, new Map(), guards.names).add,
+  ];
   for (let i = 0; i === 0 || i < elements.length; i += SLICE) {
     const slice = new Map(elements.slice(i, i + SLICE));
     await nft.apply({ table, commands: [...commands, ...elementChanges(nftFamily, new Map(), slice)] });
@@ -72,16 +89,19 @@ async function applyChanged(
   held: Map<string, Elements>,
   { portals, changed }: { portals: Captured['portals']; changed: ReadonlySet<string> },
 ): Promise<void> {
-  const { nft, nftFamily } = capturing;
+  const { nft, nftFamily, guards } = capturing;
   const before = new Map<string, Placed>();
   const after = new Map<string, Placed>();
+  const guardsBefore = new Map(guards.names);
   for (const id of changed) {
     const portal = portals.get(id);
-    const elements = portal && elementsOf(portal);
     for (const [text, placed] of held.get(id) ?? []) before.set(text, placed);
-    for (const [text, placed] of elements ?? []) after.set(text, placed);
+    for (const [text, placed] of portal === undefined ? [] : elementsFor(guards, portal))
+      after.set(text, placed);
   }
-  const commands = elementChanges(nftFamily, before, after);
+  if (guards.names.size > 0) forgetUnused(guards, portals);
+  const chains = guardChanges(nftFamily, guardsBefore, guards.names);
+  const commands = [...chains.add, ...elementChanges(nftFamily, before, after), ...chains.remove];
   if (commands.length === 0) return;
   // A refusal means the kernel holds something else than we think: the next attempt writes everything.
   capturing.held = undefined;
@@ -90,9 +110,40 @@ async function applyChanged(
   for (const id of changed) {
     const portal = portals.get(id);
     if (portal === undefined) held.delete(id);
-    else held.set(id, elementsOf(portal));
+    else held.set(id, elementsFor(guards, portal));
   }
   await endStaleFlows(capturing, [...before, ...after], after);
+}
+
+function elementsFor(guards: Guards, portal: OpenPortal): Elements {
+  return elementsOf(portal, (allowedSources) => {
+    const text = allowedSources.join(' ');
+    const known = guards.names.get(text);
+    if (known !== undefined) return known.name;
+    const name = `allowed-${++guards.nEver}`;
+    guards.names.set(text, { name, allowedSources });
+    return name;
+  });
+}
+
+function forgetUnused({ names }: Guards, portals: Captured['portals']): void {
+  const used = new Set<string>();
+  for (const { allowedSources } of portals.values()) if (allowedSources) used.add(allowedSources.join(' '));
+  for (const text of names.keys()) if (!used.has(text)) names.delete(text);
+}
+
+function guardChanges(
+  family: NftFamily,
+  before: ReadonlyMap<string, Guard>,
+  after: ReadonlyMap<string, Guard>,
+): { readonly add: readonly Command[]; readonly remove: readonly Command[] } {
+  const commandsOf = ({ name, allowedSources }: Guard) => guardCommands(family, name, allowedSources);
+  const missingIn = (other: ReadonlyMap<string, Guard>, guards: ReadonlyMap<string, Guard>): Guard[] =>
+    [...guards].filter(([text]) => !other.has(text)).map(([, guard]) => guard);
+  return {
+    add: missingIn(before, after).flatMap((guard) => commandsOf(guard).add),
+    remove: missingIn(after, before).flatMap((guard) => commandsOf(guard).remove),
+  };
 }
 
 async function endStaleFlows(

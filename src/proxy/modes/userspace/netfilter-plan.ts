@@ -2,7 +2,7 @@ import type { Command, DataType, NftElement, NftFamily, NftSet, Verdict } from '
 import { elementData, elementKey } from '../../../kernel/nft/model.ts';
 import { field, jump } from '../../../kernel/nft/rule.ts';
 import type { Statement } from '../../../kernel/nft/rule.ts';
-import type { Frontend } from '../../state/model.ts';
+import type { Frontend, ProxyNode } from '../../state/model.ts';
 import type { LocalAddress, OpenPortal } from './capture.ts';
 
 export const TABLE_NAME = 'portico-userspace';
@@ -17,55 +17,71 @@ export interface Placed {
   readonly element: NftElement;
 }
 
-export type SetName = 'services' | 'node-ports' | 'services-closed' | 'node-ports-closed';
+export type SetName =
+  | 'services'
+  | 'node-ports'
+  | 'services-inside'
+  | 'node-ports-inside'
+  | 'services-closed'
+  | 'node-ports-closed'
+  | 'guarded';
 
-/** The sets of the table: where open frontends go, and what happens to those without endpoints. */
+/** The sets of the table: where open frontends go, what happens to those without endpoints, and who may come. */
 export function setsOf(family: NftFamily): Readonly<Record<SetName, NftSet>> {
-  const address: DataType = family === 'ip' ? 'ipv4_addr' : 'ipv6_addr';
+  const address = addressType(family);
   const service: readonly DataType[] = [address, 'inet_proto', 'inet_service'];
   const port: readonly DataType[] = ['inet_proto', 'inet_service'];
+  const target: readonly DataType[] = [address, 'inet_service'];
   return {
-    services: { name: 'services', key: service, data: [address, 'inet_service'] },
-    'node-ports': { name: 'node-ports', key: port, data: [address, 'inet_service'] },
+    services: { name: 'services', key: service, data: target },
+    'node-ports': { name: 'node-ports', key: port, data: target },
+    'services-inside': { name: 'services-inside', key: service, data: target },
+    'node-ports-inside': { name: 'node-ports-inside', key: port, data: target },
     'services-closed': { name: 'services-closed', key: service, data: 'verdict' },
     'node-ports-closed': { name: 'node-ports-closed', key: port, data: 'verdict' },
+    guarded: { name: 'guarded', key: service, data: 'verdict' },
   };
 }
+
+const addressType = (family: NftFamily): DataType => (family === 'ip' ? 'ipv4_addr' : 'ipv6_addr');
 
 export const setNames: readonly SetName[] = [
   'services',
   'node-ports',
+  'services-inside',
+  'node-ports-inside',
   'services-closed',
   'node-ports-closed',
+  'guarded',
 ];
 
 /**
  * The table without elements, replacing whatever table of the name was there. New connections to a frontend go to the
  * process's own listener; packets that leave or enter the machine for a frontend without one are refused.
  */
-export function tableCommands(family: NftFamily, nodePortAddresses: readonly string[]): readonly Command[] {
-  const addressSet: NftSet = {
-    name: 'node-port-addresses',
-    key: [family === 'ip' ? 'ipv4_addr' : 'ipv6_addr'],
-    isInterval: true,
-  };
-  const isRestricted = nodePortAddresses.length > 0;
+export function tableCommands(family: NftFamily, node: ProxyNode): readonly Command[] {
   const { daddr, dport, l4proto } = field;
-  const toNode: readonly Statement[] = [
-    { kind: 'daddr-is-local' },
-    ...(isRestricted ? [{ kind: 'in-set', key: [daddr], set: addressSet.name } as const] : []),
-  ];
+  const [toNode, addressCommands] = toNodePorts(family, node);
+  const [fromPods, podCommands] = knownPods(family, node);
   const isNew: Statement = { kind: 'ct', is: { key: 'state', flag: 'new' } };
+  const service = [daddr, l4proto, dport];
+  const port = [l4proto, dport];
   const rules: readonly (readonly [chain: string, statements: readonly Statement[]])[] = [
+    ['prerouting', [{ kind: 'vmap', key: service, map: 'guarded' }]],
+    ...(fromPods === undefined ? [] : [['prerouting', [fromPods, jump('capture-inside')]] as const]),
     ['prerouting', [jump('capture')]],
+    ['nat-output', [{ kind: 'vmap', key: service, map: 'guarded' }]],
+    ['nat-output', [jump('capture-inside')]],
     ['nat-output', [jump('capture')]],
-    ['capture', [{ kind: 'dnat', key: [daddr, l4proto, dport], map: 'services' }]],
-    ['capture', [...toNode, { kind: 'dnat', key: [l4proto, dport], map: 'node-ports' }]],
+    ['capture-inside', [{ kind: 'dnat', key: service, map: 'services-inside' }]],
+    ['capture-inside', [...toNode, { kind: 'dnat', key: port, map: 'node-ports-inside' }]],
+    ['capture', [{ kind: 'dnat', key: service, map: 'services' }]],
+    ['capture', [...toNode, { kind: 'dnat', key: port, map: 'node-ports' }]],
     ['input', [isNew, jump('refuse')]],
     ['forward', [isNew, jump('refuse')]],
     ['output', [isNew, jump('refuse')]],
-    ['refuse', [{ kind: 'vmap', key: [daddr, l4proto, dport], map: 'services-closed' }]],
-    ['refuse', [...toNode, { kind: 'vmap', key: [l4proto, dport], map: 'node-ports-closed' }]],
+    ['refuse', [{ kind: 'vmap', key: service, map: 'services-closed' }]],
+    ['refuse', [...toNode, { kind: 'vmap', key: port, map: 'node-ports-closed' }]],
     [
       'reject',
       [
@@ -75,25 +91,102 @@ export function tableCommands(family: NftFamily, nodePortAddresses: readonly str
     ],
     ['reject', [{ kind: 'reject', with: 'port-unreachable' }]],
   ];
+  const chains = ['reject', 'capture', 'capture-inside', 'refuse'];
   return [
     { op: 'add-table' },
     { op: 'delete-table' },
     { op: 'add-table' },
-    { op: 'add-chain', chain: { name: 'reject' } },
+    ...chains.map((name) => ({ op: 'add-chain', chain: { name } }) as const),
     ...Object.values(setsOf(family)).map((set) => ({ op: 'add-set', set }) as const),
-    ...(isRestricted ? addressCommands(addressSet, nodePortAddresses) : []),
-    { op: 'add-chain', chain: { name: 'capture' } },
-    { op: 'add-chain', chain: { name: 'refuse' } },
+    ...addressCommands,
+    ...podCommands,
     ...baseChains,
     ...rules.map(([chain, statements]) => ({ op: 'add-rule', chain, rule: { statements } }) as const),
   ];
 }
 
-function addressCommands(set: NftSet, addresses: readonly string[]): readonly Command[] {
+const ofFamily = (family: NftFamily, blocks: readonly string[]): readonly string[] =>
+  blocks.filter((block) => block.includes(':') === (family === 'ip6'));
+
+/** The conditions under which an address is one that node ports are served at, and the set they need. */
+function toNodePorts(
+  family: NftFamily,
+  { nodePortAddresses, hasLocalhostNodePorts }: ProxyNode,
+): [readonly Statement[], readonly Command[]] {
+  const blocks = ofFamily(family, nodePortAddresses);
+  const set = blockSet(family, 'node-port-addresses');
+  const loopback = family === 'ip' ? '127.0.0.0/8' : '::1/128';
+  const isRestricted = blocks.length > 0;
+  return [
+    [
+      { kind: 'daddr-is-local' },
+      ...(hasLocalhostNodePorts === true
+        ? []
+        : [{ kind: 'match', left: field.daddr, isNegated: true, value: loopback } as const]),
+      ...(isRestricted ? [{ kind: 'in-set', key: [field.daddr], set: set.name } as const] : []),
+    ],
+    isRestricted ? blockCommands(set, blocks) : [],
+  ];
+}
+
+/** The condition under which a packet comes from a Pod, undefined where Pods are not known, and the set it needs. */
+function knownPods(
+  family: NftFamily,
+  { podCIDRs, podLinks }: ProxyNode,
+): [Statement | undefined, readonly Command[]] {
+  if (podLinks !== undefined) {
+    const value = 'bridge' in podLinks ? podLinks.bridge : `${podLinks.prefix}*`;
+    return [{ kind: 'match', left: field.iifname, value }, []];
+  }
+  const blocks = ofFamily(family, podCIDRs);
+  const set = blockSet(family, 'pod-cidrs');
+  if (blocks.length === 0) return [undefined, []];
+  return [{ kind: 'in-set', key: [field.saddr], set: set.name }, blockCommands(set, blocks)];
+}
+
+const blockSet = (family: NftFamily, name: string): NftSet => ({
+  name,
+  key: [addressType(family)],
+  isInterval: true,
+});
+
+function blockCommands(set: NftSet, blocks: readonly string[]): readonly Command[] {
   return [
     { op: 'add-set', set },
-    { op: 'add-elements', set, elements: addresses.map((address) => ({ key: [address] })) },
+    { op: 'add-elements', set, elements: blocks.map((block) => ({ key: [block] })) },
   ];
+}
+
+/** The chain that drops clients outside of some blocks: its name is that of its set, too. */
+export function guardCommands(
+  family: NftFamily,
+  name: string,
+  allowedSources: readonly string[],
+): { readonly add: readonly Command[]; readonly remove: readonly Command[] } {
+  const set = blockSet(family, name);
+  const blocks = ofFamily(family, allowedSources);
+  const rules: readonly (readonly Statement[])[] = [
+    [
+      { kind: 'in-set', key: [field.saddr], set: name },
+      { kind: 'verdict', verdict: { kind: 'return' } },
+    ],
+    [{ kind: 'verdict', verdict: { kind: 'drop' } }],
+  ];
+  return {
+    add: [
+      { op: 'add-set', set },
+      ...(blocks.length > 0
+        ? [{ op: 'add-elements', set, elements: blocks.map((block) => ({ key: [block] })) } as const]
+        : []),
+      { op: 'add-chain', chain: { name } },
+      ...rules.map((statements) => ({ op: 'add-rule', chain: name, rule: { statements } }) as const),
+    ],
+    remove: [
+      { op: 'flush-chain', name },
+      { op: 'delete-chain', name },
+      { op: 'delete-set', name },
+    ],
+  };
 }
 
 const baseChains: readonly Command[] = (
@@ -109,23 +202,24 @@ const baseChains: readonly Command[] = (
   chain: { name, base: { type, hook, priority } },
 }));
 
-/** What one portal needs in the table, by a text that names set and key. */
-export function elementsOf(portal: OpenPortal): ReadonlyMap<string, Placed> {
+/** What one portal needs in the table, by a text that names set and key. `guardOf` names the chain for allowedSources. */
+export function elementsOf(
+  portal: OpenPortal,
+  guardOf: (allowedSources: readonly string[]) => string,
+): ReadonlyMap<string, Placed> {
   const placed = new Map<string, Placed>();
+  const place = (set: SetName, element: NftElement): void =>
+    void placed.set(`${set} ${elementKey(element.key)}`, { set, element });
+  const [address] = portal.addresses;
   for (const frontend of portal.frontends) {
-    const isNodePort = frontend.kind === 'nodePort';
     const key = keyOf(portal, frontend);
-    const [address] = portal.addresses;
-    const set: SetName =
-      address === undefined
-        ? isNodePort
-          ? 'node-ports-closed'
-          : 'services-closed'
-        : isNodePort
-          ? 'node-ports'
-          : 'services';
-    const element = { key, data: address === undefined ? verdictOf(portal) : dataOf(address) };
-    placed.set(`${set} ${elementKey(key)}`, { set, element });
+    const to = frontend.kind === 'nodePort' ? 'node-ports' : 'services';
+    if (address !== undefined)
+      place(portal.isForCluster ? `${to}-inside` : to, { key, data: dataOf(address) });
+    // The inside is served by what everybody is served by where it has nothing of its own.
+    else if (!portal.isForCluster) place(`${to}-closed`, { key, data: verdictOf(portal) });
+    if (portal.allowedSources !== undefined && to === 'services')
+      place('guarded', { key, data: { kind: 'jump', chain: guardOf(portal.allowedSources) } });
   }
   return placed;
 }

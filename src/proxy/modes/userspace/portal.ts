@@ -79,6 +79,8 @@ function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
-function specOf({ id, protocol, frontends, hasEndpoints, whenEmpty }: PortalTarget): PortalSpec {
-  return { id, protocol, frontends, hasEndpoints, whenEmpty };
+function specOf(target: PortalTarget): PortalSpec {
+  const { id, protocol, frontends, hasEndpoints, whenEmpty, isForCluster, hasShortWay, allowedSources } =
+    target;
+  return { id, protocol, frontends, hasEndpoints, whenEmpty, isForCluster, hasShortWay, allowedSources };
 }

@@ -12,24 +12,24 @@ export function staleFlows(
   changed: Iterable<readonly [string, Placed]>,
   now: ReadonlyMap<string, Placed>,
 ): Flow[] {
-  /** Frontend as conntrack spells it -> where its flows belong; '' = nowhere. */
-  const targets = new Map<string, string>();
+  /** Frontend as conntrack spells it -> where its flows may belong; none = nowhere. */
+  const targets = new Map<string, Set<string>>();
   for (const [text, { element }] of changed) {
     const key = element.key.map(String);
     if (!key.includes('udp')) continue;
-    const data = now.get(text)?.element.data;
-    const target = data === undefined || 'kind' in data ? '' : elementKey(data);
     const frontend = key.filter((part) => part !== 'udp').join(' ');
-    // One frontend may have gone from the closed ones and come to the open ones.
-    if (target !== '' || !targets.has(frontend)) targets.set(frontend, target);
+    const own = targets.get(frontend) ?? new Set();
+    targets.set(frontend, own);
+    const data = now.get(text)?.element.data;
+    if (data !== undefined && !('kind' in data)) own.add(elementKey(data));
   }
   if (targets.size === 0) return [];
   return flows.filter(({ original, reply }) => {
     const served = elementKey([reply.source, reply.sourcePort]);
     const own = targets.get(`${original.destination} ${original.destinationPort}`);
-    if (own !== undefined) return served !== own;
+    if (own !== undefined) return !own.has(served);
     const atNodePort = targets.get(`${original.destinationPort}`);
     const isTranslated = served !== elementKey([original.destination, original.destinationPort]);
-    return atNodePort !== undefined && isTranslated && served !== atNodePort;
+    return atNodePort !== undefined && isTranslated && !atNodePort.has(served);
   });
 }

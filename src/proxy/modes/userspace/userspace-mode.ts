@@ -1,6 +1,6 @@
 import type { Clock } from '../../../base/clock.ts';
 import type { Logger } from '../../../base/logger.ts';
-import type { ProxyMode, ProxyState, ServicePort } from '../../state/model.ts';
+import type { Destination, Frontend, ProxyMode, ProxyState, ServicePort } from '../../state/model.ts';
 import { createBalancer, createClientMemory } from './balancer.ts';
 import type { ClientMemory } from './balancer.ts';
 import type { Capture, LocalAddress, OpenPortal } from './capture.ts';
@@ -35,6 +35,8 @@ export interface UserspaceMode extends ProxyMode {
 
 interface Mode extends UserspaceModeOptions {
   readonly portals: Map<string, Portal>;
+  /** By Service port. */
+  readonly portalsOf: Map<string, readonly string[]>;
   readonly open: Map<string, OpenPortal>;
   readonly relay: TcpRelay;
   /** Of UDP, by Service port: a client that comes by cluster IP and by node port meets the same endpoint. */
@@ -45,6 +47,7 @@ export function createUserspaceMode(options: UserspaceModeOptions): UserspaceMod
   const mode: Mode = {
     ...options,
     portals: new Map(),
+    portalsOf: new Map(),
     open: new Map(),
     relay: options.relay ?? (hasThreadedRelay ? createThreadedRelay() : createStreamRelay(options.clock)),
     memories: new Map(),
@@ -52,6 +55,7 @@ export function createUserspaceMode(options: UserspaceModeOptions): UserspaceMod
   const closePortals = (): void => {
     for (const portal of mode.portals.values()) portal.close();
     mode.portals.clear();
+    mode.portalsOf.clear();
     mode.open.clear();
   };
   return {
@@ -62,11 +66,8 @@ export function createUserspaceMode(options: UserspaceModeOptions): UserspaceMod
       await options.capture.cleanup();
     },
     localAddress: (id) => {
-      for (const scope of SCOPES) {
-        const address = mode.open.get(`${id} ${scope}`)?.addresses[0];
-        if (address !== undefined) return address;
-      }
-      return undefined;
+      const portals = mode.portalsOf.get(id) ?? [];
+      return portals.flatMap((portal) => mode.open.get(portal)?.addresses ?? [])[0];
     },
     close: () => {
       closePortals();
@@ -76,19 +77,24 @@ export function createUserspaceMode(options: UserspaceModeOptions): UserspaceMod
 }
 
 async function sync(mode: Mode, state: ProxyState, changed: ReadonlySet<string> | undefined): Promise<void> {
-  const ids = changed ?? new Set([...state.services.keys(), ...[...mode.portals.keys()].map(serviceOf)]);
+  const ids = changed ?? new Set([...state.services.keys(), ...mode.portalsOf.keys()]);
   const touched = new Set<string>();
   const updates: Promise<void>[] = [];
   for (const id of ids) {
     const service = state.services.get(id);
     if (service === undefined) mode.memories.delete(id);
     const targets = targetsOf(mode, service);
-    for (const portalId of SCOPES.map((scope) => `${id} ${scope}`)) {
-      const target = targets.get(portalId);
-      if (target !== undefined) updates.push(update(mode, target));
-      else if (!close(mode, portalId)) continue;
+    for (const portalId of mode.portalsOf.get(id) ?? []) {
+      if (targets.has(portalId)) continue;
+      close(mode, portalId);
       touched.add(portalId);
     }
+    for (const [portalId, target] of targets) {
+      updates.push(update(mode, target));
+      touched.add(portalId);
+    }
+    if (targets.size > 0) mode.portalsOf.set(id, [...targets.keys()]);
+    else mode.portalsOf.delete(id);
   }
   await Promise.all(updates);
   await mode.relay.settled();
@@ -136,47 +142,81 @@ function memoryOf(mode: Mode, id: string): ClientMemory {
   return known;
 }
 
-function close(mode: Mode, portalId: string): boolean {
+function close(mode: Mode, portalId: string): void {
   const portal = mode.portals.get(portalId);
   portal?.close();
   mode.relay.removePool(portalId);
   mode.open.delete(portalId);
-  return mode.portals.delete(portalId);
+  mode.portals.delete(portalId);
 }
 
 const UDP_IDLE_MS = 30_000;
 
-/** Inside and outside are told apart because traffic policies give them different endpoints. */
-const SCOPES = ['internal', 'external'] as const;
-const serviceOf = (portalId: string): string => portalId.slice(0, portalId.lastIndexOf(' '));
+const serviceOf = (portalId: string): string => portalId.slice(0, portalId.indexOf(' '));
 
+/** A port range is a listener for each port, hence not without a limit. */
+const MAX_RANGE = 1024;
+
+/**
+ * The portals of a Service port by their ids. Frontends share one as long as they share their endpoints: inside and
+ * outside have different ones under some traffic policies, and each port of a range has its own.
+ */
 function targetsOf(mode: Mode, service: ServicePort | undefined): ReadonlyMap<string, PortalTarget> {
   const targets = new Map<string, PortalTarget>();
-  if (service?.protocol === 'SCTP') {
-    mode.logger.warn('the userspace proxy cannot carry SCTP', { service: service.id });
+  if (service === undefined) return targets;
+  const { id, protocol, affinitySeconds, balancing } = service;
+  if (protocol === 'SCTP') {
+    mode.logger.warn('the userspace proxy cannot carry SCTP', { service: id });
     return targets;
   }
-  for (const scope of SCOPES) {
-    const decisions = (service?.frontends ?? []).filter(
-      ({ frontend }) => (frontend.kind === 'clusterIP') === (scope === 'internal'),
-    );
-    const [first] = decisions;
-    if (service === undefined || first === undefined) continue;
-    const id = `${service.id} ${scope}`;
-    const { protocol, affinitySeconds, balancing } = service;
-    const { endpoints, whenEmpty } = first;
-    const frontends = decisions.map(({ frontend }) => frontend);
+  const add = (scope: string, what: Place): void => {
+    const { frontend, destination, ...rest } = what;
+    const portalId = `${id} ${scope}`;
+    const frontends = [...(targets.get(portalId)?.frontends ?? []), frontend];
+    const { endpoints, whenEmpty } = destination;
     const hasEndpoints = endpoints.length > 0;
-    targets.set(id, {
-      id,
-      protocol,
-      affinitySeconds,
-      balancing,
-      endpoints,
-      whenEmpty,
-      frontends,
-      hasEndpoints,
-    });
+    const how = { protocol, affinitySeconds, balancing, endpoints, whenEmpty, hasEndpoints };
+    targets.set(portalId, { id: portalId, frontends, ...how, ...rest });
+  };
+  for (const decision of service.frontends) {
+    for (const [suffix, frontend, to] of portsOf(mode, id, decision.frontend)) {
+      const { allowedSources, fromCluster } = decision;
+      const scope =
+        frontend.kind === 'clusterIP' ? 'internal' : allowedSources === undefined ? 'external' : 'guarded';
+      const hasShortWay = fromCluster !== undefined;
+      add(`${scope}${suffix}`, { frontend, destination: to(decision), allowedSources, hasShortWay });
+      if (fromCluster !== undefined)
+        add(`inside${suffix}`, { frontend, destination: to(fromCluster), isForCluster: true });
+    }
   }
   return targets;
+}
+
+interface Place extends Pick<PortalTarget, 'allowedSources' | 'isForCluster' | 'hasShortWay'> {
+  readonly frontend: Frontend;
+  readonly destination: Destination;
+}
+
+type PortOfRange = readonly [suffix: string, frontend: Frontend, to: (d: Destination) => Destination];
+
+/** A frontend port by port: what tells the ports apart, and the endpoints with that port. */
+function portsOf(mode: Mode, id: string, frontend: Frontend): readonly PortOfRange[] {
+  const { port, endPort, ...rest } = frontend;
+  if (endPort === undefined) return [['', frontend, (destination) => destination]];
+  if (endPort - port >= MAX_RANGE)
+    mode.logger.warn('the userspace proxy serves the first ports of a range only', {
+      service: id,
+      port,
+      endPort,
+      served: MAX_RANGE,
+    });
+  const n = Math.min(endPort - port + 1, MAX_RANGE);
+  return Array.from({ length: n }, (_, i): PortOfRange => {
+    const own = port + i;
+    const to = (destination: Destination): Destination => ({
+      ...destination,
+      endpoints: destination.endpoints.map((endpoint) => ({ ...endpoint, port: own })),
+    });
+    return [` ${own}`, { ...rest, port: own }, to];
+  });
 }
