@@ -5,6 +5,7 @@ import type { ManagedFieldsEntry } from '../meta/v1/object-meta.ts';
 import { decodeValue } from '../schema/decode.ts';
 import type { AnyType } from '../schema/schema.ts';
 import { compareValues, type Ignored } from './compare.ts';
+import { sharedText, shareFields } from './shared-fields.ts';
 import { differenceOf, type FieldSet, isEmptySet, readSet, sortedSet, unionOf } from './field-set.ts';
 
 /** One writer of an object, and what belongs to it. */
@@ -113,7 +114,7 @@ export function writeManagers(managers: Managers): readonly ManagedFieldsEntry[]
     apiVersion: one.apiVersion,
     ...(one.time === undefined ? {} : { time: one.time }),
     fieldsType: 'FieldsV1',
-    fieldsV1: sortedSet(one.fields),
+    fieldsV1: sharedText(one.fields) === undefined ? shareFields(sortedSet(one.fields)) : one.fields,
     ...(one.subresource === '' ? {} : { subresource: one.subresource }),
   }));
 }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { shareFields } from '../../api/apply/shared-fields.ts';
 import { configMaps } from '../../api/core/v1/config-map.ts';
+import type { KubeObject } from '../../api/kind.ts';
 import { fakeClock } from '../../base/clock.ts';
 import { memoryLogger } from '../../base/logger.ts';
 import { createMemoryStore } from '../../storage/memory/memory-store.ts';
@@ -8,7 +10,7 @@ import { CompactedError, type Store, type WatchBatch } from '../../storage/store
 import { changeOf, createEventLog } from './event-log.ts';
 import { createJsonTexts } from './json-text.ts';
 import { createDecoded, createObjectTable } from './object-table.ts';
-import { decodeStored, encodeObject, objectPrefix, prefixOf } from './stored-object.ts';
+import { decodeStored, encodeObject, objectPrefix, outgoing, prefixOf } from './stored-object.ts';
 import { createWakeUp } from './wake-up.ts';
 import { createWatchCache, type KeyListener } from './watch-cache.ts';
 
@@ -271,10 +273,30 @@ describe('an object in the store', () => {
     assert.deepEqual(fieldsOf('b', 'x'), first);
   });
 
+  it('is on its way the very object that was written, and what its bytes and its text say', () => {
+    const fieldsV1 = shareFields({ 'f:data': { 'f:x': {} } });
+    const metadata = { name: 'ä', resourceVersion: '3', managedFields: [{ manager: 'm', fieldsV1 }, {}] };
+    const object = { apiVersion: 'v1', kind: 'K', metadata, data: { x: '1', __proto__: '2' } };
+    const { value, written, text } = outgoing(object);
+    const copied = decodeStored(Uint8Array.from(value), 7);
+    assert.deepEqual(written(7), copied);
+    assert.equal(text(7), JSON.stringify(copied));
+    assert.equal(decodeStored(value, 7), written(7));
+    assert.deepEqual(decodeStored(value, 7), copied);
+    const bare = outgoing({ metadata: {} } as KubeObject);
+    assert.deepEqual(JSON.parse(bare.text(7)), { metadata: { resourceVersion: '7' } });
+  });
+
+  it('is read from its bytes where those say less than it', () => {
+    const object = { metadata: { name: 'a' }, data: undefined } as KubeObject;
+    const { value } = outgoing(object);
+    assert.deepEqual(Object.keys(decodeStored(value, 7)), ['metadata']);
+  });
+
   it('is serialised once, until there is too much of it', () => {
     let n = 0;
     const counted = { toJSON: () => ++n };
-    const text = createJsonTexts(10);
+    const { of: text } = createJsonTexts(10);
     assert.deepEqual([text(counted), text(counted)], ['1', '1']);
     text({ long: 'x'.repeat(20) });
     assert.equal(text(counted), '2');

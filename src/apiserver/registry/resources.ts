@@ -93,16 +93,8 @@ export async function createResources(deps: RegistryDeps): Promise<Registry> {
     listeners: pools.listeners,
   });
   const admissions = ownAdmissions(config, cache, (name) => currentObject(context, namespaces, name));
-  const context: RegistryContext = {
-    store,
-    cache,
-    clock,
-    logger,
-    watched,
-    acknowledged: createAcknowledged(),
-    turns: createTurns(),
-    admissions,
-  };
+  const own = { texts: createJsonTexts(), acknowledged: createAcknowledged(), turns: createTurns() };
+  const context: RegistryContext = { store, cache, clock, logger, watched, admissions, ...own };
   admissions.push(...(deps.admissions?.(context) ?? []));
   const stored = createStored(context, definitions);
   const list = [...stored, ...versionedResources(stored)];
@@ -145,8 +137,7 @@ function createStored(
   context: RegistryContext,
   definitions: readonly Definition[],
 ): readonly Resource<KubeObject>[] {
-  const toJson = createJsonTexts();
-  return definitions.map((definition) => createResource(context, definition, toJson));
+  return definitions.map((definition) => createResource(context, definition));
 }
 
 function classesIn(cache: WatchCache): PriorityClasses {

@@ -2,13 +2,7 @@ import { internal, invalid } from '../../../api/errors/api-error.ts';
 import type { KubeObject } from '../../../api/kind.ts';
 import type { FieldError } from '../../../api/errors/field-error.ts';
 import type { CommitResult, Write } from '../../../storage/store.ts';
-import {
-  decodeStored,
-  encodeObject,
-  objectPrefix,
-  revisionOf,
-  withRevision,
-} from '../../cache/stored-object.ts';
+import { decodeStored, objectPrefix, outgoing, revisionOf, withRevision } from '../../cache/stored-object.ts';
 import type { Claim, ClaimPlan, Strategy } from '../strategy.ts';
 import { type RegistryContext, timestamp } from './context.ts';
 import type { Definition } from './definition.ts';
@@ -32,29 +26,30 @@ const holderValue = (storeKey: string): Uint8Array =>
 export function claimValue({ clock }: RegistryContext, { object }: Claim, storeKey: string): Uint8Array {
   if (object === undefined) return holderValue(storeKey);
   const born = { uid: crypto.randomUUID(), creationTimestamp: timestamp(clock.now()) };
-  return encodeObject({ ...object, metadata: { ...object.metadata, ...born } });
+  return outgoing({ ...object, metadata: { ...object.metadata, ...born } }).value;
 }
 
 /**
- * Writes `next` over `prev` (undefined: where nothing stands) in one commit with whatever it claims and gives up.
+ * Writes the change's `next` over its `prev` (undefined: where nothing stands) in one commit with whatever it claims and gives up.
  * Rejects with 422 when something the client chose is taken.
  */
 export async function commitObject<T extends KubeObject>(
   writing: Writing<T>,
-  { next, prev }: { readonly next: T; readonly prev: T | undefined },
+  change: { readonly next: T; readonly prev: T | undefined },
   strategy: Pick<Strategy<T>, 'claim'>,
 ): Promise<Committed<T>> {
   const { context, definition, isDryRun } = writing;
   const tried = new Set<string>();
   for (;;) {
-    const plan = planOf(definition, next, strategy.claim?.({ next, prev }, tried));
+    const plan = planOf(definition, change.next, strategy.claim?.(change, tried));
     if (isDryRun) {
       await refuseTaken(writing, plan.object, plan.take);
       return { isDone: true, object: plan.object };
     }
-    const own = objectWrite(writing, prev);
+    const own = objectWrite(writing, change.prev);
+    const next = outgoing(plan.object);
     const result = await context.store.commit([
-      { ...own, value: encodeObject(plan.object) },
+      { ...own, value: next.value },
       ...plan.take.map((claim): Write => ({
         key: claim.key,
         value: claimValue(context, claim, own.key),
@@ -64,7 +59,9 @@ export async function commitObject<T extends KubeObject>(
     ]);
     if (result.ok) {
       context.acknowledged.note(result.revision);
-      return { isDone: true, object: withRevision(plan.object, result.revision) };
+      const object = next.written(result.revision);
+      context.texts.keep(object, next.text(result.revision));
+      return { isDone: true, object };
     }
     const conflict = objectConflict(writing, result);
     if (conflict !== undefined) return conflict;

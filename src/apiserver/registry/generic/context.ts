@@ -4,6 +4,7 @@ import type { Logger } from '../../../base/logger.ts';
 import type { Store } from '../../../storage/store.ts';
 import type { Admission } from '../../admission/admission.ts';
 import { decodeStored, objectPrefix } from '../../cache/stored-object.ts';
+import type { JsonTexts } from '../../cache/json-text.ts';
 import type { CachedResource, WatchCache } from '../../cache/watch-cache.ts';
 import type { Definition } from './definition.ts';
 import type { Turns } from './turns.ts';
@@ -12,6 +13,7 @@ import type { Turns } from './turns.ts';
 export interface RegistryContext {
   readonly store: Store;
   readonly cache: WatchCache;
+  readonly texts: JsonTexts;
   readonly admissions: readonly Admission[];
   readonly clock: Clock;
   readonly logger: Logger;

@@ -14,7 +14,6 @@ import { watchObjects } from './watch.ts';
 export function createResource<T extends KubeObject>(
   context: RegistryContext,
   definition: Definition<T>,
-  toJson: (object: T) => string,
 ): Resource<T> {
   const { kind, columns, withoutVerbs = [] } = definition;
   const read: ReadHandler<T> = {
@@ -45,7 +44,7 @@ export function createResource<T extends KubeObject>(
     read,
     write,
     columns,
-    toJson,
+    toJson: context.texts.of,
     verbs: allVerbs.filter((verb) => !withoutVerbs.includes(verb)),
   };
 }
