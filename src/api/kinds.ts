@@ -8,6 +8,7 @@ import { endpoints } from './core/v1/endpoints.ts';
 import { events } from './core/v1/event.ts';
 import { namespaces } from './core/v1/namespace.ts';
 import { nodes } from './core/v1/node.ts';
+import { persistentVolumes } from './core/v1/persistent-volume.ts';
 import { pods } from './core/v1/pod.ts';
 import { limitRanges, resourceQuotas } from './core/v1/quota.ts';
 import { replicationControllers } from './core/v1/replication-controller.ts';
@@ -26,6 +27,9 @@ import { clusterRoles } from './rbac/v1/cluster-role.ts';
 import { roleBindings } from './rbac/v1/role-binding.ts';
 import { roles } from './rbac/v1/role.ts';
 import { priorityClasses } from './scheduling/v1/priority-class.ts';
+import { csiDrivers, csiNodes } from './storage/v1/csi.ts';
+import { storageClasses } from './storage/v1/storage-class.ts';
+import { volumeAttachments } from './storage/v1/volume-attachment.ts';
 
 /** Every kind the API server stores, in the order discovery lists them. */
 export const allKinds: readonly Kind[] = [
@@ -36,6 +40,7 @@ export const allKinds: readonly Kind[] = [
   namespaces,
   nodes,
   persistentVolumeClaims,
+  persistentVolumes,
   pods,
   replicationControllers,
   resourceQuotas,
@@ -62,6 +67,10 @@ export const allKinds: readonly Kind[] = [
   clusterRoles,
   roleBindings,
   roles,
+  csiDrivers,
+  csiNodes,
+  storageClasses,
+  volumeAttachments,
 ];
 
 /** The kind with this apiVersion ('v1', 'apps/v1') and kind name, if it is known. */

@@ -1,12 +1,16 @@
+import { cronJobsV1beta1 } from './batch/v1beta1/cron-job.ts';
 import { endpointSlicesV1beta1 } from './discovery/v1beta1/endpoint-slice.ts';
 import { eventsOfGroup } from './events/v1/event.ts';
 import type { KindVersion } from './kind-version.ts';
 import { ipAddressesV1beta1, serviceCIDRsV1beta1 } from './networking/v1beta1/service-addresses.ts';
+import { podDisruptionBudgetsV1beta1 } from './policy/v1beta1/pod-disruption-budget.ts';
 
 /** Every version beside the stored ones. One line each. */
 export const kindVersions: readonly KindVersion[] = [
+  cronJobsV1beta1,
   endpointSlicesV1beta1,
   eventsOfGroup,
   ipAddressesV1beta1,
+  podDisruptionBudgetsV1beta1,
   serviceCIDRsV1beta1,
 ];

@@ -5,8 +5,24 @@ const EVENTS = 'create,patch,update events@+events.k8s.io';
  * name in kube-system. Each rule as `parseRule` reads it.
  */
 export const CONTROLLER_ROLES: Readonly<Record<string, readonly string[]>> = {
+  'attachdetach-controller': [
+    'list,watch persistentvolumeclaims,persistentvolumes,pods',
+    'ro nodes',
+    'patch,update nodes/status',
+    'create,delete,get,list,watch volumeattachments@storage.k8s.io',
+    'ro csidrivers,csinodes@storage.k8s.io',
+    EVENTS,
+  ],
   'clusterrole-aggregation-controller': [
     'escalate,get,list,patch,update,watch clusterroles@rbac.authorization.k8s.io',
+  ],
+  'cronjob-controller': [
+    'get,list,update,watch cronjobs@batch',
+    'create,delete,get,list,patch,update,watch jobs@batch',
+    'update cronjobs/status@batch',
+    'update cronjobs/finalizers@batch',
+    'delete,list pods',
+    EVENTS,
   ],
   'daemon-set-controller': [
     'ro daemonsets@apps+extensions',
@@ -56,6 +72,18 @@ export const CONTROLLER_ROLES: Readonly<Record<string, readonly string[]>> = {
     'create,delete,get,list,update,watch endpointslices@discovery.k8s.io',
     EVENTS,
   ],
+  'ephemeral-volume-controller': [
+    'ro pods',
+    'update pods/finalizers',
+    'create,get,list,watch persistentvolumeclaims',
+    EVENTS,
+  ],
+  'expand-controller': [
+    'get,list,patch,update,watch persistentvolumes',
+    'patch,update persistentvolumeclaims/status',
+    'ro persistentvolumeclaims',
+    EVENTS,
+  ],
   'generic-garbage-collector': ['delete,get,list,patch,update,watch *@*', EVENTS],
   'job-controller': [
     'get,list,patch,update,watch jobs@batch',
@@ -80,7 +108,20 @@ export const CONTROLLER_ROLES: Readonly<Record<string, readonly string[]>> = {
     'delete,get,list,watch pods',
     EVENTS,
   ],
+  'persistent-volume-binder': [
+    'create,delete,get,list,update,watch persistentvolumes',
+    'update persistentvolumes/status',
+    'get,list,update,watch persistentvolumeclaims',
+    'update persistentvolumeclaims/status',
+    'create,delete,get,list,watch pods',
+    'ro storageclasses@storage.k8s.io',
+    'get,list nodes',
+    'watch events',
+    EVENTS,
+  ],
   'pod-garbage-collector': ['delete,list,watch pods', 'ro nodes', 'patch pods/status'],
+  'pv-protection-controller': ['get,list,update,watch persistentvolumes', EVENTS],
+  'pvc-protection-controller': ['get,list,update,watch persistentvolumeclaims', 'ro pods', EVENTS],
   'replicaset-controller': [
     'get,list,update,watch replicasets@apps+extensions',
     'update replicasets/status@apps+extensions',
@@ -95,6 +136,7 @@ export const CONTROLLER_ROLES: Readonly<Record<string, readonly string[]>> = {
     'create,delete,list,patch,watch pods',
     EVENTS,
   ],
+  'resourcequota-controller': ['list,watch *@*', 'update resourcequotas/status', EVENTS],
   'root-ca-cert-publisher': ['create,update configmaps', EVENTS],
   'route-controller': ['list,watch nodes', 'patch nodes/status', EVENTS],
   'service-account-controller': ['create serviceaccounts', EVENTS],
@@ -118,5 +160,6 @@ export const CONTROLLER_ROLES: Readonly<Record<string, readonly string[]>> = {
     'update pods/finalizers',
     EVENTS,
   ],
+  'ttl-controller': ['list,patch,update,watch nodes', EVENTS],
   'ttl-after-finished-controller': ['delete,get,list,watch jobs@batch', EVENTS],
 };

@@ -9,6 +9,8 @@ export interface RegistryConfig {
   readonly nodePortRange: PortRange;
   /** What the Service `default/kubernetes` leads to. */
   readonly advertise: { readonly address: string; readonly port: number };
+  /** PEM of the authorities that sign clients' certificates; published for servers that extend the API. */
+  readonly clientCa?: string;
   /** Special addresses that endpoints may have nevertheless; a cluster without its own network has only loopback. */
   readonly allowedEndpointCidrs?: readonly Cidr[];
   /** Default: every gate as it is when nobody turns it. */

@@ -48,6 +48,7 @@ import { type Allocation, createAllocation } from './services/allocation.ts';
 import { serviceDefinition } from './services/definition.ts';
 import { createRepair } from './services/repair.ts';
 import { versionedResources } from './versions.ts';
+import { volumeDefinitions } from './volumes/definitions.ts';
 import { workloadDefinitions } from './workloads/definitions.ts';
 
 export interface RegistryDeps {
@@ -196,6 +197,7 @@ function definitionsFor(
     ...workloadDefinitions,
     ...networkingDefinitions,
     ...limitDefinitions,
+    ...volumeDefinitions,
     anyDefinition(endpointSliceDefinition(allowedEndpointCidrs)),
     anyDefinition(ipAddressDefinition),
     anyDefinition(serviceCIDRDefinition),

@@ -46,6 +46,25 @@ describe('a new cluster', () => {
     assert.equal(registry.registry.ready(), false);
   });
 
+  it('publishes how it tells clients apart, and mends that', async () => {
+    const registry = await startRegistry({ config: { clientCa: 'PEM' } });
+    const configMaps = registry.resource('configmaps');
+    const scope = scopeOf('kube-system');
+    const name = 'extension-apiserver-authentication';
+    const data = async (): Promise<unknown> => json(await configMaps.read.get(scope, name)).data;
+    await settle(20);
+    assert.deepEqual(await data(), { 'client-ca-file': 'PEM' });
+    const body = { data: { 'client-ca-file': 'another', 'requestheader-group-headers': '["X-Group"]' } };
+    await configMaps.write.patch(scope, { name, type: 'application/merge-patch+json', body });
+    await registry.clock.advance(10_000);
+    await settle(20);
+    assert.deepEqual(await data(), {
+      'client-ca-file': 'PEM',
+      'requestheader-group-headers': '["X-Group"]',
+    });
+    await registry.stop();
+  });
+
   it('mends what was done to them', async () => {
     const registry = await startRegistry();
     const merge = 'application/merge-patch+json';

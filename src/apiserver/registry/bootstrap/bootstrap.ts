@@ -143,6 +143,22 @@ async function removeSlices(
   }
 }
 
+/**
+ * How this server tells its clients apart, for other servers that shall do the same: kube-controller-manager and
+ * kube-scheduler read it for their own ports.
+ */
+export async function publishAuthentication(parts: Bootstrap, signal: AbortSignal): Promise<void> {
+  const { clientCa = '' } = parts.config;
+  const data: JsonObject = clientCa === '' ? {} : { 'client-ca-file': clientCa };
+  await ensureExists(parts, {
+    plural: 'configmaps',
+    name: { name: 'extension-apiserver-authentication', namespace: 'kube-system' },
+    body: { data },
+    mend: (object) => ({ ...object, data: { ...(object.data as JsonObject | undefined), ...data } }),
+    signal,
+  });
+}
+
 interface Wanted {
   readonly plural: string;
   readonly name: { readonly name: string; readonly namespace?: string };

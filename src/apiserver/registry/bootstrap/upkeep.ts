@@ -5,6 +5,7 @@ import {
   type Bootstrap,
   ensureDefaultServiceCIDR,
   ensureKubernetesService,
+  publishAuthentication,
   reportOtherRanges,
   resourceFor,
   systemScope,
@@ -26,7 +27,11 @@ export async function runUpkeep(parts: Bootstrap, signal: AbortSignal): Promise<
   const mend = async (): Promise<void> => {
     await ensureDefaultServiceCIDR(parts, signal);
     await ensureKubernetesService(parts, signal, await parts.servers.renew());
+    await publishAuthentication(parts, signal);
   };
+  await publishAuthentication(parts, signal).catch((error: unknown) =>
+    context.logger.warn('how clients are told apart could not be published', { err: error }),
+  );
   await reportOtherRanges(parts).catch((error: unknown) =>
     context.logger.warn('an event could not be written', { err: error }),
   );
