@@ -25,6 +25,23 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly subresources: readonly ('status' | 'scale')[];
   readonly schema: MessageType & Typed<T>;
   readonly defaultRules?: readonly ObjectRule[];
+  /** Clients are warned of a kind that others take the place of. */
+  readonly deprecation?: Deprecation;
+}
+
+/** Since which release a kind is deprecated, from which on it is gone, and what to use: `1.21`, `1.25`, `apps/v1 X`. */
+export interface Deprecation {
+  readonly since: string;
+  readonly goneIn?: string;
+  readonly use: string;
+}
+
+/** As upstream's servers word it; undefined for a kind that may be used. */
+export function deprecationOf(kind: Kind): string | undefined {
+  if (kind.deprecation === undefined) return undefined;
+  const { since, goneIn, use } = kind.deprecation;
+  const end = goneIn === undefined ? '' : `, unavailable in v${goneIn}+`;
+  return `${apiVersionOf(kind)} ${kind.kind} is deprecated in v${since}+${end}; use ${use}`;
 }
 
 /** 'v1' for the core group, otherwise 'group/version'. */

@@ -83,6 +83,16 @@ describe('a node', () => {
       { method: 'DELETE' },
       /node "node-1" can only delete pods with spec.nodeName set to itself/,
     ],
+    'evicts no Pod of others': [
+      ns('pods/theirs/eviction'),
+      postJson({ metadata: { name: 'theirs' } }),
+      /node node-1 can only evict pods with spec.nodeName set to itself/,
+    ],
+    'evicts its own': [
+      ns('pods/mine/eviction'),
+      postJson({ metadata: { name: 'mine' }, deleteOptions: { dryRun: ['All'] } }),
+      201,
+    ],
     'makes no Pod': [
       ns('pods'),
       postJson({ metadata: { name: 'made' }, spec: { containers: [{ name: 'c', image: 'i' }] } }),

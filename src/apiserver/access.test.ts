@@ -197,6 +197,39 @@ describe('who can do what', () => {
     assert.equal((await put({ metadata: { ...metadata, labels: { a: 'b' } } })).status, 403);
   });
 
+  it('who may change but not create creates nothing by a change', async () => {
+    await make(`${rbac}/clusterroles`, {
+      metadata: { name: 'changer' },
+      rules: [{ verbs: ['update', 'patch'], resources: ['services', 'limitranges'], apiGroups: [''] }],
+    });
+    await make(bindingsPath, { ...bindingTo('changer'), metadata: { name: 'c' }, subjects: [user('vic')] });
+    const spec = { ports: [{ port: 80 }] };
+    const writes: readonly (readonly [string, Ask])[] = [
+      ['services', { ...postJson({ metadata: { name: 'new' }, spec }), method: 'PUT' }],
+      ['limitranges', { ...postJson({ metadata: { name: 'new' }, spec: { limits: [] } }), method: 'PUT' }],
+      [
+        'services',
+        {
+          method: 'PATCH',
+          headers: { 'content-type': 'application/apply-patch+yaml' },
+          body: JSON.stringify({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'new' }, spec }),
+        },
+      ],
+    ];
+    for (const [plural, ask] of writes) {
+      const path = `${ns(plural)}/new${ask.method === 'PATCH' ? '?fieldManager=t' : ''}`;
+      const refused = await as('vic', path, ask);
+      assert.deepEqual(
+        [refused.status, jsonOf<Status>(refused).message],
+        [403, `${plural} "new" is forbidden: ${cannot('vic', 'create', plural)}`],
+      );
+      assert.equal((await as('root', path, ask)).status, 201);
+      const changed = await as('vic', path, ask);
+      assert.equal(changed.status, 200, changed.bytes.toString());
+      await as('root', path, { method: 'DELETE' });
+    }
+  });
+
   it('rights end with the binding, at once', async () => {
     const path = `${bindingsPath}/temporary`;
     await make(bindingsPath, {

@@ -45,6 +45,28 @@ for (const [name, ask] of [
     const asNobody = (path: string, options: Ask = {}) =>
       ask(running.url + path, { ca: mine.pki.caCert, ...options });
 
+    test('who asks for a deprecated kind is told what takes its place, whatever the answer', async () => {
+      const warningOf = async (path: string, options: Ask = {}): Promise<readonly [number, unknown]> => {
+        const { status, headers } = await to(path, options);
+        return [status, headers.warning];
+      };
+      const old = '299 - "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"';
+      const endpoints = '/api/v1/namespaces/default/endpoints';
+      const body = { apiVersion: 'v1', kind: 'Endpoints', metadata: { name: 'e' } };
+      assert.deepEqual(await warningOf(endpoints), [200, old]);
+      assert.deepEqual(await warningOf(endpoints, postJson(body)), [201, old]);
+      assert.deepEqual(await warningOf(`${endpoints}?watch=true&timeoutSeconds=1`), [200, old]);
+      assert.deepEqual(await warningOf(`${endpoints}/none`), [404, old]);
+      assert.deepEqual(await warningOf(endpoints, postJson(body)), [409, old]);
+      assert.deepEqual(await warningOf(`${endpoints}/e`, { method: 'DELETE' }), [200, old]);
+      const slices = 'endpointslices?limit=1';
+      assert.deepEqual(await warningOf(`/apis/discovery.k8s.io/v1/${slices}`), [200, undefined]);
+      assert.deepEqual(await warningOf(`/apis/discovery.k8s.io/v1beta1/${slices}`), [
+        200,
+        '299 - "discovery.k8s.io/v1beta1 EndpointSlice is deprecated in v1.21+, unavailable in v1.25+; use discovery.k8s.io/v1 EndpointSlice"',
+      ]);
+    });
+
     test('an object is created, read, changed, patched, listed and deleted', async () => {
       const made = await to(maps, postJson(configMap('a', { x: '1' })));
       assert.equal(made.status, 201);

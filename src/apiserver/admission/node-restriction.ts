@@ -57,11 +57,7 @@ const quoted = JSON.stringify;
 const podRule: Rule = (request, node, find) => {
   const { operation, subresource } = request;
   if (subresource === 'status') return podStatusRule(request, node);
-  if (subresource === 'eviction') {
-    return nodeNameOf(request.object) === node
-      ? undefined
-      : `node ${node} can only evict pods with spec.nodeName set to itself`;
-  }
+  if (subresource === 'eviction') return evictionRule(request, node, find);
   if (subresource !== '') {
     return `unexpected pod subresource ${quoted(subresource)}, only 'status' and 'eviction' are allowed`;
   }
@@ -72,6 +68,15 @@ const podRule: Rule = (request, node, find) => {
   return nodeNameOf(request.object) === node
     ? undefined
     : `node ${quoted(node)} can only delete pods with spec.nodeName set to itself`;
+};
+
+const evictionRule: Rule = async ({ operation, namespace, name }, node, find) => {
+  if (operation !== 'create') return `unexpected operation ${operation.toUpperCase()}`;
+  const pod = await find(pods, `${namespace}/${name}`);
+  if (pod === undefined) throw notFound(pods, name);
+  return pod.spec.nodeName === node
+    ? undefined
+    : `node ${node} can only evict pods with spec.nodeName set to itself`;
 };
 
 const nodeNameOf = (pod: KubeObject): string => (pod as Pod).spec.nodeName ?? '';

@@ -13,6 +13,8 @@ export interface Incoming {
   readonly request: HttpRequest;
   readonly info: RequestInfo | undefined;
   readonly user: RequestUser | undefined;
+  /** Whom the user asked to be taken for, once that was allowed. */
+  readonly impersonated?: RequestUser;
   readonly receivedMs: number;
 }
 
@@ -29,7 +31,7 @@ const microTime = (ms: number): string => new Date(ms).toISOString().replace(/(\
 
 /** An Event of audit.k8s.io/v1 as one line of JSON. Pure. */
 export function auditLine(incoming: Incoming, moment: AuditMoment): string {
-  const { id, level, verb, request, info, user, receivedMs } = incoming;
+  const { id, level, verb, request, info, user, impersonated, receivedMs } = incoming;
   const { stage, atMs, status, requestObject, responseObject } = moment;
   const event = {
     kind: 'Event',
@@ -40,6 +42,7 @@ export function auditLine(incoming: Incoming, moment: AuditMoment): string {
     requestURI: request.path,
     verb,
     user: userInfo(user),
+    ...optional('impersonatedUser', impersonated && userInfo(impersonated)),
     ...withList('sourceIPs', sourceIPs(request)),
     ...optional('userAgent', request.headers['user-agent']),
     ...optional('objectRef', objectRef(info, responseObject)),

@@ -42,6 +42,7 @@ interface Event {
   readonly verb: string;
   readonly auditID: string;
   readonly user: { readonly username?: string };
+  readonly impersonatedUser?: { readonly username: string; readonly groups: readonly string[] };
   readonly sourceIPs?: readonly string[];
   readonly objectRef?: Readonly<Record<string, string>>;
   readonly responseStatus?: { readonly code: number; readonly message?: string };
@@ -111,6 +112,20 @@ test('a request is recorded as its rule says: who, what, from where, how it ende
   assert.match(refused?.responseStatus?.message ?? '', /"nobody" not found/);
   assert.equal(refused?.requestObject, undefined);
   assert.equal(discovery?.verb, 'get');
+});
+
+test('who is taken for another is recorded with that other, and also when that is refused', async () => {
+  const events = await withServer({}, async (ask) => {
+    await ask(`${path}/configmaps`, {
+      headers: { 'impersonate-user': 'vic', 'impersonate-group': 'readers' },
+    });
+    await ask(`${path}/configmaps`, { headers: { 'impersonate-group': 'readers' } });
+    await ask(`${path}/configmaps`);
+  });
+  const [taken, refused, plain] = events.filter(({ user }) => user.username === 'kubernetes-admin');
+  assert.deepEqual(taken?.impersonatedUser, { username: 'vic', groups: ['readers', 'system:authenticated'] });
+  assert.deepEqual([refused?.responseStatus?.code, refused?.impersonatedUser], [400, undefined]);
+  assert.deepEqual([plain?.responseStatus?.code, plain?.impersonatedUser], [200, undefined]);
 });
 
 test('what is in a Secret is in no record at Metadata, refused or not', async () => {

@@ -142,9 +142,7 @@ function auditedRequest(request: HttpRequest, auditing: Auditing): Observation {
     });
   };
   return {
-    asked: (given) => {
-      info = given;
-    },
+    asked: (given) => void (info = given),
     identified: async (user, given) => {
       begin(user);
       await write({ stage: 'RequestReceived', atMs: receivedMs }).catch((error: unknown) => {
@@ -152,6 +150,7 @@ function auditedRequest(request: HttpRequest, auditing: Auditing): Observation {
       });
       return recording?.level.startsWith('Request') === true ? tapped(given, body) : given;
     },
+    impersonated: (user) => void (incoming &&= { ...incoming, impersonated: user }),
     answered: async (response, isUnexpected) => {
       if (incoming === undefined) begin(undefined);
       const answer = { ...response, headers: { ...response.headers, 'audit-id': id } };

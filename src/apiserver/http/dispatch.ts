@@ -1,5 +1,5 @@
-import { pageNotFound } from '../../api/errors/api-error.ts';
-import type { KubeObject } from '../../api/kind.ts';
+import { ApiError, pageNotFound } from '../../api/errors/api-error.ts';
+import { deprecationOf, type KubeObject } from '../../api/kind.ts';
 import type { ResourceRequest, Verb } from '../request-info.ts';
 import type { Resource, WatchEvent } from '../rest/rest.ts';
 import { presentationOf, readScope } from './call.ts';
@@ -22,6 +22,8 @@ export type Dispatch = (call: Omit<Call, 'resource'>) => Promise<HttpResponse>;
 
 interface Route {
   readonly resource: Resource<KubeObject>;
+  /** What who asks for a deprecated kind is told. */
+  readonly deprecation: string | undefined;
   readonly main: ReadonlyMap<Verb, Handle>;
   readonly subresources: ReadonlyMap<string, Subresource>;
 }
@@ -39,6 +41,7 @@ export function createDispatch(
       keyOf(resource.kind.group, resource.kind.version, resource.kind.plural),
       {
         resource,
+        deprecation: deprecationOf(resource.kind),
         main: mainVerbs(resource, watch),
         subresources: new Map(subresourcesOf(resource, options).map((each) => [each.name, each])),
       },
@@ -49,10 +52,24 @@ export function createDispatch(
     const route = routes.get(keyOf(info.group, info.version, info.resource));
     if (route === undefined) throw pageNotFound();
     const handle = findHandle(route, info);
-    const warnings: string[] = [];
-    const response = await handle({ ...partial, resource: route.resource }, warnings);
-    return warnings.length === 0 ? response : withWarnings(response, warnings);
+    const warnings: string[] = route.deprecation === undefined ? [] : [route.deprecation];
+    try {
+      const response = await handle({ ...partial, resource: route.resource }, warnings);
+      return warnings.length === 0 ? response : withWarnings(response, warnings);
+    } catch (error) {
+      if (warnings.length > 0 && error instanceof ApiError) warningsOf.set(error, warnings);
+      throw error;
+    }
   };
+}
+
+/** Refusals that come with warnings. */
+const warningsOf = new WeakMap<ApiError, readonly string[]>();
+
+/** The answer to a refused request, with what there was to warn of. */
+export function withWarningsOf(error: unknown, response: HttpResponse): HttpResponse {
+  const warnings = error instanceof ApiError ? warningsOf.get(error) : undefined;
+  return warnings === undefined ? response : withWarnings(response, warnings);
 }
 
 function mainVerbs(resource: Resource<KubeObject>, watch: Handle): ReadonlyMap<Verb, Handle> {

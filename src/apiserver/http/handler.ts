@@ -21,7 +21,7 @@ import { parseRequestInfo } from '../request-info.ts';
 import type { OtherRequest } from '../request-info.ts';
 import type { RequestUser, Resource } from '../rest/rest.ts';
 import { defaultAccepted, negotiate } from './accept.ts';
-import { createDispatch } from './dispatch.ts';
+import { createDispatch, withWarningsOf } from './dispatch.ts';
 import type { HttpRequest, HttpResponse } from './message.ts';
 import type { Observation, Observe } from './observation.ts';
 import { statusOf, wrongMethod } from './refusals.ts';
@@ -68,8 +68,12 @@ export function createHandler(options: HandlerOptions): (request: HttpRequest) =
     const info = parseRequestInfo(method, path, query);
     if (info === undefined) throw badRequest(`the path ${JSON.stringify(path)} is not percent-encoded text`);
     seen?.asked?.(info, query);
-    const user = await identify(request, info, options);
+    let user = await identify(request, info, options);
     request = (await seen?.identified?.(user, request)) ?? request;
+    if (wantsImpersonation(request.headers)) {
+      user = await impersonate(user, request, options.authorizer);
+      seen?.impersonated?.(user);
+    }
     const attributes = attributesOf(user, { method: request.method, info, query });
     const entered = options.flow.enter(attributes);
     const release = entered instanceof Promise ? await entered : entered;
@@ -96,7 +100,7 @@ export function createHandler(options: HandlerOptions): (request: HttpRequest) =
       const response = withCommonHeaders(await answer(request, seen));
       return await compressed((await seen?.answered(response, false)) ?? response, request.headers);
     } catch (error) {
-      const response = await failureResponse(request, error, logger);
+      const response = withWarningsOf(error, await failureResponse(request, error, logger));
       return (await seen?.answered(response, !(error instanceof ApiError))) ?? response;
     }
   };
@@ -115,20 +119,24 @@ function splitPath({ method, path }: HttpRequest) {
   return { method: method === 'HEAD' ? 'GET' : method, path: mark < 0 ? path : path.slice(0, mark), query };
 }
 
-/**
- * Whom a request is from, or whom it would be taken for. Throws 401 for everyone the server does not know, but on paths
- * that are open to those who show nothing; 403 for who may not be taken for another.
- */
+/** Whom a request is from. Throws 401 for everyone the server does not know, but on paths that are open to all. */
 async function identify(
   request: HttpRequest,
   info: { readonly isResource: boolean; readonly path?: string },
-  { authenticate, authorizer, config }: HandlerOptions,
+  { authenticate, config }: HandlerOptions,
 ): Promise<RequestUser> {
   const found = authenticate(request);
-  const user = (found instanceof Promise ? await found : found) ?? nobody(request, info, config.anonymous);
-  if (!wantsImpersonation(request.headers)) return user;
+  return (found instanceof Promise ? await found : found) ?? nobody(request, info, config.anonymous);
+}
+
+/** Whom a user is to be taken for. Throws 403 for who may not be taken for another. */
+async function impersonate(
+  user: RequestUser,
+  { headers }: HttpRequest,
+  authorizer: Authorizer,
+): Promise<RequestUser> {
   const { impersonatedUser } = await import('../authentication/impersonation.ts');
-  return impersonatedUser(user, request.headers, authorizer);
+  return impersonatedUser(user, headers, authorizer);
 }
 
 /** Upstream lets the authorizer decide about nobody; `health` lets nobody see more than that the server is well. */

@@ -9,6 +9,8 @@ export interface Observation {
   asked?(info: RequestInfo, query: URLSearchParams): void;
   /** Who asks: the request to go on with, whose body may be looked at while it is read. Rejects to refuse it. */
   identified?(user: RequestUser, request: HttpRequest): HttpRequest | Promise<HttpRequest>;
+  /** Whom that user is taken for from here on. */
+  impersonated?(user: RequestUser): void;
   /** The answer to be sent. `isUnexpected`: it stands for an error nobody meant. */
   answered(response: HttpResponse, isUnexpected: boolean): HttpResponse | Promise<HttpResponse>;
 }
@@ -28,6 +30,7 @@ export function observeWith(all: readonly Observe[]): Observe | undefined {
         for (const one of each) request = (await one.identified?.(user, request)) ?? request;
         return request;
       },
+      impersonated: (user) => each.forEach((one) => one.impersonated?.(user)),
       answered: async (given, isUnexpected) => {
         let response = given;
         for (const one of each) response = await one.answered(response, isUnexpected);

@@ -55,16 +55,17 @@ function targetNode({ info }: Call, body: Awaited<ReturnType<typeof objectBody>>
   return name;
 }
 
-/** POST pods/NAME/eviction: deletes the Pod. There are no disruption budgets to ask. */
+/** POST pods/NAME/eviction: deletes the Pod, if its disruption budget allows that. */
 export const evictPod: Handle = async (call, warnings) => {
   const presentation = presentationOf(call);
+  const { name } = call.info;
   const scope = writeScope(call, warnings, 'CreateOptions');
   const body = await objectBody(call, scope, evictionSchema);
+  const metadata = isJsonObject(body.metadata) ? body.metadata : {};
+  if (metadata.name !== name) throw badRequest('name in URL does not match name in Eviction object');
   const asked = isJsonObject(body.deleteOptions) ? body.deleteOptions : undefined;
   const { options, isDryRun } = deleteOptions(call.query, asked);
-  await call.resource.write.delete(
-    { ...scope, isDryRun: scope.isDryRun || isDryRun },
-    { name: call.info.name, options },
-  );
+  const own = { ...scope, isDryRun: scope.isDryRun || isDryRun };
+  await call.resource.evict?.(own, { name, options, body });
   return jsonResponse(201, success, presentation);
 };

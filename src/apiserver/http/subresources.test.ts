@@ -189,6 +189,11 @@ test('an eviction deletes the Pod, a dry one does not', async () => {
         deleteOptions: { gracePeriodSeconds: 0, dryRun },
       }),
     );
+  const unnamed = await to(path, postJson({ apiVersion: 'policy/v1', kind: 'Eviction' }));
+  assert.deepEqual(
+    [statusOf(unnamed), jsonOf<{ message: string }>(unnamed).message],
+    [[400, 'BadRequest'], 'name in URL does not match name in Eviction object'],
+  );
   assert.equal((await evict(['All'])).status, 201);
   assert.equal((await to(`${pods}/evicted`)).status, 200);
   assert.equal((await evict([])).status, 201);

@@ -1,4 +1,5 @@
 import type { Namespace } from '../../api/core/v1/namespace.ts';
+import { pods } from '../../api/core/v1/pod.ts';
 import { groupResourceOf, type KubeObject } from '../../api/kind.ts';
 import { priorityClasses, type PriorityClass } from '../../api/scheduling/v1/priority-class.ts';
 import type { Clock } from '../../base/clock.ts';
@@ -13,7 +14,7 @@ import type { ObjectTable } from '../cache/object-table.ts';
 import { objectPrefix } from '../cache/stored-object.ts';
 import { featureGates } from '../feature-gates.ts';
 import { createWatchCache, type WatchCache } from '../cache/watch-cache.ts';
-import type { Resource } from '../rest/rest.ts';
+import type { Evict, Resource } from '../rest/rest.ts';
 import { bootstrap, eventWriter, SYSTEM_NAMESPACES } from './bootstrap/bootstrap.ts';
 import { createServers } from './bootstrap/servers.ts';
 import { runUpkeep } from './bootstrap/upkeep.ts';
@@ -138,7 +139,25 @@ function createStored(
   context: RegistryContext,
   definitions: readonly Definition[],
 ): readonly Resource<KubeObject>[] {
-  return definitions.map((definition) => createResource(context, definition));
+  const stored = definitions.map((definition) => createResource(context, definition));
+  return stored.map((resource) =>
+    resource.kind.plural === pods.plural && resource.kind.group === ''
+      ? { ...resource, evict: evictFrom(context, stored) }
+      : resource,
+  );
+}
+
+/** Loaded with the first eviction; most clusters that are small see none. */
+function evictFrom(context: RegistryContext, resources: readonly Resource<KubeObject>[]): Evict {
+  const find = (plural: string): Resource<KubeObject> | undefined =>
+    resources.find(({ kind }) => kind.plural === plural);
+  return async (...asked) => {
+    const { createEvict } = await import('./pods/eviction.ts');
+    const [own, budgets] = [find(pods.plural), find('poddisruptionbudgets')];
+    if (own !== undefined && budgets !== undefined) {
+      await createEvict({ context, pods: own, budgets })(...asked);
+    }
+  };
 }
 
 function classesIn(cache: WatchCache): PriorityClasses {

@@ -166,6 +166,12 @@ export interface CreateAction {
   readonly create: (scope: RequestScope, name: string, body: JsonObject) => Promise<KubeObject>;
 }
 
+/** Deletes an object if nothing forbids that now; `body` is the Eviction that asks for it. */
+export type Evict = (
+  scope: RequestScope,
+  request: { readonly name: string; readonly options: DeleteOptions; readonly body: JsonObject },
+) => Promise<void>;
+
 /** One resource as the server serves it. */
 export interface Resource<T extends KubeObject> {
   readonly kind: Kind<T>;
@@ -178,6 +184,8 @@ export interface Resource<T extends KubeObject> {
   readonly connect?: Readonly<Record<string, Connect<T>>>;
   /** Subresources that are only created, by name, such as `token`. */
   readonly creates?: Readonly<Record<string, CreateAction>>;
+  /** Pods only. */
+  readonly evict?: Evict;
   /** The object as JSON with apiVersion and kind; cached, so that many readers cost one serialisation. */
   toJson(object: T): string;
 }

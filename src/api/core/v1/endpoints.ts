@@ -68,4 +68,5 @@ export const endpoints: Kind<Endpoints> = {
   isNamespaced: true,
   subresources: [],
   schema: endpointsMessage,
+  deprecation: { since: '1.33', use: 'discovery.k8s.io/v1 EndpointSlice' },
 };

@@ -56,7 +56,12 @@ const endpointSlice = message(
 );
 export type EndpointSliceV1beta1 = Infer<typeof endpointSlice>;
 
-const kind: Kind<EndpointSliceV1beta1> = { ...endpointSlices, version: 'v1beta1', schema: endpointSlice };
+const kind: Kind<EndpointSliceV1beta1> = {
+  ...endpointSlices,
+  version: 'v1beta1',
+  schema: endpointSlice,
+  deprecation: { since: '1.21', goneIn: '1.25', use: 'discovery.k8s.io/v1 EndpointSlice' },
+};
 
 /** The labels of nodes that v1 has fields for. */
 const ZONE = 'topology.kubernetes.io/zone';

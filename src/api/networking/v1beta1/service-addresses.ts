@@ -18,10 +18,12 @@ const group = 'io.k8s.api.networking.v1beta1';
 export const serviceCIDRsV1beta1 = unfinished(serviceCIDRs, {
   ...serviceCIDRs,
   version: 'v1beta1',
+  deprecation: { since: '1.34', goneIn: '1.37', use: 'networking.k8s.io/v1 ServiceCIDR' },
   schema: message(`${group}.ServiceCIDR`, serviceCIDR.description, serviceCIDR.fields),
 });
 export const ipAddressesV1beta1 = unfinished(ipAddresses, {
   ...ipAddresses,
   version: 'v1beta1',
+  deprecation: { since: '1.34', goneIn: '1.37', use: 'networking.k8s.io/v1 IPAddress' },
   schema: message(`${group}.IPAddress`, ipAddress.description, ipAddress.fields),
 });

@@ -165,6 +165,7 @@ const limitRange: Definition<LimitRange> = {
     text('Created At', 'When it was made.', ({ metadata }) => metadata.creationTimestamp ?? ''),
   ],
   resourceVersion: 'optional',
+  isCreatedByUpdate: true,
 };
 
 /** What bounds workloads: volumes they ask for, Pods that may be taken from them, their importance, and quotas. */
