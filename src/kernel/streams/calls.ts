@@ -23,8 +23,7 @@ const SHUT_WR = 1;
 
 export const EAGAIN = -11;
 export const EINPROGRESS = -115;
-export const EMFILE = -24;
-export const ENFILE = -23;
+export const ECONNABORTED = -103;
 
 const cAccept4 = bindFunction('int accept4(int fd, uintptr_t address, uintptr_t length, int flags)');
 const cConnect = bindFunction('int connect(int fd, uintptr_t address, uint32_t length)');

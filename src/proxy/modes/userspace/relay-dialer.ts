@@ -26,6 +26,8 @@ export interface Connection extends Joined {
   backendKey: string;
   tried: Set<string> | undefined;
   nAttempts: number;
+  /** How often there was no descriptor for an endpoint. */
+  nParked: number;
   deadline: number;
 }
 
@@ -50,6 +52,8 @@ export interface Dialer {
   forget(connection: Connection): void;
   /** Gives up on endpoints that took too long. Returns when the next one will have; undefined = none is being tried. */
   checkDeadlines(now: number): number | undefined;
+  /** Fails those that wait for a descriptor; others are their owner's to end. */
+  close(): void;
 }
 
 interface Queue {
@@ -60,14 +64,24 @@ interface Queue {
 
 interface Dialing extends DialerOptions {
   readonly queues: readonly Queue[];
+  /** Wait for a descriptor to be free. */
+  readonly parked: Queue;
 }
+
+const PARKED_MS = 100;
+/** After ten seconds the client is reset. */
+const MAX_PARKED = 100;
 
 export function createDialer(options: DialerOptions): Dialer {
   const queues = DIAL_TIMEOUTS_MS.map((limitMs) => ({ limitMs, waiting: new Set<Connection>() }));
-  const dialing: Dialing = { ...options, queues };
+  const parked = { limitMs: PARKED_MS, waiting: new Set<Connection>() };
+  const dialing: Dialing = { ...options, queues, parked };
   return {
     dial: (connection) => dial(dialing, connection),
-    forget: (connection) => forget(dialing, connection),
+    forget: (connection) => {
+      forget(dialing, connection);
+      parked.waiting.delete(connection);
+    },
     advance: (connection, events) => {
       if ((events & (EPOLL_ERR | EPOLL_HUP)) !== 0) dialAnother(dialing, connection);
       else if ((events & EPOLL_OUT) !== 0) {
@@ -78,9 +92,11 @@ export function createDialer(options: DialerOptions): Dialer {
     },
     checkDeadlines: (now) => {
       const deadlines = queues.map((queue) => endOverdue(dialing, queue, now));
+      deadlines.push(retryParked(dialing, now));
       const known = deadlines.filter((deadline) => deadline !== undefined);
       return known.length === 0 ? undefined : Math.min(...known);
     },
+    close: () => parked.waiting.forEach(dialing.onFailed),
   };
 }
 
@@ -99,13 +115,29 @@ function endOverdue(dialing: Dialing, { waiting }: Queue, now: number): number |
   return undefined;
 }
 
+function retryParked(dialing: Dialing, now: number): number | undefined {
+  for (const connection of dialing.parked.waiting) {
+    if (connection.deadline > now) return connection.deadline;
+    dialing.parked.waiting.delete(connection);
+    dial(dialing, connection);
+  }
+  return undefined;
+}
+
+function park(dialing: Dialing, connection: Connection): void {
+  if (++connection.nParked > MAX_PARKED) return dialing.onFailed(connection);
+  connection.deadline = dialing.clock.now() + dialing.parked.limitMs;
+  dialing.parked.waiting.add(connection);
+}
+
 function dial(dialing: Dialing, connection: Connection): void {
   const { pool, clientIp } = connection;
   for (;;) {
     const backend = pool.balancer.pick(clientIp, connection.tried);
     const start = backend === undefined ? 'impossible' : tryOne(dialing, connection, backend);
     if (start === 'begun') return;
-    if (backend === undefined || start === 'impossible') return dialing.onFailed(connection);
+    if (backend === undefined) return dialing.onFailed(connection);
+    if (start === 'impossible') return park(dialing, connection);
     (connection.tried ??= new Set()).add(backend.key);
   }
 }

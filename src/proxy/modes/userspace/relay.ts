@@ -1,6 +1,13 @@
 import type { Clock } from '../../../base/clock.ts';
 import { SystemError } from '../../../kernel/libc/system-error.ts';
-import { EMFILE, ENFILE, EPOLL_IN, EPOLL_OUT, EPOLL_RDHUP, calls } from '../../../kernel/streams/calls.ts';
+import {
+  EAGAIN,
+  ECONNABORTED,
+  EPOLL_IN,
+  EPOLL_OUT,
+  EPOLL_RDHUP,
+  calls,
+} from '../../../kernel/streams/calls.ts';
 import { openListener } from '../../../kernel/streams/listener.ts';
 import type { StreamListener } from '../../../kernel/streams/listener.ts';
 import type { Poller } from '../../../kernel/streams/poller.ts';
@@ -31,7 +38,7 @@ interface Listening {
   readonly kind: 'listener';
   readonly socket: StreamListener;
   readonly pool: string;
-  /** While there is no descriptor left for what it would accept. */
+  /** While there is no descriptor or memory left for what it would accept. */
   pausedUntil: number | undefined;
 }
 
@@ -51,7 +58,7 @@ interface Relaying {
 
 /** Connections taken from one listener before others get their turn. */
 const ACCEPTS = 64;
-/** How long nothing is accepted after the process had no descriptor left. */
+/** How long nothing is accepted after the process had no descriptor or the kernel no memory left. */
 const PAUSE_MS = 100;
 /** The thread looks up so often, so that it can be ended from outside while nothing happens. */
 const IDLE_MS = 250;
@@ -88,6 +95,7 @@ export function createRelay(poller: Poller, clock: Pick<Clock, 'now'>, onOther: 
     },
     close: () => {
       for (const id of [...relaying.listeners.keys()]) closeListener(relaying, id);
+      relaying.dialer.close();
       for (const owner of owners) if (owner !== undefined && !('kind' in owner)) end(relaying, owner, true);
       relaying.pump.close();
     },
@@ -144,11 +152,14 @@ function accept(relaying: Relaying, listening: Listening): void {
   const pool = relaying.pools.get(listening.pool);
   for (let i = 0; i < ACCEPTS; i++) {
     const client = socket.accept();
-    if (client === EMFILE || client === ENFILE) {
+    if (client === EAGAIN) return;
+    // Gone before it was accepted.
+    if (client === ECONNABORTED) continue;
+    if (client < 0) {
       relaying.poller.remove(socket.fd);
       listening.pausedUntil = relaying.clock.now() + PAUSE_MS;
+      return;
     }
-    if (client < 0) return;
     if (pool === undefined) {
       resetOnClose(client);
       calls.close(client);
@@ -166,6 +177,7 @@ function accept(relaying: Relaying, listening: Listening): void {
       backendKey: '',
       tried: undefined,
       nAttempts: 0,
+      nParked: 0,
       deadline: 0,
     });
   }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
+import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
 import { fakeClock } from '../../../base/clock.ts';
 import {
@@ -210,6 +212,41 @@ for (const relay of ['streams', 'thread'] as const) {
     });
   });
 }
+
+describe('a process that runs out of descriptors', () => {
+  it('serves those that waited, and new ones, as soon as there are some again', async () => {
+    const echo = await backend((socket) => socket.pipe(socket));
+    const probe = join(import.meta.dirname, 'relay.probe.ts');
+    const script = 'ulimit -n 120; exec "$0" "$1" "$2"';
+    const child = spawn('sh', ['-c', script, process.execPath, probe, String(echo)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    whenDone(() => child.kill());
+    const [line] = (await once(child.stdout, 'data')) as [Buffer];
+    const clients = Array.from({ length: 200 }, () => connect({ host: '127.0.0.1', port: Number(line) }));
+    whenDone(() => clients.forEach((client) => client.destroy()));
+    let nServed = 0;
+    const outcomes = clients.map(
+      (client) =>
+        new Promise<string>((resolve) => {
+          client.on('error', () => resolve('reset'));
+          client.once('data', () => {
+            nServed++;
+            resolve('served');
+            // Room for those that wait.
+            setTimeout(() => client.destroy(), 50);
+          });
+          client.write('x');
+        }),
+    );
+    await Promise.all(outcomes);
+    assert.equal(nServed, clients.length);
+    const last = connect({ host: '127.0.0.1', port: Number(line) });
+    whenDone(() => last.destroy());
+    last.write('still there?');
+    assert.equal(String((await once(last, 'data'))[0]), 'still there?');
+  });
+});
 
 describe('where it listens', () => {
   it('on a free port of the address when the port is taken, and there again later', async () => {
