@@ -15,7 +15,10 @@ function upFlags(command: Command): Command {
       '--dns-port <port>',
       "the DNS server's port on this machine's loopback (default: 10053 or the next free one)",
     )
-    .option('--proxy-mode <mode>', 'how Services are made true: nftables, userspace … (default: nftables; userspace with --network none)')
+    .option(
+      '--proxy-mode <mode>',
+      'how Services are made true: nftables, userspace … (default: nftables; userspace with --network none)',
+    )
     .option('--log-level <level>', 'debug, info, warn or error (default: info)');
 }
 
@@ -70,6 +73,11 @@ function program(): Command {
   ).action(async (args: string[]) =>
     (await import('./controller-manager/controller-manager.ts')).controllerManager(args),
   );
+  aloneCommand(
+    portico,
+    'proxy',
+    'run the service proxy of a node by itself, in place of kube-proxy and with its flags',
+  ).action(async (args: string[]) => (await import('./proxy/proxy.ts')).proxy(args));
   portico
     .command('version')
     .description('print the version')

@@ -1,0 +1,73 @@
+import type { IpFamily } from '../../net/ip.ts';
+import { withChangeLog } from '../../proxy/change-log.ts';
+import type { ProxyMetrics } from '../../proxy/metrics/proxy-metrics.ts';
+import { createModeSwitch } from '../../proxy/modes/mode-switch.ts';
+import type { ModeSwitch } from '../../proxy/modes/mode-switch.ts';
+import { loadMode, modeNames } from '../../proxy/modes/registry.ts';
+import type { ModeName } from '../../proxy/modes/registry.ts';
+import type { ProxyMode, ProxyState } from '../../proxy/state/model.ts';
+import type { ModeChoice } from './mode-choice.ts';
+import { modeOptions } from './proxy-context.ts';
+import type { ProxyContext } from './proxy-context.ts';
+
+export type ModeSwitches = Readonly<Partial<Record<IpFamily, ModeSwitch<ModeName>>>>;
+
+/** One for each family that is served. */
+export function createModeSwitches(context: ProxyContext, { name, families }: ModeChoice): ModeSwitches {
+  const { clock, logger, configuration } = context;
+  // Beside a proxy for all other Services, whose rules may be of any mode, only our own mode's are ours for sure.
+  const isAlone = configuration.serviceProxyName === '';
+  return Object.fromEntries(
+    families.map((family) => [
+      family,
+      createModeSwitch<ModeName>({
+        first: name,
+        names: isAlone ? modeNames : [name],
+        open: (other) => openMode(context, family, other),
+        clock,
+        logger,
+      }),
+    ]),
+  );
+}
+
+async function openMode(context: ProxyContext, family: IpFamily, name: ModeName): Promise<ProxyMode> {
+  const module = await loadMode(name);
+  const options = modeOptions(context, family);
+  const probe = await module.probe(options);
+  if (!probe.isUsable) throw new Error(probe.reason);
+  return module.open(options);
+}
+
+export interface Observers {
+  readonly metrics: ProxyMetrics;
+  /** What each family is to be like, for figures that are counted when asked. */
+  readonly states: Map<IpFamily, ProxyState>;
+}
+
+/** The modes for the service proxy, with what is counted and logged about them. */
+export function observedModes(
+  switches: ModeSwitches,
+  { metrics, states }: Observers,
+  { logger, options }: ProxyContext,
+): Partial<Record<IpFamily, ProxyMode>> {
+  const observed = (family: IpFamily, mode: ModeSwitch<ModeName>): ProxyMode => ({
+    sync: async (state, changed) => {
+      states.set(family, state);
+      try {
+        await mode.sync(state, changed);
+      } catch (error) {
+        metrics.failed(mode.name, family, 'sync');
+        throw error;
+      }
+    },
+    cleanup: () => mode.cleanup(),
+  });
+  const { verbosity } = options;
+  return Object.fromEntries(
+    Object.entries(switches).map(([family, mode]) => [
+      family,
+      withChangeLog(observed(family as IpFamily, mode), { logger, verbosity }),
+    ]),
+  );
+}

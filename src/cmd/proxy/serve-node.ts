@@ -1,0 +1,169 @@
+import type { Instrument } from '../../base/instruments.ts';
+import type { IpFamily } from '../../net/ip.ts';
+import { periodsOf } from '../../proxy/configuration/configuration.ts';
+import { createProxyHealth } from '../../proxy/health/proxy-health.ts';
+import type { ProxyHealth } from '../../proxy/health/proxy-health.ts';
+import { createServiceHealth } from '../../proxy/health/service-health.ts';
+import type { ServiceCheck, ServiceHealth } from '../../proxy/health/service-health.ts';
+import { createProxyMetrics } from '../../proxy/metrics/proxy-metrics.ts';
+import type { ProxyMetrics } from '../../proxy/metrics/proxy-metrics.ts';
+import { isEligible } from '../../proxy/node/local-node.ts';
+import { createServiceProxy } from '../../proxy/service-proxy.ts';
+import type { ServiceProxy } from '../../proxy/service-proxy.ts';
+import { discoverSlices } from '../../proxy/slice-source.ts';
+import type { ProxyState } from '../../proxy/state/model.ts';
+import { watchConfig } from './config-watch.ts';
+import { chooseMode } from './mode-choice.ts';
+import { createModeSwitches, observedModes } from './mode-switches.ts';
+import type { ModeSwitches } from './mode-switches.ts';
+import { modeOptions, nodeOf, tellNode, tellService } from './proxy-context.ts';
+import type { ProxyContext } from './proxy-context.ts';
+import { reload } from './reload.ts';
+import { bothFamilies, listenAddresses } from './service-checks.ts';
+import { serveStatus } from './status-servers.ts';
+
+/** Services, their health and the proxy's own, until `signal` aborts. Throws a UserError when no mode can be used. */
+export async function serveNode(
+  context: ProxyContext,
+  instruments: readonly Instrument[],
+  signal: AbortSignal,
+): Promise<void> {
+  const { clock, logger, configuration, watch } = context;
+  const choice = await chooseMode(configuration.mode, (family) => modeOptions(context, family), logger);
+  logger.info('proxy mode', { mode: choice.name, families: choice.families });
+  const states = new Map<IpFamily, ProxyState>();
+  const metrics = createProxyMetrics(choice.families, {
+    states: () => [...states.values()],
+    startedMs: clock.now(),
+  });
+  const switches = createModeSwitches(context, choice);
+  const checks = createChecks(context);
+  const modes = observedModes(switches, { metrics, states }, context);
+  const proxy = createProxy(context, { modes, metrics, checks, families: choice.families });
+  const setNode = (): void => proxy.setNode((family) => nodeOf(context, family));
+  const health = createProxyHealth({
+    clock,
+    progress: () => proxy.health(),
+    isNodeEligible: () => {
+      const node = watch.node();
+      return node === undefined ? !watch.isGone() : isEligible(node);
+    },
+    timeoutMs: 2 * periodsOf(configuration).syncPeriod,
+  });
+  checks.health = openServiceHealth(context, health);
+  watch.onChange(setNode);
+  const status = statusOf(context, { switches, metrics, health, instruments });
+  await Promise.all([
+    proxy.run(signal),
+    checks.health.run(signal),
+    serveStatus(status, signal),
+    watchConfig(
+      context.options.configFile,
+      { clock, onChange: () => reload(context, { switches, onChanged: setNode }) },
+      signal,
+    ),
+  ]);
+}
+
+/** The node ports on which load balancers ask, as last decided. */
+interface Checks {
+  health: ServiceHealth | undefined;
+  readonly byFamily: Map<IpFamily, ReadonlyMap<string, ServiceCheck>>;
+  readonly update: () => void;
+}
+
+function createChecks(context: ProxyContext): Checks {
+  const checks: Checks = {
+    health: undefined,
+    byFamily: new Map(),
+    update: () => {
+      const blocks = (['IPv4', 'IPv6'] as const).flatMap(
+        (family) => nodeOf(context, family).nodePortAddresses,
+      );
+      checks.health?.update(bothFamilies(checks.byFamily), listenAddresses(blocks));
+    },
+  };
+  return checks;
+}
+
+function openServiceHealth(context: ProxyContext, health: ProxyHealth): ServiceHealth {
+  const { clock, logger, nodeName } = context;
+  return createServiceHealth({
+    clock,
+    logger,
+    isProxyHealthy: () => health.isHealthy(),
+    onRefused: (service, port, error) => {
+      const why = error instanceof Error ? error.message : String(error);
+      const message = `node ${nodeName} failed to start healthcheck "${service}" on port ${port}: ${why}`;
+      void tellService(context, service, { reason: 'FailedToStartServiceHealthcheck', message });
+    },
+  });
+}
+
+interface Parts {
+  readonly modes: ReturnType<typeof observedModes>;
+  readonly metrics: ProxyMetrics;
+  readonly checks: Checks;
+  readonly families: readonly IpFamily[];
+}
+
+function createProxy(context: ProxyContext, { modes, metrics, checks, families }: Parts): ServiceProxy {
+  const { client, clock, logger, configuration } = context;
+  const { serviceProxyName } = configuration;
+  const { syncPeriod, minSyncPeriod } = periodsOf(configuration);
+  return createServiceProxy({
+    client,
+    clock,
+    logger,
+    node: (family) => nodeOf(context, family),
+    modes,
+    fullSyncMs: syncPeriod,
+    minSyncMs: minSyncPeriod,
+    ...(serviceProxyName !== '' && { serviceProxyName }),
+    slices: (until) => discoverSlices(client.transport, { clock, logger }, until),
+    onChange: (change) => {
+      const now = clock.now();
+      metrics.changed(change, now);
+      for (const family of families) metrics.queued(family, now);
+    },
+    onSynced: (report) => {
+      metrics.synced(report, clock.now());
+      checks.update();
+    },
+    onHealthChecks: (found, family) => {
+      const isKnown = checks.byFamily.has(family);
+      checks.byFamily.set(family, found);
+      // The first time the rules are not there yet.
+      if (isKnown) checks.update();
+    },
+    onProblem: ({ service, message }) =>
+      void tellService(context, service, { reason: 'IgnoredByServiceProxy', message }),
+  });
+}
+
+interface StatusParts {
+  readonly switches: ModeSwitches;
+  readonly metrics: ProxyMetrics;
+  readonly health: ProxyHealth;
+  readonly instruments: readonly Instrument[];
+}
+
+function statusOf(
+  context: ProxyContext,
+  { switches, metrics, health, instruments }: StatusParts,
+): Parameters<typeof serveStatus>[0] {
+  const { clock, logger } = context;
+  return {
+    configuration: () => context.configuration,
+    clock,
+    logger,
+    health,
+    instruments: () => [...metrics.all, ...instruments],
+    modeName: () => Object.values(switches)[0]?.name ?? '',
+    onAnswered: (what, code) => metrics.answered(what, code),
+    onRefused: (what, message) => {
+      const reason = what === 'healthz' ? 'FailedToStartProxierHealthcheck' : 'FailedToStartMetricServer';
+      tellNode(context, { type: 'Warning', reason, message });
+    },
+  };
+}

@@ -1,0 +1,127 @@
+import type { Exposition } from '../../apiserver/metrics/exposition.ts';
+import type { Instrument } from '../../base/instruments.ts';
+import { createGauge } from '../../base/instruments.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/logger.ts';
+import { configurationDocument } from '../../proxy/configuration/configuration.ts';
+import type { KubeProxyConfiguration } from '../../proxy/configuration/configuration.ts';
+import { splitHostPort } from '../../proxy/configuration/validation.ts';
+import { serve } from '../../proxy/health/http.ts';
+import type { Answer, Answers } from '../../proxy/health/http.ts';
+import type { HealthAnswer, ProxyHealth } from '../../proxy/health/proxy-health.ts';
+import { codeOf, messageOf, UserError } from '../up/user-error.ts';
+import { packageVersion } from '../version.ts';
+
+export interface StatusOptions {
+  readonly configuration: () => KubeProxyConfiguration;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly health: ProxyHealth;
+  readonly instruments: () => readonly Instrument[];
+  readonly modeName: () => string;
+  readonly onAnswered: (what: 'healthz' | 'livez', status: number) => void;
+  /** An address cannot be had. */
+  readonly onRefused: (what: 'healthz' | 'metrics', message: string) => void;
+}
+
+const JSON_HEADERS = { 'content-type': 'application/json', 'x-content-type-options': 'nosniff' } as const;
+const TEXT_HEADERS = {
+  'content-type': 'text/plain; charset=utf-8',
+  'x-content-type-options': 'nosniff',
+} as const;
+
+const plain = (body: string): Answer => ({ status: 200, headers: TEXT_HEADERS, body });
+
+/**
+ * Serves health and metrics where the configuration says, until `signal` aborts. Rejects with a UserError when an address cannot be had and
+ * bindAddressHardFail is on; without it the attempts go on.
+ */
+export async function serveStatus(options: StatusOptions, signal: AbortSignal): Promise<void> {
+  const { healthzBindAddress, metricsBindAddress } = options.configuration();
+  await Promise.all([
+    serveAt(
+      { what: 'healthz', address: healthzBindAddress, answers: healthAnswers(options) },
+      options,
+      signal,
+    ),
+    serveAt(
+      { what: 'metrics', address: metricsBindAddress, answers: metricsAnswers(options) },
+      options,
+      signal,
+    ),
+  ]);
+}
+
+interface Place {
+  readonly what: 'healthz' | 'metrics';
+  readonly address: string;
+  readonly answers: Answers;
+}
+
+async function serveAt(
+  { what, address, answers }: Place,
+  { clock, logger, configuration, onRefused }: StatusOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const parts = splitHostPort(address);
+  if (parts === undefined) return;
+  const refuse = (error: unknown): void => {
+    const message = `cannot serve ${what} on ${address} (${codeOf(error) ?? messageOf(error)})`;
+    onRefused(what, message);
+    if (configuration().bindAddressHardFail) {
+      throw new UserError(`${message}; choose another --${what}-bind-address`, { cause: error });
+    }
+    logger.error(`${message}, trying again`, { err: error });
+  };
+  const { host, port } = parts;
+  await serve({ host, port: Number(port), answers, clock, onRefused: refuse }, signal);
+}
+
+function healthAnswers({ health, onAnswered }: StatusOptions): Answers {
+  const answer = (what: 'healthz' | 'livez', { status, body }: HealthAnswer): Answer => {
+    onAnswered(what, status);
+    return { status, body, headers: JSON_HEADERS };
+  };
+  return (path) => {
+    if (path === '/healthz') return answer('healthz', health.healthz());
+    return path === '/livez' ? answer('livez', health.livez()) : undefined;
+  };
+}
+
+/** What component-base says of every component of Kubernetes. */
+const buildInfo = (): Instrument => {
+  const version = packageVersion();
+  const [major = '', minor = ''] = version.split('.');
+  const gauge = createGauge({
+    name: 'kubernetes_build_info',
+    help: "A metric with a constant '1' value labeled by major, minor, git version, git commit, git tree state, build date, Go version, and compiler from which Kubernetes was built, and platform on which it is running.",
+    labels: ['compiler', 'git_version', 'major', 'minor', 'platform'],
+  });
+  gauge.set(['node', `v${version}`, major, minor, `${process.platform}/${process.arch}`], 1);
+  return gauge;
+};
+
+function metricsAnswers({ configuration, instruments, modeName }: StatusOptions): Answers {
+  const build = buildInfo();
+  let exposition: Promise<Exposition> | undefined;
+  return async (path) => {
+    switch (path) {
+      case '/healthz':
+        return plain('ok');
+      case '/proxyMode':
+        return plain(modeName());
+      case '/configz': {
+        const document = { 'kubeproxy.config.k8s.io': configurationDocument(configuration()) };
+        return { status: 200, headers: JSON_HEADERS, body: JSON.stringify(document) };
+      }
+      case '/metrics': {
+        exposition ??= import('../../apiserver/metrics/exposition.ts').then((m) => m.createExposition());
+        const { contentType, text } = await exposition;
+        const body = await text([...instruments(), build]);
+        return { status: 200, headers: { 'content-type': contentType }, body };
+      }
+      default:
+        return undefined;
+    }
+  };
+}
