@@ -1,16 +1,15 @@
-import { fork, spawn, type ChildProcess } from 'node:child_process';
+import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { createPki } from '../src/apiserver/pki/pki.ts';
 import { realClock as clock } from '../src/base/clock.ts';
 import type { Protocol, Target } from './api/connection.ts';
 import type { Job, Outcome } from './api/load.probe.ts';
+import { startKubernetes, startOwn, stop, type BenchServer } from './api/server.ts';
 import type { ServerJob } from './api/server.probe.ts';
 import { quantile, rounded, wholeOption, type Benchmark, type Figure, type Params } from './figure.ts';
-import { processorMs, residentMegabytes } from './resident.ts';
 
 type Result = Omit<Figure, 'bench'>;
 
@@ -18,6 +17,8 @@ interface Setting {
   readonly dir: string;
   readonly storage: 'sqlite' | 'memory';
   readonly protocol: Protocol;
+  /** Whose server: ours, or one to compare with. */
+  readonly against: 'portico' | 'kube-apiserver';
   readonly params: Params;
   readonly credentials: Omit<Target, 'port'>;
   readonly children: ChildProcess[];
@@ -33,10 +34,13 @@ const metricsOf = {
 /**
  * An API server in a process of its own, over HTTPS, on a durable store, under the load of another process. Options:
  * `--only METRIC`, `--storage memory`, `--protocol http1|http2`, `--cpu-prof DIR` (profiles of the server), and the sizes.
+ * `--against kube-apiserver --kubernetes-bin DIR` puts the same load on that program and an etcd; figures of processor time and memory
+ * are those of both together.
  */
 export const run: Benchmark['run'] = async function* (params) {
   const storage = oneOf(params, 'storage', ['sqlite', 'memory']);
   const protocol = oneOf(params, 'protocol', ['http2', 'http1']);
+  const against = oneOf(params, 'against', ['portico', 'kube-apiserver']);
   const all = Object.values(metricsOf).flat();
   const only = params['only'] === undefined ? undefined : oneOf(params, 'only', all);
   const wants = (names: readonly string[]): boolean => only === undefined || names.includes(only);
@@ -44,8 +48,8 @@ export const run: Benchmark['run'] = async function* (params) {
   const children: ChildProcess[] = [];
   const pki = await createPki({ dir, nodes: [], apiServerHosts: ['127.0.0.1', 'localhost'], clock });
   const credentials = { host: '127.0.0.1', ca: pki.caCert, ...pki.admin };
-  const setting: Setting = { dir, storage, protocol, params, credentials, children };
-  const given = { storage, protocol };
+  const setting: Setting = { dir, storage, protocol, against, params, credentials, children };
+  const given: Figure['params'] = against === 'portico' ? { storage, protocol } : { against, protocol };
   try {
     for (const [part, names] of Object.entries(metricsOf)) {
       if (!wants(names)) continue;
@@ -76,10 +80,10 @@ const parts: Readonly<Record<keyof typeof metricsOf, Part>> = {
     for (const verb of ['create', 'update', 'get'] as const) {
       // The other two need what the first has made.
       if (verb !== 'create' && !wants([`${verb}_64`])) continue;
-      const usedBefore = processorMs(server.child.pid ?? 0);
+      const usedBefore = server.usedMs();
       const each = verb === 'create' ? 1e6 : 10;
       const { count, total, samples, elapsedMs } = await load.ask({ ...many, verb, each });
-      const used = processorMs(server.child.pid ?? 0) - usedBefore;
+      const used = server.usedMs() - usedBefore;
       yield figure(`${verb}_64`, [(count / elapsedMs) * 1000, '/s'], {
         clients: 64,
         seconds: ms / 1000,
@@ -88,7 +92,8 @@ const parts: Readonly<Record<keyof typeof metricsOf, Part>> = {
         cpu_us: Math.round((used * 1000) / total),
       });
     }
-    await stop(load.child, server.child);
+    await stop(load.child);
+    await server.stop();
   },
   lists: async function* (setting, wants) {
     const services = wholeOption(setting.params, 'services', 10_000);
@@ -103,7 +108,8 @@ const parts: Readonly<Record<keyof typeof metricsOf, Part>> = {
       // The first is measured too: nobody has asked before.
       yield figure(metric, [quantile(samples, 0.5), 'ms'], { services, first: rounded(samples[0] ?? NaN) });
     }
-    await stop(load.child, server.child);
+    await stop(load.child);
+    await server.stop();
   },
   watches: async function* (setting) {
     const watchers = wholeOption(setting.params, 'watchers', 1000);
@@ -114,27 +120,30 @@ const parts: Readonly<Record<keyof typeof metricsOf, Part>> = {
     const server = await startServer(setting);
     const [readers, writer] = [startLoad(setting, server.port), startLoad(setting, server.port)];
     await readers.ask({ type: 'watch', watchers, perConnection, sampled: Math.min(100, watchers) });
-    const usedBefore = processorMs(server.child.pid ?? 0);
+    const usedBefore = server.usedMs();
     const { count } = await writer.ask({ type: 'open', perSecond, ms });
     const { samples } = await readers.ask({ type: 'watched', events: count });
     // While the program warms up nobody is measured.
     const steady = samples.slice(samples.length >> 2);
-    const used = processorMs(server.child.pid ?? 0) - usedBefore;
+    const used = server.usedMs() - usedBefore;
     const cpu_us = rounded((used * 1000) / (count * watchers));
     const sizes = { watchers, rate: perSecond, perConnection, cpu_us };
     yield figure('watch_p50', [quantile(steady, 0.5), 'ms'], sizes);
     yield figure('watch_p99', [quantile(steady, 0.99), 'ms'], sizes);
-    await stop(readers.child, writer.child, server.child);
+    await stop(readers.child, writer.child);
+    await server.stop();
   },
   large: async function* (setting) {
     if (setting.storage === 'memory') return;
     const services = wholeOption(setting.params, 'large-services', 100_000);
     const sizes = { services, endpoints: services * 5 };
-    const filled = await startServer(setting, { services, endpointsEach: 5 });
-    await stop(filled.child);
-    const startedAt = performance.now();
-    const server = await startServer(setting);
-    yield figure('start_100k', [(performance.now() - startedAt) / 1000, 's'], sizes);
+    let server = await startServer(setting, { services, endpointsEach: 5 });
+    if (setting.against === 'portico') {
+      await server.stop();
+      const startedAt = performance.now();
+      server = await startServer(setting);
+      yield figure('start_100k', [(performance.now() - startedAt) / 1000, 's'], sizes);
+    }
     const load = startLoad(setting, server.port);
     // Something happens in it, and then it rests.
     await load.ask({
@@ -148,9 +157,8 @@ const parts: Readonly<Record<keyof typeof metricsOf, Part>> = {
     });
     await stop(load.child);
     await clock.sleep(5000);
-    const { sum } = residentMegabytes(server.child.pid ?? 0);
-    yield figure('rss_100k', [sum, 'MB'], sizes);
-    await stop(server.child);
+    yield figure('rss_100k', [server.megabytes(), 'MB'], sizes);
+    await server.stop();
   },
 };
 
@@ -161,29 +169,14 @@ const figure = (metric: string, [value, unit]: [number, string], params: Figure[
   params,
 });
 
-/** How long a server may take until it is ready, with a large store to fill. */
-const READY_MS = 300_000;
-
-async function startServer(
-  { dir, storage, params, children }: Setting,
-  fill?: ServerJob['fill'],
-): Promise<{ readonly child: ChildProcess; readonly port: number }> {
-  const job: ServerJob = { dir, storage, ...(fill === undefined ? {} : { fill }) };
-  const profile = params['cpu-prof'];
-  const flags = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
-  const main = join(import.meta.dirname, 'api', 'server.probe.ts');
-  const child = spawn(process.execPath, [...flags, main, JSON.stringify(job)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  children.push(child);
-  const lines = createInterface({ input: child.stdout });
-  const [line] = (await Promise.race([
-    once(lines, 'line', { signal: AbortSignal.timeout(READY_MS) }),
-    once(child, 'exit').then(([code]) => [`exit code ${code}`]),
-  ])) as [string];
-  const port = Number(/^ready (\d+)$/.exec(line)?.[1]);
-  if (Number.isNaN(port)) throw new Error(`the server did not start: ${line}`);
-  return { child, port };
+async function startServer(setting: Setting, fill?: ServerJob['fill']): Promise<BenchServer> {
+  if (setting.against === 'portico') return startOwn(setting, fill);
+  const server = await startKubernetes(setting);
+  if (fill === undefined) return server;
+  const load = startLoad(setting, server.port);
+  await load.ask({ type: 'fill', ...fill });
+  await stop(load.child);
+  return server;
 }
 
 interface Load {
@@ -207,16 +200,6 @@ function startLoad({ credentials, protocol, children }: Setting, port: number): 
       return answer;
     },
   };
-}
-
-async function stop(...processes: readonly ChildProcess[]): Promise<void> {
-  for (const child of processes) {
-    if (child.exitCode !== null) continue;
-    const exited = once(child, 'exit');
-    if (child.connected) child.disconnect();
-    else child.kill('SIGTERM');
-    await exited;
-  }
 }
 
 function oneOf<T extends string>(

@@ -1,7 +1,7 @@
 // A load process of bench/api.ts: does the jobs it is sent, one after the other, and answers each with its figures.
 import { openConnection } from './connection.ts';
 import type { Connection, Protocol, Question, Reply, Target } from './connection.ts';
-import { serviceText } from './manifest.ts';
+import { serviceText, sliceText } from './manifest.ts';
 
 export type Job =
   | {
@@ -15,6 +15,8 @@ export type Job =
       readonly warmupMs: number;
       readonly ms: number;
     }
+  /** So many Services, and a slice of each that has endpoints. */
+  | { readonly type: 'fill'; readonly services: number; readonly endpointsEach: number }
   | { readonly type: 'list'; readonly accept: string; readonly times: number; readonly items: number }
   /** Resolves once all watch; what they receive until `watched` is asked for is timed. */
   | {
@@ -94,6 +96,40 @@ async function closed(job: Extract<Job, { type: 'closed' }>): Promise<Outcome> {
   await Promise.all(connections.map(work));
   for (const connection of connections) connection.close();
   return { samples, count: samples.length, total, elapsedMs: job.ms };
+}
+
+/** A server to compare with may know the older version of slices only. */
+async function sliceVersion(connection: Connection): Promise<string> {
+  const path = '/apis/discovery.k8s.io/v1';
+  const { status } = await connection.ask({ method: 'GET', path });
+  return status === 200 ? 'v1' : 'v1beta1';
+}
+
+const FILLERS = 64;
+
+async function fill(job: Extract<Job, { type: 'fill' }>): Promise<Outcome> {
+  const connections = await Promise.all(
+    Array.from({ length: FILLERS }, () => openConnection(target, protocol)),
+  );
+  const [first] = connections;
+  const version = first === undefined ? 'v1' : await sliceVersion(first);
+  const slices = `/apis/discovery.k8s.io/${version}/namespaces/default/endpointslices`;
+  let next = 0;
+  const work = async (connection: Connection): Promise<void> => {
+    for (let n = next++; n < job.services; n = next++) {
+      const name = `svc-${String(n).padStart(6, '0')}`;
+      await expect(connection, { method: 'POST', path: services, body: serviceText(name) }, 201);
+      if (job.endpointsEach === 0) continue;
+      const body = sliceText(name, n, job.endpointsEach).replace(
+        'discovery.k8s.io/v1',
+        `discovery.k8s.io/${version}`,
+      );
+      await expect(connection, { method: 'POST', path: slices, body }, 201);
+    }
+  };
+  await Promise.all(connections.map(work));
+  for (const connection of connections) connection.close();
+  return { samples: [], count: job.services, total: job.services, elapsedMs: 0 };
 }
 
 async function list({ accept, times, items }: Extract<Job, { type: 'list' }>): Promise<Outcome> {
@@ -197,6 +233,8 @@ function run(job: Job): Promise<Outcome> {
   switch (job.type) {
     case 'closed':
       return closed(job);
+    case 'fill':
+      return fill(job);
     case 'list':
       return list(job);
     case 'watch':
