@@ -79,9 +79,9 @@ export function proxyState(
   };
 }
 
-/** A Service port for each kind of frontend and decision. */
+/** A Service port for each kind of frontend and decision: ranges, weights, source ranges and the short way too. */
 export function everyFrontend(family: IpFamily): ServicePort[] {
-  const { cluster, external } = plan[family];
+  const { cluster, external, outside: client } = plan[family];
   const two = endpoints(family, 1, 2);
   const outside = (kind: 'externalIP' | 'loadBalancerIP', n: number): FrontendDecision => ({
     frontend: { kind, ip: external(n), port: 80 },
@@ -90,6 +90,10 @@ export function everyFrontend(family: IpFamily): ServicePort[] {
     masquerade: 'never',
   });
   const frontends = [clusterIp([cluster(1), 80], two), nodePort(30007, two), outside('externalIP', 1)];
+  const weighted = two.map((endpoint, i) => ({ ...endpoint, weight: i + 1 }));
+  const fromCluster = { endpoints: weighted, whenEmpty: 'reject', masquerade: 'off-cluster' } as const;
+  const range = { kind: 'loadBalancerIP', ip: external(3), port: 8000, endPort: 8999 } as const;
+  const local = { endpoints: weighted.slice(0, 1), masquerade: 'never', fromCluster } as const;
   return [
     servicePort('web', frontends),
     servicePort(
@@ -102,5 +106,18 @@ export function everyFrontend(family: IpFamily): ServicePort[] {
     servicePort('empty', [clusterIp([cluster(3), 53], []), nodePort(30053, [], { whenEmpty: 'drop' })], {
       protocol: 'UDP',
     }),
+    servicePort(
+      'local',
+      [
+        {
+          frontend: range,
+          whenEmpty: 'drop',
+          allowedSources: [`${client}/${family === 'IPv4' ? 32 : 128}`],
+          ...local,
+        },
+        nodePort(30009, [], local),
+      ],
+      { protocol: 'UDP', affinitySeconds: 60 },
+    ),
   ];
 }

@@ -3,7 +3,7 @@ import type { NftSet, TableRef } from '../../../kernel/nft/model.ts';
 import { NftError } from '../../../kernel/nft/nft-kernel.ts';
 import type { NftKernel } from '../../../kernel/nft/nft-kernel.ts';
 import type { ServicePort } from '../../state/model.ts';
-import { canonicalFrontend, canonicalKey } from './render.ts';
+import { canonicalFrontend, canonicalKey } from './canonical.ts';
 
 /** Where remembered clients may be sent: by `ip . protocol . port` of the frontend they are remembered under. */
 export type AffinityTargets = Map<string, Set<string>>;
@@ -12,11 +12,16 @@ export type AffinityTargets = Map<string, Set<string>>;
 export function addAffinityTargets(targets: AffinityTargets, port: ServicePort, isGone = false): void {
   if (port.affinitySeconds === 0) return;
   for (const decision of port.frontends) {
-    const key = canonicalKey(canonicalFrontend(port, decision));
-    const allowed = targets.get(key) ?? new Set();
-    if (!isGone)
-      for (const { ip: to, port: toPort } of decision.endpoints) allowed.add(elementKey([to, toPort]));
-    targets.set(key, allowed);
+    for (const destination of [decision, decision.fromCluster]) {
+      if (destination === undefined) continue;
+      const canonical = canonicalFrontend(port, decision.frontend, destination);
+      const key = canonicalKey(canonical);
+      const allowed = targets.get(key) ?? new Set();
+      if (!isGone)
+        for (const { ip, port: number } of destination.endpoints)
+          allowed.add(elementKey(canonical.isRange ? [ip] : [ip, number]));
+      targets.set(key, allowed);
+    }
   }
 }
 

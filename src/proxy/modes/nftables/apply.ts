@@ -4,13 +4,14 @@ import type { NftElement, NftFamily, NftSet, Scalar } from '../../../kernel/nft/
 import { NftError } from '../../../kernel/nft/nft-kernel.ts';
 import type { NftKernel } from '../../../kernel/nft/nft-kernel.ts';
 import type { ProxyNode, ServicePort } from '../../state/model.ts';
-import { demandChains, layoutCommands, tableComment } from './layout.ts';
+import { demandChains } from './demand-chains.ts';
+import { layoutCommands } from './layout.ts';
 import type { Layout } from './layout.ts';
 import { emptyMemory, planAdoption, planChange, planCidrs, planLeftovers } from './plan.ts';
 import type { Contents, Memory } from './plan.ts';
 import { renderCidrs } from './render.ts';
 import type { PlacedElement } from './render.ts';
-import { demandSet, parseDemand } from './sets.ts';
+import { demandSet, isEndpointsKind, parseDemand } from './sets.ts';
 import { SliceWriter } from './slice-writer.ts';
 
 /** Service ports planned between two turns of the event loop. */
@@ -35,6 +36,7 @@ function wantedCidrs({ layout, serviceCIDRs }: Target, node: ProxyNode): PlacedE
     elements.map((element) => ({ set, element }));
   return [
     ...place(sets.podCidrs, renderCidrs(node.podCIDRs, family, 'all')),
+    ...place(sets.knownPods, renderCidrs(node.podCIDRs, family, 'none')),
     ...place(sets.nodePortCidrs, renderCidrs(node.nodePortAddresses, family, 'all')),
     ...place(sets.serviceCidrs, renderCidrs(serviceCIDRs, family, 'none')),
   ];
@@ -59,7 +61,7 @@ function demandSets(names: Iterable<string>, family: NftFamily): NftSet[] {
 async function readContents({ nft, layout }: Target): Promise<Contents | 'absent' | 'foreign'> {
   const shape = await nft.table(layout.table);
   if (shape === undefined) return 'absent';
-  if (shape.comment !== tableComment) return 'foreign';
+  if (shape.comment !== layout.comment) return 'foreign';
   const names = new Set(shape.sets);
   for (const { name } of Object.values(layout.sets)) if (!names.delete(name)) return 'foreign';
   const demanded = demandSets(names, layout.table.family);
@@ -90,10 +92,14 @@ interface Adopted {
 }
 
 /** Keys of the frontends that endpoints were found for and not wanted: `ip, protocol, port`, or `protocol, port`. */
-function goneFrontends(contents: Contents): Scalar[][] {
-  return [...contents.elements]
-    .filter(([name]) => parseDemand(name)?.kind.endsWith('endpoints'))
-    .flatMap(([, left]) => [...left.values()].map(({ key }) => key.slice(0, -1)));
+function goneFrontends({ sets: { rangeIps, insideRangeIps } }: Layout, contents: Contents): Scalar[][] {
+  return [...contents.elements].flatMap(([name, left]) => {
+    const keys = [...left.values()].map(({ key }) => [...key]);
+    if (name === rangeIps.name || name === insideRangeIps.name) return keys;
+    const kind = parseDemand(name)?.kind;
+    if (kind === undefined || !isEndpointsKind(kind) || kind.includes('range')) return [];
+    return keys.map((key) => key.slice(0, -1));
+  });
 }
 
 async function adopt(
@@ -110,7 +116,7 @@ async function adopt(
     await writer.push(planAdoption(memory, contents, { ports, layout }));
     if (i > 0) await setImmediate();
   }
-  const gone = goneFrontends(contents);
+  const gone = goneFrontends(layout, contents);
   await writer.push(planLeftovers(memory, contents, layout));
   await writer.finish();
   return { memory, goneFrontends: gone };

@@ -1,22 +1,35 @@
 import type { Command, NftChain, NftFamily, NftSet, TableRef } from '../../../kernel/nft/model.ts';
 import { field, goto, jump } from '../../../kernel/nft/rule.ts';
-import type { Rule, Selector, Statement } from '../../../kernel/nft/rule.ts';
+import type { Rule, Statement } from '../../../kernel/nft/rule.ts';
 import type { IpFamily } from '../../../net/ip.ts';
-import { layoutSets, parseDemand } from './sets.ts';
+import type { ProxyNode } from '../../state/model.ts';
+import { demandChains } from './demand-chains.ts';
+import {
+  chain,
+  frontendKey,
+  hasPorts,
+  inSet,
+  nodePortFlowKey,
+  nodePortKey,
+  originalFrontendKey,
+  rule,
+  vmap,
+} from './rules.ts';
+import type { ChainRules } from './rules.ts';
+import { layoutSets } from './sets.ts';
 import type { LayoutSets } from './sets.ts';
 
 /** Changes whenever chains, rules or sets do: a table with another comment is replaced. */
-const layoutVersion = 1;
-export const tableComment = `portico service proxy, layout ${layoutVersion}`;
+const layoutVersion = 2;
 
-export interface ChainRules {
-  readonly chain: NftChain;
-  readonly rules: readonly Rule[];
-}
+/** What of the node shows in the rules, not only in the sets. */
+export type LayoutNode = Pick<ProxyNode, 'podLinks' | 'hasLocalhostNodePorts'>;
 
 /** The fixed part of the table of one address family. */
 export interface Layout {
   readonly table: TableRef;
+  /** Tells this layout from every other one. */
+  readonly comment: string;
   readonly sets: LayoutSets;
   /** Each after those it leads to. */
   readonly chains: readonly ChainRules[];
@@ -24,37 +37,48 @@ export interface Layout {
 
 export const nftFamily = (family: IpFamily): NftFamily => (family === 'IPv4' ? 'ip' : 'ip6');
 
-const frontendKey = [field.daddr, field.l4proto, field.dport] as const;
-const originalFrontendKey = [field.originalDaddr, field.l4proto, field.originalDport] as const;
-const nodePortKey = [field.l4proto, field.dport] as const;
-const nodePortFlowKey = [field.l4proto, field.originalDport, field.daddr, field.dport] as const;
-
-/** nft knows the original destination port's type only behind such a match. */
-const hasPorts: Statement = { kind: 'one-of', left: field.l4proto, values: ['tcp', 'udp', 'sctp'] };
 const isNew: Statement = { kind: 'ct', is: { key: 'state', flag: 'new' } };
 const isDnat: Statement = { kind: 'ct', is: { key: 'status', flag: 'dnat' } };
+const toThisMachine: Statement = { kind: 'daddr-is-local' };
 
-const rule = (...statements: readonly Statement[]): Rule => ({ statements });
-const vmap = (key: readonly Selector[], map: NftSet): Statement => ({ kind: 'vmap', key, map: map.name });
-const inSet = (key: readonly Selector[], set: NftSet): Statement => ({ kind: 'in-set', key, set: set.name });
-
-function chain(name: string, ...rules: readonly Rule[]): ChainRules {
-  return { chain: { name }, rules };
+/** The parts of the rules that depend on the node. */
+interface Parts {
+  readonly sets: LayoutSets;
+  readonly loopback: string;
+  readonly isPod: Statement;
+  readonly isNoPod: Statement;
+  readonly hasPodLinks: boolean;
+  readonly hasLocalhost: boolean;
 }
 
 function base(name: string, hook: NonNullable<NftChain['base']>, ...rules: readonly Rule[]): ChainRules {
   return { chain: { name, base: hook }, rules };
 }
 
-function atNodePort(sets: LayoutSets, loopback: string): readonly Statement[] {
-  return [
-    { kind: 'match', left: field.daddr, isNegated: true, value: loopback },
-    inSet([field.daddr], sets.nodePortCidrs),
-  ];
+/** A packet for a node port: `from` says whether the node's own loopback addresses may have some. */
+function atNodePort({ sets, loopback, hasLocalhost }: Parts, from: 'network' | 'node'): readonly Statement[] {
+  const isNoLoopback: Statement = { kind: 'match', left: field.daddr, isNegated: true, value: loopback };
+  const inBlocks = inSet([field.daddr], sets.nodePortCidrs);
+  return from === 'node' && hasLocalhost
+    ? [toThisMachine, inBlocks]
+    : [toThisMachine, isNoLoopback, inBlocks];
 }
 
-function translationChains(sets: LayoutSets, loopback: string): ChainRules[] {
+function translationChains(parts: Parts): ChainRules[] {
+  const { sets, isPod } = parts;
   const nat = { type: 'nat', priority: -100 } as const;
+  const isGuarded = rule(
+    inSet(frontendKey, sets.guardedIps),
+    { ...inSet([...frontendKey, field.saddr], sets.allowedSources), isNegated: true },
+    goto('dropped'),
+  );
+  const services = (name: string, suffix: string, from: 'network' | 'node'): ChainRules =>
+    chain(
+      name,
+      rule(inSet([field.daddr], sets.clusterIps), goto('addresses')),
+      rule(inSet([field.daddr], sets.externalIps), jump(`external-ips-from-${suffix}`)),
+      rule(...atNodePort(parts, from), goto(`node-ports-from-${suffix}`)),
+    );
   return [
     chain(
       'addresses',
@@ -62,6 +86,16 @@ function translationChains(sets: LayoutSets, loopback: string): ChainRules[] {
       rule(jump('recall')),
       rule(vmap(frontendKey, sets.wideIps)),
       rule(jump('pick')),
+      rule(vmap(frontendKey, sets.rangeAffinityIps)),
+      rule(vmap(frontendKey, sets.rangeIps)),
+    ),
+    chain(
+      'inside-addresses',
+      rule(vmap(frontendKey, sets.insideAffinityIps)),
+      rule(vmap(frontendKey, sets.insideWideIps)),
+      rule(jump('inside-pick')),
+      rule(vmap(frontendKey, sets.insideRangeAffinityIps)),
+      rule(vmap(frontendKey, sets.insideRangeIps)),
     ),
     chain(
       'node-ports',
@@ -70,49 +104,79 @@ function translationChains(sets: LayoutSets, loopback: string): ChainRules[] {
       rule(jump('pick-node-port')),
     ),
     chain(
-      'services',
-      rule(inSet([field.daddr], sets.clusterIps), goto('addresses')),
-      rule(inSet([field.daddr], sets.externalIps), jump('addresses')),
-      rule({ kind: 'daddr-is-local' }, ...atNodePort(sets, loopback), goto('node-ports')),
+      'inside-node-ports',
+      rule(vmap(nodePortKey, sets.insideAffinityNodePorts)),
+      rule(vmap(nodePortKey, sets.insideWideNodePorts)),
+      rule(jump('inside-pick-node-port')),
     ),
+    chain(
+      'external-ips-from-network',
+      isGuarded,
+      rule(isPod, jump('inside-addresses')),
+      rule(goto('addresses')),
+    ),
+    chain('external-ips-from-node', isGuarded, rule(jump('inside-addresses')), rule(goto('addresses'))),
+    chain('node-ports-from-network', rule(isPod, jump('inside-node-ports')), rule(goto('node-ports'))),
+    chain('node-ports-from-node', rule(jump('inside-node-ports')), rule(goto('node-ports'))),
+    services('services', 'network', 'network'),
+    services('services-from-node', 'node', 'node'),
     base('nat-prerouting', { ...nat, hook: 'prerouting' }, rule(jump('services'))),
-    base('nat-output', { ...nat, hook: 'output' }, rule(jump('services'))),
+    base('nat-output', { ...nat, hook: 'output' }, rule(jump('services-from-node'))),
   ];
 }
 
-function rememberChains(sets: LayoutSets): ChainRules[] {
+function rememberChains({ sets, isPod }: Parts): ChainRules[] {
   const afterDnat = { type: 'filter', priority: -90 } as const;
+  const inside = (...who: readonly Statement[]): Rule[] => [
+    rule(...who, hasPorts, vmap(originalFrontendKey, sets.insideRememberIps)),
+    rule(...who, hasPorts, vmap(originalFrontendKey, sets.insideRangeRememberIps)),
+    rule(...who, hasPorts, vmap(nodePortFlowKey, sets.insideRememberNodePorts)),
+  ];
   return [
     chain(
       'remember',
       rule(hasPorts, vmap(originalFrontendKey, sets.rememberIps)),
+      rule(hasPorts, vmap(originalFrontendKey, sets.rangeRememberIps)),
       rule(hasPorts, vmap(nodePortFlowKey, sets.rememberNodePorts)),
       rule(jump('remember-own')),
     ),
-    base('after-prerouting', { ...afterDnat, hook: 'prerouting' }, rule(isNew, isDnat, jump('remember'))),
-    base('after-output', { ...afterDnat, hook: 'output' }, rule(isNew, isDnat, jump('remember'))),
+    chain('remember-from-network', ...inside(isPod), rule(goto('remember'))),
+    chain('remember-from-node', ...inside(), rule(goto('remember'))),
+    base(
+      'after-prerouting',
+      { ...afterDnat, hook: 'prerouting' },
+      rule(isNew, isDnat, jump('remember-from-network')),
+    ),
+    base('after-output', { ...afterDnat, hook: 'output' }, rule(isNew, isDnat, jump('remember-from-node'))),
   ];
 }
 
-function sourceChains(sets: LayoutSets): ChainRules[] {
+function sourceChains({ sets, isPod, isNoPod, hasPodLinks }: Parts): ChainRules[] {
   const keep: Statement = { kind: 'verdict', verdict: { kind: 'return' } };
   const always = goto('masqueraded');
   const offCluster = goto('masqueraded-off-cluster');
+  const shortWay = goto('short-way');
   return [
     chain('masqueraded', rule({ kind: 'masquerade' })),
+    chain('masqueraded-off-cluster', rule(isNoPod, always)),
     chain(
-      'masqueraded-off-cluster',
-      rule({ kind: 'in-set', key: [field.saddr], isNegated: true, set: sets.podCidrs.name }, always),
+      'short-way',
+      // By its link no packet of this machine is taken for a Pod's; by its address one may be, and needs nothing then.
+      ...(hasPodLinks ? [] : [rule(isPod, keep)]),
+      rule({ kind: 'saddr-is-local' }, always),
     ),
     chain(
       'sources',
       rule(inSet([field.saddr, field.daddr], sets.hairpin), always),
       rule(hasPorts, inSet(originalFrontendKey, sets.masqueradeIps), always),
       rule(hasPorts, inSet(originalFrontendKey, sets.masqueradeOffClusterIps), offCluster),
+      rule(hasPorts, inSet(originalFrontendKey, sets.shortWayIps), shortWay),
       rule(hasPorts, inSet(originalFrontendKey, sets.keepSourceIps), keep),
+      rule(hasPorts, vmap(originalFrontendKey, sets.rangeSources)),
       rule(inSet([field.originalDaddr], sets.clusterIps), offCluster),
       rule(hasPorts, inSet(nodePortFlowKey, sets.masqueradeNodePorts), always),
       rule(hasPorts, inSet(nodePortFlowKey, sets.masqueradeOffClusterNodePorts), offCluster),
+      rule(hasPorts, inSet(nodePortFlowKey, sets.shortWayNodePorts), shortWay),
     ),
     base(
       'nat-postrouting',
@@ -122,123 +186,99 @@ function sourceChains(sets: LayoutSets): ChainRules[] {
   ];
 }
 
-function refusalChains(sets: LayoutSets, loopback: string): ChainRules[] {
+const refusedChains: readonly ChainRules[] = [
+  chain(
+    'refused',
+    rule({ kind: 'match', left: field.l4proto, value: 'tcp' }, { kind: 'reject', with: 'tcp-reset' }),
+    rule({ kind: 'reject', with: 'port-unreachable' }),
+  ),
+  chain('dropped', rule({ kind: 'verdict', verdict: { kind: 'drop' } })),
+];
+
+function refusalChains(parts: Parts): ChainRules[] {
+  const { sets } = parts;
   const filter = { type: 'filter', priority: 0 } as const;
-  const refuse = rule(isNew, jump('refuse'));
   const unknownPort = rule(isNew, inSet([field.daddr], sets.clusterIps), goto('refused'));
   const unknownIp = rule(isNew, inSet([field.daddr], sets.serviceCidrs), goto('dropped'));
-  return [
+  const refuse = (name: string, from: 'network' | 'node'): ChainRules =>
     chain(
-      'refused',
-      rule({ kind: 'match', left: field.l4proto, value: 'tcp' }, { kind: 'reject', with: 'tcp-reset' }),
-      rule({ kind: 'reject', with: 'port-unreachable' }),
-    ),
-    chain('dropped', rule({ kind: 'verdict', verdict: { kind: 'drop' } })),
+      name,
+      rule(inSet(frontendKey, sets.refusedIps), goto('refused')),
+      rule(inSet(frontendKey, sets.droppedIps), goto('dropped')),
+      rule(vmap(frontendKey, sets.rangeRefusals)),
+      rule(...atNodePort(parts, from), goto('refuse-node-ports')),
+    );
+  return [
     chain(
       'refuse-node-ports',
       rule(inSet(nodePortKey, sets.refusedNodePorts), goto('refused')),
       rule(inSet(nodePortKey, sets.droppedNodePorts), goto('dropped')),
     ),
-    chain(
-      'refuse',
-      rule(inSet(frontendKey, sets.refusedIps), goto('refused')),
-      rule(inSet(frontendKey, sets.droppedIps), goto('dropped')),
-      rule({ kind: 'daddr-is-local' }, ...atNodePort(sets, loopback), goto('refuse-node-ports')),
+    refuse('refuse', 'network'),
+    refuse('refuse-from-node', 'node'),
+    base('filter-input', { ...filter, hook: 'input' }, rule(isNew, jump('refuse'))),
+    base(
+      'filter-forward',
+      { ...filter, hook: 'forward' },
+      rule(isNew, jump('refuse')),
+      unknownPort,
+      unknownIp,
     ),
-    base('filter-input', { ...filter, hook: 'input' }, refuse),
-    base('filter-forward', { ...filter, hook: 'forward' }, refuse, unknownPort, unknownIp),
-    base('filter-output', { ...filter, hook: 'output' }, refuse, unknownPort, unknownIp),
+    base(
+      'filter-output',
+      { ...filter, hook: 'output' },
+      rule(isNew, jump('refuse-from-node')),
+      unknownPort,
+      unknownIp,
+    ),
   ];
 }
 
-/** The fixed part of the table for one family. */
-export function layoutOf(family: IpFamily): Layout {
+/** Pods by their link; where none is configured by their address. */
+function podStatements(
+  podLinks: LayoutNode['podLinks'],
+  sets: LayoutSets,
+): Pick<Parts, 'isPod' | 'isNoPod' | 'hasPodLinks'> {
+  if (podLinks === undefined) {
+    const isNoPod = { ...inSet([field.saddr], sets.podCidrs), isNegated: true };
+    return { isPod: inSet([field.saddr], sets.knownPods), isNoPod, hasPodLinks: false };
+  }
+  const value = linkPattern(podLinks);
+  return {
+    isPod: { kind: 'match', left: field.iifname, value },
+    isNoPod: { kind: 'match', left: field.iifname, isNegated: true, value },
+    hasPodLinks: true,
+  };
+}
+
+const linkPattern = (podLinks: NonNullable<LayoutNode['podLinks']>): string =>
+  'bridge' in podLinks ? podLinks.bridge : `${podLinks.prefix}*`;
+
+function commentOf({ podLinks, hasLocalhostNodePorts }: LayoutNode): string {
+  const links = podLinks === undefined ? '' : `, Pods behind ${linkPattern(podLinks)}`;
+  const localhost = hasLocalhostNodePorts === true ? ', node ports on localhost' : '';
+  return `portico service proxy, layout ${layoutVersion}${links}${localhost}`;
+}
+
+/** The fixed part of the table for one family on a node. */
+export function layoutOf(family: IpFamily, node: LayoutNode = {}): Layout {
   const table: TableRef = { family: nftFamily(family), name: 'portico' };
   const sets = layoutSets(table.family);
-  const loopback = family === 'IPv4' ? '127.0.0.0/8' : '::1';
+  const parts: Parts = {
+    sets,
+    loopback: family === 'IPv4' ? '127.0.0.0/8' : '::1',
+    hasLocalhost: node.hasLocalhostNodePorts === true,
+    ...podStatements(node.podLinks, sets),
+  };
   const chains = [
     ...demandChains([]),
-    ...sourceChains(sets),
-    ...translationChains(sets, loopback),
-    ...rememberChains(sets),
-    ...refusalChains(sets, loopback),
+    ...refusedChains,
+    ...sourceChains(parts),
+    ...translationChains(parts),
+    ...rememberChains(parts),
+    ...refusalChains(parts),
   ];
-  return { table, sets, chains };
-}
-
-/** Frontends with more endpoints are led to a chain of their count; the others are tried count by count. */
-export const maxTriedEndpoints = 16;
-
-/**
- * The chains that try the sets made on demand one after the other, given the names of those there are. A frontend is in one of them; a map
- * without it ends its rule and the next one is tried. A rule per count of endpoints is what keeps the kernel fast: were there one map from
- * frontends to chains, it would walk all of it at every change to look for loops (30 000 Services: 10 to 30 ms).
- */
-export function demandChains(names: Iterable<string>): ChainRules[] {
-  const demands = [...names].flatMap((name) => parseDemand(name) ?? []).sort((a, b) => a.n - b.n);
-  const numbers = (kind: string): number[] => demands.filter((d) => d.kind === kind).map(({ n }) => n);
-  const tried = (kind: PickKind): Rule[] =>
-    numbers(kind)
-      .filter((n) => n <= maxTriedEndpoints)
-      .map((n) => pick(kind, n));
-  return [
-    chain('pick', ...tried('endpoints')),
-    chain('pick-node-port', ...tried('node-port-endpoints')),
-    chain('recall', ...numbers('affinity').map((n) => recall(n, frontendKey))),
-    chain('remember-own', ...numbers('affinity-ips').map((n) => rememberOwn(n))),
-  ];
-}
-
-type PickKind = 'endpoints' | 'node-port-endpoints';
-
-function pick(kind: PickKind, n: number): Rule {
-  const key = kind === 'endpoints' ? frontendKey : nodePortKey;
-  return rule({ kind: 'dnat', key: [...key, { kind: 'numgen-random', modulus: n }], map: `${kind}-${n}` });
-}
-
-/** The chain of one count of endpoints above those that are tried. */
-export function wideChain(kind: PickKind, n: number): ChainRules {
-  return chain(kind === 'endpoints' ? `pick-${n}` : `pick-node-port-${n}`, pick(kind, n));
-}
-
-const recall = (seconds: number, key: readonly Selector[]): Rule =>
-  rule({ kind: 'dnat', key: [field.saddr, ...key], map: `affinity-${seconds}` });
-
-function update(seconds: number, key: readonly Selector[]): Statement {
-  const data = [field.daddr, field.dport];
-  return { kind: 'update', map: `affinity-${seconds}`, key: [field.saddr, ...key], data };
-}
-
-function rememberOwn(seconds: number): Rule {
-  const isOwn: Statement = { kind: 'in-set', key: originalFrontendKey, set: `affinity-ips-${seconds}` };
-  return rule(hasPorts, isOwn, update(seconds, originalFrontendKey));
-}
-
-/** The frontend under which the clients of a Service port are remembered. */
-export interface CanonicalFrontend {
-  readonly ip: string;
-  readonly protocol: string;
-  readonly port: number;
-}
-
-/**
- * For a frontend whose clients are remembered under another one: `recall` sends known clients where they were before, `remember` notes
- * where a client was sent. nft's names have no colons.
- */
-export function sharedAffinityChains(
-  seconds: number,
-  { ip, protocol, port }: CanonicalFrontend,
-): { readonly recall: ChainRules; readonly remember: ChainRules } {
-  const suffix = `${seconds}-${ip.replaceAll(':', '_')}-${protocol}-${port}`;
-  const key: readonly Selector[] = [
-    { kind: 'constant', field: 'daddr', value: ip },
-    field.l4proto,
-    { kind: 'constant', field: 'dport', value: port },
-  ];
-  return {
-    recall: chain(`recall-${suffix}`, recall(seconds, key)),
-    remember: chain(`remember-${suffix}`, rule(hasPorts, update(seconds, key))),
-  };
+  return { table, comment: commentOf(node), sets, chains };
 }
 
 /** Commands that make a chain with its rules. */
@@ -260,8 +300,8 @@ export function layoutCommands(layout: Layout): Command[] {
   return [
     { op: 'add-table' },
     { op: 'delete-table' },
-    { op: 'add-table', comment: tableComment },
-    ...Object.values(layout.sets).map((set): Command => ({ op: 'add-set', set })),
+    { op: 'add-table', comment: layout.comment },
+    ...Object.values(layout.sets).map((set: NftSet): Command => ({ op: 'add-set', set })),
     ...layout.chains.flatMap(chainCommands),
   ];
 }

@@ -34,7 +34,7 @@ interface Known {
 
 class NftablesMode implements ProxyMode {
   readonly #options: NftablesModeOptions;
-  readonly #target: Target;
+  #target: Target;
   readonly #writes: OwnWrites;
   /** Undefined: nobody knows what the table holds; the next sync reads it. */
   #known: Known | undefined;
@@ -114,6 +114,7 @@ class NftablesMode implements ProxyMode {
   /** `udp` are frontends whose flows a change that failed would have ended. */
   async #all({ node, ports }: Wanted, udp: UdpTargets): Promise<void> {
     this.#known = undefined;
+    this.#target = { ...this.#target, layout: layoutOf(this.#options.family, node) };
     await this.#writes.watch();
     const { memory, found, goneFrontends } = await applyAll(this.#target, { node, ports });
     const { table } = this.#target.layout;

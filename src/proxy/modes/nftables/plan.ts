@@ -1,8 +1,9 @@
 import { elementData, elementKey } from '../../../kernel/nft/model.ts';
 import type { NftElement, NftSet } from '../../../kernel/nft/model.ts';
 import type { ServicePort } from '../../state/model.ts';
-import { demandChains } from './layout.ts';
-import type { ChainRules, Layout } from './layout.ts';
+import { demandChains } from './demand-chains.ts';
+import type { Layout } from './layout.ts';
+import type { ChainRules } from './rules.ts';
 import { demandSet, parseDemand } from './sets.ts';
 import { renderServicePort } from './render.ts';
 import type { PlacedElement } from './render.ts';
@@ -120,10 +121,11 @@ function shiftAll<T>(
   return { born, dead };
 }
 
-/** Endpoints first and deletions last: should a huge change need several transactions, nothing leads into a gap in between. */
+/** Guards and endpoints first and deletions last: should a huge change need several transactions, nothing leads into a gap in between. */
 function inOrder(changes: readonly Change[]): Change[] {
+  const isGuard = (set: NftSet): boolean => set.isInterval === true && set.data === undefined;
   const rank = ({ kind, set }: Change): number =>
-    kind === 'delete' ? 2 : set.data === undefined || set.data === 'verdict' ? 1 : 0;
+    kind === 'delete' ? 2 : !isGuard(set) && (set.data === undefined || set.data === 'verdict') ? 1 : 0;
   return [0, 1, 2].flatMap((wanted) => changes.filter((change) => rank(change) === wanted));
 }
 

@@ -3,7 +3,8 @@ import { NftError } from '../../../kernel/nft/nft-kernel.ts';
 import type { NftKernel } from '../../../kernel/nft/nft-kernel.ts';
 import type { Command } from '../../../kernel/nft/model.ts';
 import type { IpFamily } from '../../../net/ip.ts';
-import { demandChains, layoutCommands, layoutOf, rewriteCommands } from './layout.ts';
+import { demandChains } from './demand-chains.ts';
+import { layoutCommands, layoutOf, rewriteCommands } from './layout.ts';
 import { demandSet } from './sets.ts';
 import type { Demand } from './sets.ts';
 
@@ -20,13 +21,14 @@ const mends: Readonly<Record<string, string>> = {
   EPROTONOSUPPORT: 'needs netfilter netlink: load the kernel module nfnetlink',
   EAFNOSUPPORT: 'needs netlink sockets, which this kernel or its seccomp filter does not allow',
   EOPNOTSUPP:
-    'needs the kernel modules nf_tables, nft_chain_nat, nft_numgen, nft_fib, nft_reject, nft_masq (Linux 5.4 or later)',
-  EINVAL: 'needs nf_tables of Linux 5.4 or later',
+    'needs the kernel modules nf_tables, nft_chain_nat, nft_numgen, nft_fib, nft_reject, nft_masq (Linux 5.6 or later)',
+  EINVAL: 'needs nf_tables of Linux 5.6 or later',
 };
 
 const everyDemand: readonly Demand[] = [
   { kind: 'endpoints', n: 2 },
   { kind: 'node-port-endpoints', n: 2 },
+  { kind: 'range-endpoints', n: 2 },
   { kind: 'affinity', n: 10_800 },
   { kind: 'affinity-ips', n: 10_800 },
 ];

@@ -1,12 +1,15 @@
 import { elementKey } from '../../../kernel/nft/model.ts';
-import type { NftElement, NftSet } from '../../../kernel/nft/model.ts';
+import type { NftElement, NftSet, Verdict } from '../../../kernel/nft/model.ts';
 import { cidrsOverlap, parseCidr } from '../../../net/cidr.ts';
 import type { IpFamily } from '../../../net/ip.ts';
-import type { Frontend, FrontendDecision, ProxyEndpoint, ServicePort } from '../../state/model.ts';
-import { maxTriedEndpoints, sharedAffinityChains, wideChain } from './layout.ts';
-import type { CanonicalFrontend, ChainRules, Layout } from './layout.ts';
+import type { Destination, Frontend, FrontendDecision, ServicePort } from '../../state/model.ts';
+import { canonicalFrontend, canonicalKey } from './canonical.ts';
+import { maxTriedSlots, rangeChain, sharedAffinityChains, wideChain } from './demand-chains.ts';
+import type { Layout } from './layout.ts';
+import type { ChainRules } from './rules.ts';
 import { demandSet } from './sets.ts';
-import type { DemandKind } from './sets.ts';
+import type { DemandKind, EndpointsKind } from './sets.ts';
+import { slotsOf } from './slots.ts';
 
 /** An element with the set it belongs to. */
 export interface PlacedElement {
@@ -21,29 +24,12 @@ export interface PortRules {
   readonly chains: readonly ChainRules[];
 }
 
-/** Identity of a canonical frontend, as in the keys of the affinity maps. */
-export const canonicalKey = ({ ip, protocol, port }: CanonicalFrontend): string =>
-  elementKey([ip, protocol, port]);
+/** Which clients a destination is for: `inside` goes before the others, for Pods and the node itself. */
+type From = 'anywhere' | 'inside';
+type Key = readonly (string | number)[];
 
-const endpointsId = (endpoints: readonly ProxyEndpoint[]): string =>
-  endpoints.map((e) => `${e.ip} ${e.port}`).join(',');
-
-/**
- * The frontend under which clients of these endpoints are remembered: the first address frontend with the same endpoints, so that a
- * client meets the same endpoint through each of them. Frontends whose policy leaves them other endpoints remember on their own.
- */
-export function canonicalFrontend(port: ServicePort, decision: FrontendDecision): CanonicalFrontend {
-  const id = endpointsId(decision.endpoints);
-  const protocol = port.protocol.toLowerCase();
-  for (const { frontend, endpoints } of port.frontends) {
-    if (frontend.kind !== 'nodePort' && endpointsId(endpoints) === id) {
-      return { ip: frontend.ip, protocol, port: frontend.port };
-    }
-  }
-  /** A node port alone: the address no packet has. */
-  const isIpv6 = decision.endpoints[0]?.ip.includes(':') ?? false;
-  return { ip: isIpv6 ? '::' : '0.0.0.0', protocol, port: decision.frontend.port };
-}
+const jumpTo = (chain: string): Verdict => ({ kind: 'jump', chain });
+const gotoChain = (chain: string): Verdict => ({ kind: 'goto', chain });
 
 class PortRenderer {
   readonly #port: ServicePort;
@@ -60,40 +46,75 @@ class PortRenderer {
   }
 
   frontend(decision: FrontendDecision): void {
-    const { frontend, endpoints, whenEmpty } = decision;
+    const { frontend, endpoints, fromCluster, whenEmpty } = decision;
     const { sets } = this.#layout;
-    const isNodePort = frontend.kind === 'nodePort';
-    const key = this.#key(frontend);
-    if (!isNodePort) {
+    if (frontend.kind !== 'nodePort') {
       this.#put(frontend.kind === 'clusterIP' ? sets.clusterIps : sets.externalIps, { key: [frontend.ip] });
+      if (decision.allowedSources !== undefined) this.#guard(frontend, decision.allowedSources);
     }
-    if (endpoints.length === 0) {
-      const isRefused = whenEmpty === 'reject';
-      const ips = isRefused ? sets.refusedIps : sets.droppedIps;
-      return this.#put(isNodePort ? (isRefused ? sets.refusedNodePorts : sets.droppedNodePorts) : ips, {
-        key,
-      });
+    if (endpoints.length === 0) this.#refuse(frontend, whenEmpty);
+    else this.#lead(frontend, decision, 'anywhere');
+    if (fromCluster !== undefined && fromCluster.endpoints.length > 0)
+      this.#lead(frontend, fromCluster, 'inside');
+    this.#sources(decision);
+  }
+
+  #guard(frontend: Frontend, allowedSources: readonly string[]): void {
+    const { sets, table } = this.#layout;
+    const key = this.#key(frontend);
+    this.#put(sets.guardedIps, { key });
+    const family = table.family === 'ip' ? 'IPv4' : 'IPv6';
+    for (const { key: block } of renderCidrs(allowedSources, family, 'none')) {
+      // A block of one address is read back as the address.
+      const source = String(block[0]).replace(family === 'IPv4' ? /\/32$/ : /\/128$/, '');
+      this.#put(sets.allowedSources, { key: [...key, source] });
     }
-    const kind = isNodePort ? 'node-port-endpoints' : 'endpoints';
-    const set = this.#demand(kind, endpoints.length);
-    if (endpoints.length > maxTriedEndpoints) {
-      const wide = wideChain(kind, endpoints.length);
+  }
+
+  #refuse(frontend: Frontend, whenEmpty: Destination['whenEmpty']): void {
+    const { sets } = this.#layout;
+    const isRefused = whenEmpty === 'reject';
+    const key = this.#key(frontend);
+    if (frontend.kind === 'nodePort')
+      return this.#put(isRefused ? sets.refusedNodePorts : sets.droppedNodePorts, { key });
+    if (frontend.endPort === undefined)
+      return this.#put(isRefused ? sets.refusedIps : sets.droppedIps, { key });
+    this.#put(sets.rangeRefusals, { key, data: gotoChain(isRefused ? 'refused' : 'dropped') });
+  }
+
+  #lead(frontend: Frontend, destination: Destination, from: From): void {
+    const { sets } = this.#layout;
+    const slots = slotsOf(destination.endpoints);
+    const kind = endpointsKind(frontend, from);
+    const set = this.#demand(kind, slots.length);
+    const key = this.#key(frontend);
+    const start = isRangeOf(frontend) ? { ...frontend, protocol: this.#protocol } : undefined;
+    if (start !== undefined || slots.length > maxTriedSlots) {
+      const wide =
+        start === undefined ? wideChain(kind, slots.length) : rangeChain(kind, slots.length, start);
       this.chains.push(wide);
-      const data = { kind: 'goto', chain: wide.chain.name } as const;
-      this.#put(isNodePort ? sets.wideNodePorts : sets.wideIps, { key, data });
+      const by = {
+        endpoints: sets.wideIps,
+        'node-port-endpoints': sets.wideNodePorts,
+        'inside-endpoints': sets.insideWideIps,
+        'inside-node-port-endpoints': sets.insideWideNodePorts,
+        'range-endpoints': sets.rangeIps,
+        'inside-range-endpoints': sets.insideRangeIps,
+      };
+      this.#put(by[kind], { key, data: gotoChain(wide.chain.name) });
     }
-    for (const [slot, { ip, port }] of endpoints.entries()) {
-      this.#put(set, { key: [...key, slot], data: [ip, port] });
-      this.#put(sets.hairpin, { key: [ip, ip] });
-    }
-    this.#masquerade(decision);
-    if (this.#port.affinitySeconds > 0) this.#affinity(decision, this.#port.affinitySeconds);
+    const slotKey = start === undefined ? key : [start.ip, start.protocol, start.port];
+    for (const [slot, { ip, port }] of slots.entries())
+      this.#put(set, { key: [...slotKey, slot], data: start === undefined ? [ip, port] : [ip] });
+    for (const { ip } of destination.endpoints) this.#put(sets.hairpin, { key: [ip, ip] });
+    if (this.#port.affinitySeconds > 0) this.#affinity(frontend, destination, from);
   }
 
   #key(frontend: Frontend): (string | number)[] {
-    return frontend.kind === 'nodePort'
-      ? [this.#protocol, frontend.port]
-      : [frontend.ip, this.#protocol, frontend.port];
+    const { port, endPort } = frontend;
+    if (frontend.kind === 'nodePort') return [this.#protocol, port];
+    const isOne = endPort === undefined || endPort === port;
+    return [frontend.ip, this.#protocol, isOne ? port : `${port}-${endPort}`];
   }
 
   #put(set: NftSet, element: NftElement): void {
@@ -106,48 +127,91 @@ class PortRenderer {
     return set;
   }
 
-  #nodePortFlows({ frontend, endpoints }: FrontendDecision): (string | number)[][] {
-    return endpoints.map(({ ip, port }) => [this.#protocol, frontend.port, ip, port]);
+  #nodePortFlows({ port: number }: Frontend, { endpoints }: Destination): Key[] {
+    return endpoints.map(({ ip, port }) => [this.#protocol, number, ip, port]);
   }
 
-  /** The rules take cluster IPs as `off-cluster` and node ports as `never`: only what differs is written. */
-  #masquerade(decision: FrontendDecision): void {
-    const { frontend, masquerade } = decision;
+  /**
+   * The rules take cluster IPs as `off-cluster` and node ports as `never`: only what differs is written. The short way keeps the source
+   * of all but the node itself.
+   */
+  #sources(decision: FrontendDecision): void {
+    const { frontend, fromCluster } = decision;
+    if (frontend.kind === 'nodePort') return this.#nodePortSources(decision);
     const { sets } = this.#layout;
-    if (frontend.kind === 'nodePort') {
-      if (masquerade === 'never') return;
-      const set = masquerade === 'always' ? sets.masqueradeNodePorts : sets.masqueradeOffClusterNodePorts;
-      for (const key of this.#nodePortFlows(decision)) this.#put(set, { key });
-      return;
+    const isShort = fromCluster !== undefined && fromCluster.endpoints.length > 0;
+    const how = isShort && decision.masquerade === 'never' ? 'short' : decision.masquerade;
+    if (decision.endpoints.length === 0 && how !== 'short') return;
+    if (frontend.kind === 'clusterIP' && how === 'off-cluster') return;
+    const key = this.#key(frontend);
+    if (isRangeOf(frontend)) {
+      const verdicts: Record<typeof how, Verdict> = {
+        always: gotoChain('masqueraded'),
+        'off-cluster': gotoChain('masqueraded-off-cluster'),
+        short: gotoChain('short-way'),
+        never: { kind: 'return' },
+      };
+      return this.#put(sets.rangeSources, { key, data: verdicts[how] });
     }
-    if (frontend.kind === 'clusterIP' && masquerade === 'off-cluster') return;
-    const byKind = {
+    const by = {
       always: sets.masqueradeIps,
       'off-cluster': sets.masqueradeOffClusterIps,
+      short: sets.shortWayIps,
       never: sets.keepSourceIps,
     };
-    this.#put(byKind[masquerade], { key: this.#key(frontend) });
+    this.#put(by[how], { key });
   }
 
-  #affinity(decision: FrontendDecision, seconds: number): void {
-    const { frontend } = decision;
+  #nodePortSources(decision: FrontendDecision): void {
+    const { frontend, masquerade, fromCluster } = decision;
     const { sets } = this.#layout;
+    if (masquerade !== 'never') {
+      const set = masquerade === 'always' ? sets.masqueradeNodePorts : sets.masqueradeOffClusterNodePorts;
+      for (const key of this.#nodePortFlows(frontend, decision)) this.#put(set, { key });
+    } else if (fromCluster !== undefined) {
+      for (const key of this.#nodePortFlows(frontend, fromCluster))
+        this.#put(sets.shortWayNodePorts, { key });
+    }
+  }
+
+  #affinity(frontend: Frontend, destination: Destination, from: From): void {
+    const { sets } = this.#layout;
+    const { affinitySeconds: seconds } = this.#port;
     const key = this.#key(frontend);
-    const canonical = canonicalFrontend(this.#port, decision);
-    this.#demand('affinity', seconds);
-    const isOwn = frontend.kind !== 'nodePort' && elementKey(key) === canonicalKey(canonical);
+    const canonical = canonicalFrontend(this.#port, frontend, destination);
+    this.#demand(canonical.isRange ? 'range-affinity' : 'affinity', seconds);
+    const isOwn = from === 'anywhere' && elementKey(key) === canonicalKey(canonical);
     if (isOwn) return this.#put(this.#demand('affinity-ips', seconds), { key });
     const { recall, remember } = sharedAffinityChains(seconds, canonical);
     this.chains.push(recall, remember);
-    const recalled = { key, data: { kind: 'jump', chain: recall.chain.name } } as const;
-    const data = { kind: 'goto', chain: remember.chain.name } as const;
-    if (frontend.kind !== 'nodePort') {
-      this.#put(sets.affinityIps, recalled);
-      return this.#put(sets.rememberIps, { key, data });
+    const isInside = from === 'inside';
+    const data = gotoChain(remember.chain.name);
+    const recalled = { key, data: jumpTo(recall.chain.name) };
+    if (frontend.kind === 'nodePort') {
+      this.#put(isInside ? sets.insideAffinityNodePorts : sets.affinityNodePorts, recalled);
+      const remembering = isInside ? sets.insideRememberNodePorts : sets.rememberNodePorts;
+      for (const flow of this.#nodePortFlows(frontend, destination))
+        this.#put(remembering, { key: flow, data });
+    } else if (isRangeOf(frontend)) {
+      this.#put(isInside ? sets.insideRangeAffinityIps : sets.rangeAffinityIps, recalled);
+      this.#put(isInside ? sets.insideRangeRememberIps : sets.rangeRememberIps, { key, data });
+    } else {
+      this.#put(isInside ? sets.insideAffinityIps : sets.affinityIps, recalled);
+      this.#put(isInside ? sets.insideRememberIps : sets.rememberIps, { key, data });
     }
-    this.#put(sets.affinityNodePorts, recalled);
-    for (const flow of this.#nodePortFlows(decision)) this.#put(sets.rememberNodePorts, { key: flow, data });
   }
+}
+
+type AddressFrontend = Exclude<Frontend, { readonly kind: 'nodePort' }>;
+
+const isRangeOf = (frontend: Frontend): frontend is AddressFrontend =>
+  frontend.kind !== 'nodePort' && frontend.endPort !== undefined;
+
+function endpointsKind(frontend: Frontend, from: From): EndpointsKind {
+  const isInside = from === 'inside';
+  if (frontend.kind === 'nodePort') return isInside ? 'inside-node-port-endpoints' : 'node-port-endpoints';
+  if (frontend.endPort !== undefined) return isInside ? 'inside-range-endpoints' : 'range-endpoints';
+  return isInside ? 'inside-endpoints' : 'endpoints';
 }
 
 /** What a Service port puts into the table of its family. */

@@ -3,31 +3,6 @@ import type { DataType, NftFamily, NftSet } from '../../../kernel/nft/model.ts';
 /** At most so many clients are remembered per affinity timeout; further ones are spread without affinity. */
 const maxAffinityClients = 65_535;
 
-/** The sets and maps every table has. README.md says what each is for. */
-export interface LayoutSets extends Readonly<Record<string, NftSet>> {
-  readonly clusterIps: NftSet;
-  readonly externalIps: NftSet;
-  readonly podCidrs: NftSet;
-  readonly nodePortCidrs: NftSet;
-  readonly serviceCidrs: NftSet;
-  readonly hairpin: NftSet;
-  readonly masqueradeIps: NftSet;
-  readonly masqueradeOffClusterIps: NftSet;
-  readonly keepSourceIps: NftSet;
-  readonly masqueradeNodePorts: NftSet;
-  readonly masqueradeOffClusterNodePorts: NftSet;
-  readonly refusedIps: NftSet;
-  readonly droppedIps: NftSet;
-  readonly refusedNodePorts: NftSet;
-  readonly droppedNodePorts: NftSet;
-  readonly wideIps: NftSet;
-  readonly wideNodePorts: NftSet;
-  readonly affinityIps: NftSet;
-  readonly affinityNodePorts: NftSet;
-  readonly rememberIps: NftSet;
-  readonly rememberNodePorts: NftSet;
-}
-
 interface KeyTypes {
   readonly address: DataType;
   readonly frontend: readonly DataType[];
@@ -45,45 +20,80 @@ function keyTypes(family: NftFamily): KeyTypes {
   };
 }
 
-export function layoutSets(family: NftFamily): LayoutSets {
+/** The sets and maps every table has. README.md says what each is for. */
+export function layoutSets(family: NftFamily) {
   const { address, frontend, nodePort, endpoint } = keyTypes(family);
   /** A node port's flow after translation: which port, and to which endpoint. */
   const flow = [...nodePort, ...endpoint];
-  const blocks = { key: [address], isInterval: true } as const;
+  const blocks = (name: string): NftSet => ({ name, key: [address], isInterval: true });
+  const set = (name: string, key: readonly DataType[]): NftSet => ({ name, key });
+  const verdicts = (name: string, key: readonly DataType[]): NftSet => ({ name, key, data: 'verdict' });
+  const ranges = (name: string): NftSet => ({ name, key: frontend, isInterval: true, data: 'verdict' });
   return {
-    clusterIps: { name: 'cluster-ips', key: [address] },
-    externalIps: { name: 'external-ips', key: [address] },
-    podCidrs: { name: 'pod-cidrs', ...blocks },
-    nodePortCidrs: { name: 'node-port-cidrs', ...blocks },
-    serviceCidrs: { name: 'service-cidrs', ...blocks },
-    hairpin: { name: 'hairpin', key: [address, address] },
-    masqueradeIps: { name: 'masquerade-ips', key: frontend },
-    masqueradeOffClusterIps: { name: 'masquerade-off-cluster-ips', key: frontend },
-    keepSourceIps: { name: 'keep-source-ips', key: frontend },
-    masqueradeNodePorts: { name: 'masquerade-node-ports', key: flow },
-    masqueradeOffClusterNodePorts: { name: 'masquerade-off-cluster-node-ports', key: flow },
-    refusedIps: { name: 'refused-ips', key: frontend },
-    droppedIps: { name: 'dropped-ips', key: frontend },
-    refusedNodePorts: { name: 'refused-node-ports', key: nodePort },
-    droppedNodePorts: { name: 'dropped-node-ports', key: nodePort },
-    wideIps: { name: 'wide-ips', key: frontend, data: 'verdict' },
-    wideNodePorts: { name: 'wide-node-ports', key: nodePort, data: 'verdict' },
-    affinityIps: { name: 'affinity-ips', key: frontend, data: 'verdict' },
-    affinityNodePorts: { name: 'affinity-node-ports', key: nodePort, data: 'verdict' },
-    rememberIps: { name: 'remember-ips', key: frontend, data: 'verdict' },
-    rememberNodePorts: { name: 'remember-node-ports', key: flow, data: 'verdict' },
-  };
+    clusterIps: set('cluster-ips', [address]),
+    externalIps: set('external-ips', [address]),
+    podCidrs: blocks('pod-cidrs'),
+    knownPods: blocks('known-pods'),
+    nodePortCidrs: blocks('node-port-cidrs'),
+    serviceCidrs: blocks('service-cidrs'),
+    hairpin: set('hairpin', [address, address]),
+    guardedIps: { name: 'guarded-ips', key: frontend, isInterval: true } as NftSet,
+    allowedSources: { name: 'allowed-sources', key: [...frontend, address], isInterval: true } as NftSet,
+    masqueradeIps: set('masquerade-ips', frontend),
+    masqueradeOffClusterIps: set('masquerade-off-cluster-ips', frontend),
+    shortWayIps: set('short-way-ips', frontend),
+    keepSourceIps: set('keep-source-ips', frontend),
+    masqueradeNodePorts: set('masquerade-node-ports', flow),
+    masqueradeOffClusterNodePorts: set('masquerade-off-cluster-node-ports', flow),
+    shortWayNodePorts: set('short-way-node-ports', flow),
+    refusedIps: set('refused-ips', frontend),
+    droppedIps: set('dropped-ips', frontend),
+    refusedNodePorts: set('refused-node-ports', nodePort),
+    droppedNodePorts: set('dropped-node-ports', nodePort),
+    wideIps: verdicts('wide-ips', frontend),
+    wideNodePorts: verdicts('wide-node-ports', nodePort),
+    affinityIps: verdicts('affinity-ips', frontend),
+    affinityNodePorts: verdicts('affinity-node-ports', nodePort),
+    rememberIps: verdicts('remember-ips', frontend),
+    rememberNodePorts: verdicts('remember-node-ports', flow),
+    insideWideIps: verdicts('inside-wide-ips', frontend),
+    insideWideNodePorts: verdicts('inside-wide-node-ports', nodePort),
+    insideAffinityIps: verdicts('inside-affinity-ips', frontend),
+    insideAffinityNodePorts: verdicts('inside-affinity-node-ports', nodePort),
+    insideRememberIps: verdicts('inside-remember-ips', frontend),
+    insideRememberNodePorts: verdicts('inside-remember-node-ports', flow),
+    rangeIps: ranges('range-ips'),
+    rangeAffinityIps: ranges('range-affinity-ips'),
+    rangeRememberIps: ranges('range-remember-ips'),
+    rangeSources: ranges('range-sources'),
+    rangeRefusals: ranges('range-refusals'),
+    insideRangeIps: ranges('inside-range-ips'),
+    insideRangeAffinityIps: ranges('inside-range-affinity-ips'),
+    insideRangeRememberIps: ranges('inside-range-remember-ips'),
+  } as const;
 }
 
-/** Sets made when the first Service port needs them; the number is a count of endpoints or seconds of affinity. */
-export type DemandKind = 'endpoints' | 'node-port-endpoints' | 'affinity' | 'affinity-ips';
+export type LayoutSets = ReturnType<typeof layoutSets>;
+
+/** Maps from a frontend and a slot to an endpoint. */
+export type EndpointsKind =
+  | 'endpoints'
+  | 'node-port-endpoints'
+  | 'inside-endpoints'
+  | 'inside-node-port-endpoints'
+  | 'range-endpoints'
+  | 'inside-range-endpoints';
+
+/** Sets made when the first Service port needs them; the number is a count of slots or seconds of affinity. */
+export type DemandKind = EndpointsKind | 'affinity' | 'affinity-ips' | 'range-affinity';
 
 export interface Demand {
   readonly kind: DemandKind;
   readonly n: number;
 }
 
-const demandName = /^(endpoints|node-port-endpoints|affinity|affinity-ips)-(\d+)$/;
+const demandName =
+  /^((?:inside-)?(?:node-port-|range-)?endpoints|affinity|affinity-ips|range-affinity)-(\d+)$/;
 
 /** What a set's name says; undefined for a name that is none of ours. */
 export function parseDemand(name: string): Demand | undefined {
@@ -91,25 +101,31 @@ export function parseDemand(name: string): Demand | undefined {
   return kind === undefined ? undefined : { kind: kind as DemandKind, n: Number(digits) };
 }
 
+export const isEndpointsKind = (kind: DemandKind): kind is EndpointsKind => kind.endsWith('endpoints');
+
 /**
- * `endpoints-N`, `node-port-endpoints-N`: (frontend, slot) to one of N endpoints. `affinity-S`: (client, frontend) to the endpoint it was
- * sent to less than S seconds ago, filled by rules. `affinity-ips-S`: the frontends whose clients are remembered there.
+ * `…endpoints-N`: (frontend, slot) to the endpoint in one of N slots; of a range, under its first port, the address alone. `affinity-S`: (client,
+ * frontend) to the endpoint it was sent to less than S seconds ago, filled by rules; `range-affinity-S` the same for ranges.
+ * `affinity-ips-S`: the frontends whose clients are remembered there.
  */
 export function demandSet(family: NftFamily, { kind, n }: Demand): NftSet {
   const { address, frontend, nodePort, endpoint } = keyTypes(family);
   const name = `${kind}-${n}`;
+  const dynamic = { timeoutSeconds: n, size: maxAffinityClients };
   switch (kind) {
     case 'endpoints':
+    case 'inside-endpoints':
       return { name, key: [...frontend, 'integer'], data: endpoint };
     case 'node-port-endpoints':
+    case 'inside-node-port-endpoints':
       return { name, key: [...nodePort, 'integer'], data: endpoint };
+    case 'range-endpoints':
+    case 'inside-range-endpoints':
+      return { name, key: [...frontend, 'integer'], data: [address] };
     case 'affinity':
-      return {
-        name,
-        key: [address, ...frontend],
-        data: endpoint,
-        dynamic: { timeoutSeconds: n, size: maxAffinityClients },
-      };
+      return { name, key: [address, ...frontend], data: endpoint, dynamic };
+    case 'range-affinity':
+      return { name, key: [address, ...frontend], data: [address], dynamic };
     case 'affinity-ips':
       return { name, key: frontend };
   }

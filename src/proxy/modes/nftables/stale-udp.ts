@@ -6,22 +6,34 @@ import type { Frontend, FrontendDecision, ServicePort } from '../../state/model.
 /** Where flows to a frontend may go: by `ip port`, or `port` for node ports; an empty set = nowhere. */
 export type UdpTargets = Map<string, Set<string>>;
 
-const frontendKey = (frontend: Frontend): string =>
-  frontend.kind === 'nodePort' ? `${frontend.port}` : `${frontend.ip} ${frontend.port}`;
+const frontendKey = (frontend: Frontend, port: number): string =>
+  frontend.kind === 'nodePort' ? `${port}` : `${frontend.ip} ${port}`;
 
-const targetsOf = ({ endpoints }: FrontendDecision): Set<string> =>
-  new Set(endpoints.map(({ ip, port }) => `${ip} ${port}`));
+/** Everybody's endpoints, with the port that those of a range are met at. */
+const targetsOf = ({ frontend, endpoints, fromCluster }: FrontendDecision, met: number): Set<string> =>
+  new Set(
+    [...endpoints, ...(fromCluster?.endpoints ?? [])].map(
+      ({ ip, port }) => `${ip} ${frontend.endPort === undefined ? port : met}`,
+    ),
+  );
 
 /** Notes every UDP frontend of a Service port. */
 export function addUdpTargets(targets: UdpTargets, port: ServicePort): void {
   if (port.protocol !== 'UDP') return;
-  for (const decision of port.frontends) targets.set(frontendKey(decision.frontend), targetsOf(decision));
+  for (const decision of port.frontends) {
+    const { frontend } = decision;
+    for (let met = frontend.port; met <= (frontend.endPort ?? frontend.port); met++)
+      targets.set(frontendKey(frontend, met), targetsOf(decision, met));
+  }
 }
 
 /** Notes that a frontend is gone, given its key in the table: `ip, protocol, port`, or `protocol, port` of a node port. */
 export function addGoneUdp(targets: UdpTargets, key: readonly Scalar[]): void {
   const [port, protocol, ip] = key.toReversed();
-  if (protocol === 'udp') targets.set(ip === undefined ? `${port}` : `${ip} ${port}`, new Set());
+  if (protocol !== 'udp') return;
+  const [first = 0, last = first] = String(port).split('-').map(Number);
+  for (let each = first; each <= last; each++)
+    targets.set(ip === undefined ? `${each}` : `${ip} ${each}`, new Set());
 }
 
 /**
