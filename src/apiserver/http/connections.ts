@@ -1,10 +1,10 @@
-import type { Http2Session } from 'node:http2';
 import type { Socket } from 'node:net';
+import type { Http2Session } from '../http2/session.ts';
 
 /** Every connection of a server, so that it can stop without waiting for clients that only keep theirs open. */
 export interface Connections {
   addSocket(socket: Socket): void;
-  addSession(session: Http2Session): void;
+  addSession(session: Http2Session, socket: Socket): void;
   /** One HTTP/1.1 request begins; the answer says that it has ended. */
   begin(socket: Socket): () => void;
   /** Idle connections end now, the others with their last running request. */
@@ -27,9 +27,10 @@ export function createConnections(): Connections {
       socket.on('close', () => sockets.delete(socket));
       if (isFinishing) socket.destroy();
     },
-    addSession: (session) => {
+    addSession: (session, socket) => {
       sessions.add(session);
-      session.on('close', () => sessions.delete(session));
+      socket.on('close', () => sessions.delete(session));
+      if (isFinishing) session.close();
     },
     begin: (socket) => {
       if (!running.has(socket)) socket.once('close', () => running.delete(socket));

@@ -1,21 +1,22 @@
-import { createSecureServer } from 'node:http2';
-import type { Http2SecureServer, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import { createServer as createHttpServer } from 'node:http';
+import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import { createServer } from 'node:net';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { createServer as createTlsServer } from 'node:tls';
+import type { Server as TlsServer, TLSSocket } from 'node:tls';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { ApiServerConfig, ListenEndpoint } from '../config.ts';
 import { createConnections } from './connections.ts';
+import type { Connections } from './connections.ts';
 import type { HttpRequest, HttpResponse } from './message.ts';
-import { serveExchange, serveUpgrade } from './node-exchange.ts';
+import { Http2Session } from '../http2/session.ts';
 import { serveStream } from './stream-exchange.ts';
+import { peerOf, serveExchange, serveUpgrade } from './node-exchange.ts';
 
 /** Requests that run at the same time on one HTTP/2 connection: a controller's watches all share one. */
 const MAX_STREAMS = 1000;
-/** Answers waiting on one HTTP/2 connection; beyond it node refuses new requests (its default of 10 MB is one large list). */
-const MAX_SESSION_MB = 256;
 /** How long running requests may take to finish once the server stops. */
 const STOP_MS = 2000;
 
@@ -37,23 +38,10 @@ export interface ListenOptions {
  * One TLS server (HTTP/2 and HTTP/1.1 by ALPN) behind any number of listening sockets. Rejects with an Error that names
  * the endpoint when one cannot be had; then none is kept.
  */
-export async function listenAll({ config, clock, logger, handle }: ListenOptions): Promise<Listening> {
-  const core = createTlsCore(config, logger);
+export async function listenAll(options: ListenOptions): Promise<Listening> {
+  const { config, clock } = options;
   const connections = createConnections();
-  core.on('session', (session) => connections.addSession(session));
-  core.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    response.on('close', connections.begin(request.socket));
-    void serveExchange(request, response, { handle, clock });
-  });
-  // With the first listener above node also begins to make such requests out of HTTP/2's, at half as much again as they cost.
-  core.removeAllListeners('stream');
-  core.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
-    void serveStream(stream, headers, { handle, clock });
-  });
-  core.on('upgrade', (request: IncomingMessage, client: Duplex, head: Buffer) => {
-    client.on('close', connections.begin(client as Socket));
-    void serveUpgrade(request, { client, head }, { handle, clock });
-  });
+  const core = createTlsCore(options, connections);
   const servers = config.listen.map(() =>
     createServer({ noDelay: true }, (socket) => {
       connections.addSocket(socket);
@@ -78,27 +66,62 @@ export async function listenAll({ config, clock, logger, handle }: ListenOptions
   };
 }
 
-function createTlsCore({ serving, clientCa }: ListenOptions['config'], logger: Logger): Http2SecureServer {
-  const core = createSecureServer({
+function createTlsCore(options: ListenOptions, connections: Connections): TlsServer {
+  const { serving, clientCa } = options.config;
+  const { logger } = options;
+  const http1 = createHttp1(options, connections);
+  const core = createTlsServer({
     cert: serving.cert,
     key: serving.key,
     ca: clientCa,
     requestCert: true,
     // A client without a certificate may show a token; who shows neither is refused by the server with a Status.
     rejectUnauthorized: false,
-    allowHTTP1: true,
+    ALPNProtocols: ['h2', 'http/1.1'],
     minVersion: 'TLSv1.2',
-    settings: { maxConcurrentStreams: MAX_STREAMS },
-    maxSessionMemory: MAX_SESSION_MB,
   });
-  // A client that only offers another protocol (h2c, a WebSocket where there is none) is answered in HTTP.
-  Object.assign(core, { shouldUpgradeCallback: mayUpgrade });
   core.on('tlsClientError', (error) => logger.debug('TLS handshake failed', { err: error }));
-  core.on('sessionError', (error) => logger.debug('HTTP/2 session failed', { err: error }));
-  core.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    if (socket.writable) socket.end(malformedAnswer(error.code));
+  core.on('secureConnection', (socket: TLSSocket) => {
+    if (socket.alpnProtocol === 'h2') speakHttp2(socket, options, connections);
+    else http1.emit('connection', socket);
   });
   return core;
+}
+
+function speakHttp2(
+  socket: TLSSocket,
+  { handle, clock, logger }: ListenOptions,
+  connections: Connections,
+): void {
+  // A broken connection is the client's affair; 'close' follows.
+  socket.on('error', (error) => logger.debug('HTTP/2 connection failed', { err: error }));
+  const serving = { handle, clock, peer: peerOf(socket) };
+  const session = new Http2Session({
+    socket,
+    clock,
+    maxStreams: MAX_STREAMS,
+    serve: (stream) => serveStream(stream, serving),
+    onFault: (error) => logger.debug('HTTP/2 session failed', { err: error }),
+  });
+  connections.addSession(session, socket);
+  session.start();
+}
+
+function createHttp1({ handle, clock }: ListenOptions, connections: Connections): HttpServer {
+  const server = createHttpServer((request, response) => {
+    response.on('close', connections.begin(request.socket));
+    void serveExchange(request, response, { handle, clock });
+  });
+  server.on('upgrade', (request: IncomingMessage, client: Duplex, head: Buffer) => {
+    client.on('close', connections.begin(client as Socket));
+    void serveUpgrade(request, { client, head }, { handle, clock });
+  });
+  // A client that only offers another protocol (h2c, a WebSocket where there is none) is answered in HTTP.
+  Object.assign(server, { shouldUpgradeCallback: mayUpgrade });
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+    if (socket.writable) socket.end(malformedAnswer(error.code));
+  });
+  return server;
 }
 
 /** What a client hears whose bytes are no HTTP/1.1 request: node has no request to hand over, so it never gets further. */

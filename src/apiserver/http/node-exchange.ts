@@ -1,33 +1,32 @@
 import { ServerResponse } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Duplex, Writable } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../base/clock.ts';
 import { identifyPeer } from '../authentication/client-certificate.ts';
+import { writePieces } from './body-writer.ts';
+import type { BodySink } from './body-writer.ts';
 import type { HttpRequest, HttpResponse, RequestHeaders, ResponseHeaders } from './message.ts';
 import { isStream } from './message.ts';
-
-/** A client that takes nothing for so long while there is something for it is cut off. */
-const STALL_MS = 60_000;
 
 export const CLIENT_GONE = new Error('the client has closed the connection');
 
 /** Who asks, and from where. */
-type Peer = Pick<HttpRequest, 'user' | 'hasBadCertificate' | 'remoteAddress'>;
+export type Peer = Pick<HttpRequest, 'user' | 'hasBadCertificate' | 'remoteAddress'>;
 
-const peers = new WeakMap<object, Peer>();
+const peers = new WeakMap<Socket, Peer>();
 
-/** Who is at the other end of a connection, which may be a session on a socket; worked out once for each. */
-export function peerOf(connection: object, socket: Socket): Peer {
-  const known = peers.get(connection);
+/** Who is at the other end of a connection; worked out once for each. */
+export function peerOf(socket: Socket): Peer {
+  const known = peers.get(socket);
   if (known !== undefined) return known;
   const { remoteAddress } = socket;
   const peer = {
     ...identifyPeer(socket as TLSSocket),
     ...(remoteAddress === undefined ? {} : { remoteAddress }),
   };
-  peers.set(connection, peer);
+  peers.set(socket, peer);
   return peer;
 }
 
@@ -59,7 +58,7 @@ export async function serveExchange(
       path: url,
       headers: request.headers as RequestHeaders,
       ...(hasBody ? { body: request } : {}),
-      ...peerOf(socket, socket),
+      ...peerOf(socket),
       signal: gone.signal,
     });
     await writeResponse(response, answer, { isHead: method === 'HEAD', gone: gone.signal, clock });
@@ -89,7 +88,7 @@ export async function serveUpgrade(
       method,
       path: url,
       headers: request.headers as RequestHeaders,
-      ...peerOf(request.socket, request.socket),
+      ...peerOf(request.socket),
       isUpgrade: true,
       signal: gone.signal,
     });
@@ -132,7 +131,7 @@ async function writeResponse(
     }
     // A watch with nothing to say yet has begun all the same.
     response.flushHeaders();
-    await writePieces(response, body, options);
+    await writePieces(sinkOf(response), body, options);
     response.end();
     return;
   }
@@ -143,7 +142,7 @@ async function writeResponse(
   } else if (pieces.length === 1) {
     response.end(pieces[0] ?? '');
   } else {
-    await writePieces(response, pieces, options);
+    await writePieces(sinkOf(response), pieces, options);
     response.end();
   }
 }
@@ -159,31 +158,10 @@ export function withLength(
   return { ...headers, 'content-length': String(length) };
 }
 
-/** Writes piece by piece, waiting for the client: at most one piece beyond the socket's own buffer is held here. */
-export async function writePieces(
-  response: Writable,
-  body: AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>,
-  { gone, clock }: WriteOptions,
-): Promise<void> {
-  for await (const piece of body) {
-    if (gone.aborted) return;
-    if (!response.write(piece)) await drained(response, gone, clock);
-  }
-}
-
-/** Resolves when there is room again or the client has gone; rejects when it takes nothing for STALL_MS. */
-function drained(response: Writable, gone: AbortSignal, clock: Clock): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (gone.aborted) return resolve();
-    const cancel = clock.after(STALL_MS, () => finish(() => reject(new Error('the client takes nothing'))));
-    const onReady = (): void => finish(resolve);
-    const finish = (settle: () => void): void => {
-      cancel();
-      response.removeListener('drain', onReady);
-      gone.removeEventListener('abort', onReady);
-      settle();
-    };
-    response.once('drain', onReady);
-    gone.addEventListener('abort', onReady, { once: true });
-  });
-}
+const sinkOf = (response: ServerResponse): BodySink => ({
+  write: (piece) => response.write(piece),
+  whenDrained: (call) => {
+    response.once('drain', call);
+    return () => response.removeListener('drain', call);
+  },
+});

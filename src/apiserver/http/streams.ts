@@ -45,3 +45,12 @@ export async function* endingStream<T>(source: AsyncIterable<T>, end: () => void
     end();
   }
 }
+
+/** The same, but for a source that breaks because `signal` has aborted: that is its end. */
+export async function* untilAborted<T>(source: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
+  try {
+    yield* source;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}

@@ -6,7 +6,7 @@ import { objectAnswer } from './respond.ts';
 import type { Handle } from './call.ts';
 import { bindPod, evictPod } from './pod-actions.ts';
 import { getScale, patchScale, updateScale } from './scale.ts';
-import { endingStream } from './streams.ts';
+import { endingStream, untilAborted } from './streams.ts';
 import type { Streams } from './streams.ts';
 import { getObject, patch, update } from './verbs.ts';
 
@@ -107,7 +107,11 @@ function connectHandle(connect: Connect<KubeObject>, streams: Streams): Handle {
       const scope = { ...readScope(call, warnings), signal };
       const object = await call.resource.read.get(scope, call.info.name);
       const { contentType, body } = await connect(scope, object, call.query);
-      return { status: 200, headers: { 'content-type': contentType }, body: endingStream(body, end) };
+      return {
+        status: 200,
+        headers: { 'content-type': contentType },
+        body: endingStream(untilAborted(body, signal), end),
+      };
     } catch (error) {
       end();
       throw error;
