@@ -90,6 +90,16 @@ export function createSetBuilder(): SetBuilder {
   };
 }
 
+/** Whether every member of `b` is one of `a`. */
+export function covers(a: FieldSet, b: FieldSet): boolean {
+  for (const element in b) {
+    const [left, right] = [a[element], b[element]];
+    if (element === SELF || right === undefined) continue;
+    if (left === undefined || (isMember(right) && !isMember(left)) || !covers(left, right)) return false;
+  }
+  return true;
+}
+
 /** A node from its parts; undefined when it would be neither a member nor lead to one. */
 function nodeOf(isSelf: boolean, children: FieldTree): FieldTree | undefined {
   if (isEmptySet(children)) return isSelf ? children : undefined;

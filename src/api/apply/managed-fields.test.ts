@@ -5,8 +5,11 @@ import { deployments } from '../apps/v1/deployment.ts';
 import { services } from '../core/v1/service.ts';
 import { asJson, type Kind } from '../kind.ts';
 import type { ManagedFieldsEntry } from '../meta/v1/object-meta.ts';
-import { isSameButTimes } from './managed-fields.ts';
-import { refusal, startStory } from './test-kind.ts';
+import { compareValues } from './compare.ts';
+import { covers, pathsOf, sortedSet, unionOf } from './field-set.ts';
+import { ignoredFields, isSameButTimes } from './managed-fields.ts';
+import { refusal, startStory, things } from './test-kind.ts';
+import { writtenFields } from './written-fields.ts';
 
 const anyKind = (kind: unknown): Kind => kind as Kind;
 
@@ -217,6 +220,48 @@ const specs = fc.record(
   { requiredKeys: [] },
 );
 const config = (spec: object): string => JSON.stringify({ spec });
+
+describe('whatever is written', () => {
+  const schema = things.schema;
+  const wholes = fc.record({
+    kind: fc.constant('Thing'),
+    metadata: fc.record(
+      {
+        name: fc.constant('x'),
+        labels: fc.dictionary(fc.constantFrom('p', '"q', '__proto__'), fc.constantFrom('1', '2')),
+        finalizers: fc.uniqueArray(fc.constantFrom('a', 'b')),
+      },
+      { requiredKeys: ['name'] },
+    ),
+    spec: specs,
+    status: fc.record({ a: fc.integer({ min: 0, max: 1 }) }, { requiredKeys: [] }),
+  });
+  const ignored = ignoredFields(things);
+
+  it('its fields are what a comparison calls added and modified, in their order', () => {
+    fc.assert(
+      fc.property(wholes, wholes, (before, after) => {
+        const pair = [asJson(before), asJson(after)] as const;
+        const { added, modified } = compareValues(schema, pair, ignored);
+        const written = writtenFields(schema, pair, ignored);
+        assert.equal(JSON.stringify(written), JSON.stringify(sortedSet(unionOf(added, modified))));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('a set covers another when they make nothing new together', () => {
+    fc.assert(
+      fc.property(wholes, wholes, wholes, (first, second, third) => {
+        const of = (one: object, two: object) => writtenFields(schema, [asJson(one), asJson(two)], ignored);
+        const [a, b] = [of(first, second), of(first, third)];
+        const union = sortedSet(unionOf(a, b));
+        assert.equal(covers(a, b), JSON.stringify(pathsOf(union)) === JSON.stringify(pathsOf(a)));
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
 
 describe('whatever is applied', () => {
   it('applying it twice changes nothing the second time', () => {

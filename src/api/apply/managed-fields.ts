@@ -5,8 +5,9 @@ import type { ManagedFieldsEntry } from '../meta/v1/object-meta.ts';
 import { decodeValue } from '../schema/decode.ts';
 import type { AnyType } from '../schema/schema.ts';
 import { compareValues, type Ignored } from './compare.ts';
+import { covers, differenceOf, type FieldSet, isEmptySet, readSet, sortedSet, unionOf } from './field-set.ts';
 import { sharedText, shareFields } from './shared-fields.ts';
-import { differenceOf, type FieldSet, isEmptySet, readSet, sortedSet, unionOf } from './field-set.ts';
+import { writtenFields } from './written-fields.ts';
 
 /** One writer of an object, and what belongs to it. */
 export interface Manager {
@@ -173,14 +174,6 @@ export function updateManagers(
   [live, next]: readonly [live: JsonObject | undefined, next: JsonObject],
 ): Managers {
   const { kind, manager, subresource = '', now } = writing;
-  const comparison = compareValues(
-    kind.schema,
-    [live ?? emptyObject(kind), next],
-    ignoredFields(kind, subresource),
-  );
-  const changed = unionOf(comparison.modified, comparison.added);
-  const after = withoutFields(managers, [changed, comparison.removed]);
-  if (isEmptySet(changed)) return after;
   const self: Identity = {
     manager: manager === '' ? 'unknown' : manager,
     operation: 'Update',
@@ -188,8 +181,20 @@ export function updateManagers(
     subresource,
   };
   const id = identityOf(self);
-  const own = after.get(id)?.fields ?? {};
-  after.set(id, { ...self, time: now, fields: unionOf(changed, own) });
+  const pair = [live ?? emptyObject(kind), next] as const;
+  const ignored = ignoredFields(kind, subresource);
+  if (managers.size === 0) {
+    const fields = writtenFields(kind.schema, pair, ignored);
+    return isEmptySet(fields) ? managers : new Map([[id, { ...self, time: now, fields }]]);
+  }
+  const { modified, added, removed } = compareValues(kind.schema, pair, ignored);
+  const changed = unionOf(modified, added);
+  const standing = managers.get(id);
+  const after = withoutFields(managers, [changed, removed]);
+  if (isEmptySet(changed)) return after;
+  // What one owns already need not be taken from oneself first: the set stays the very same.
+  const own = standing === undefined ? {} : differenceOf(standing.fields, removed);
+  after.set(id, { ...self, time: now, fields: covers(own, changed) ? own : unionOf(changed, own) });
   return capped(after);
 }
 
