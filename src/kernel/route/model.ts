@@ -3,7 +3,7 @@ export interface LinkSpec {
   readonly kind: 'link';
   readonly name: string;
   /** What to create when there is none of that name; without it a missing link is an error. */
-  readonly create?: BridgeSpec | VethSpec;
+  readonly create?: BridgeSpec | DummySpec | VethSpec;
   readonly isUp?: boolean;
   readonly mtu?: number;
   /** `02:00:00:00:00:01` */
@@ -14,6 +14,11 @@ export interface LinkSpec {
 
 export interface BridgeSpec {
   readonly type: 'bridge';
+}
+
+/** A device without a wire, to have addresses on. Kernels without it answer EOPNOTSUPP. */
+export interface DummySpec {
+  readonly type: 'dummy';
 }
 
 /** A pair of devices; `peer` is the other end, made in the network namespace at `netnsPath` (default: the same). */

@@ -1,0 +1,44 @@
+import type { ModeModule, ModeOptions } from '../mode.ts';
+import { createIpvsMode } from './ipvs-mode.ts';
+import type { IpvsModeOptions } from './ipvs-mode.ts';
+import { probeIpvs } from './probe.ts';
+
+export { createIpvsMode } from './ipvs-mode.ts';
+export type { IpvsModeOptions } from './ipvs-mode.ts';
+export { probeIpvs } from './probe.ts';
+
+async function openKernel({
+  netnsPath,
+}: Pick<ModeOptions, 'netnsPath'>): Promise<Pick<IpvsModeOptions, 'ipvs' | 'nft'>> {
+  const where = netnsPath === undefined ? {} : { netnsPath };
+  const { openIpvs } = await import('../../../kernel/ipvs/open-ipvs.ts');
+  const { openNft } = await import('../../../kernel/nft/open-nft.ts');
+  return { ipvs: openIpvs(where), nft: openNft(where) };
+}
+
+export const mode: ModeModule = {
+  probe: async (options) => {
+    const kernel = await openKernel(options);
+    try {
+      return await probeIpvs(kernel, options.family, options.settings?.ipvs?.scheduler);
+    } finally {
+      kernel.ipvs.close();
+      kernel.nft.close();
+    }
+  },
+  open: async ({ family, logger, serviceCIDRs, netnsPath, settings }) => {
+    const { release } = await import('node:os');
+    const { openNetworkStack } = await import('../../../kernel/route/network-stack.ts');
+    const { openConntrack } = await import('../../../kernel/conntrack/open-conntrack.ts');
+    return createIpvsMode({
+      family,
+      ...(await openKernel({ netnsPath })),
+      stack: openNetworkStack(netnsPath),
+      conntrack: openConntrack(netnsPath === undefined ? {} : { netnsPath }),
+      logger,
+      serviceCIDRs,
+      kernelRelease: release(),
+      ...(settings?.ipvs === undefined ? {} : { settings: settings.ipvs }),
+    });
+  },
+};
