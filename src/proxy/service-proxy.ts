@@ -62,6 +62,8 @@ export interface ServiceProxyHealth {
 export interface ServiceProxy {
   /** The node's own facts changed (Pod CIDRs, node port addresses). */
   setNode(node: ProxyNode | NodeByFamily): void;
+  /** Everything is looked at soon, changed or not. */
+  lookAtAll(): void;
   health(): ServiceProxyHealth;
   /** Why a Service is served as it is in one family; undefined = nothing is known of it. */
   explain(key: string, family: IpFamily): ServiceExplanation | undefined;
@@ -131,6 +133,9 @@ export function createServiceProxy(options: ServiceProxyOptions): ServiceProxy {
 
   return {
     setNode: (node) => onEach(({ tracker, family }) => tracker.setNode(nodeOf(node, family))),
+    lookAtAll: () => {
+      if (isComplete) for (const { loop } of sides) loop.requestFull();
+    },
     health: () => ({
       isReady: progress.ready.size === families.length,
       lastSyncedMs: progress.lastSyncedMs,

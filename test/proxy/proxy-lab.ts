@@ -16,8 +16,8 @@ const PATIENCE_MS = 30_000;
 /** A program on the lab's node, and what it printed. */
 export interface Program {
   readonly output: () => string;
-  /** Resolves when the output holds the text; rejects when the program ended before that. */
-  says(text: string): Promise<void>;
+  /** Resolves when the output holds the text, after its first `from` characters; rejects when the program ended before that. */
+  says(text: string, from?: number): Promise<void>;
   kill(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>;
   /** SIGHUP: read the configuration again. */
   hangUp(): void;
@@ -47,9 +47,9 @@ function program(child: ChildProcess): Program {
   const ended = once(child, 'close').then(([code]) => code as number | null);
   return {
     output: () => text,
-    says: async (wanted) => {
+    says: async (wanted, from = 0) => {
       const end = Date.now() + PATIENCE_MS;
-      while (!text.includes(wanted)) {
+      while (!text.includes(wanted, from)) {
         if (child.exitCode !== null || Date.now() > end) throw new Error(`it never said ${wanted}:\n${text}`);
         await sleep(20);
       }

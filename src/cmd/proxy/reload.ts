@@ -41,8 +41,8 @@ export async function reload(
   if (changed.length === later.length) return logger.info('the configuration is as it was');
   context.configuration = { ...next, ...Object.fromEntries(later.map((key) => [key, before[key]])) };
   try {
-    const { name } = await chooseMode(next.mode, (family) => modeOptions(context, family), logger);
-    for (const mode of Object.values(switches)) mode.use(name);
+    const { name, families } = await chooseMode(next.mode, (family) => modeOptions(context, family), logger);
+    for (const family of families) switches[family]?.use(name);
   } catch (error) {
     logger.error('the proxy mode stays as it was', { reason: messageOf(error) });
   }

@@ -59,7 +59,17 @@ export async function serveNode(
     serveStatus(status, signal),
     watchConfig(
       context.options.configFile,
-      { clock, onChange: () => reload(context, { switches, onChanged: setNode }) },
+      {
+        clock,
+        onChange: () =>
+          reload(context, {
+            switches,
+            onChanged: () => {
+              setNode();
+              proxy.lookAtAll();
+            },
+          }),
+      },
       signal,
     ),
   ]);

@@ -61,9 +61,10 @@ export function createUserspaceMode(options: UserspaceModeOptions): UserspaceMod
   return {
     sync: (state, changed) => sync(mode, state, changed),
     cleanup: async () => {
+      // First nobody is led here any more, then nobody listens: another mode takes over without a refused connection.
+      await options.capture.cleanup();
       closePortals();
       await mode.relay.settled();
-      await options.capture.cleanup();
     },
     localAddress: (id) => {
       const portals = mode.portalsOf.get(id) ?? [];
