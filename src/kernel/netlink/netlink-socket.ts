@@ -1,4 +1,5 @@
 import { closeSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import { withNetns } from '../libc/namespaces.ts';
 import {
   AF_NETLINK,
@@ -43,7 +44,7 @@ export interface NetlinkBatchResult {
 }
 
 /**
- * A netlink socket that stays in the network namespace where it was opened. All calls are synchronous and take microseconds:
+ * A netlink socket that stays in the network namespace where it was opened. All calls but one are synchronous and take microseconds:
  * the kernel handles a request inside send(2), so its answers are there when send returns.
  */
 export interface NetlinkSocket {
@@ -54,6 +55,8 @@ export interface NetlinkSocket {
   request(message: Buffer, what?: string): NetlinkMessage[];
   /** Sends one message (NLM_F_REQUEST and NLM_F_DUMP are added) and calls `onMessage` for each part; payloads are valid during the call only. */
   dump(message: Buffer, onMessage: (message: NetlinkMessage) => void): void;
+  /** As `dump`, with a turn of the event loop every few milliseconds; until it resolves nothing else may use the socket. */
+  dumpInPieces(message: Buffer, onMessage: (message: NetlinkMessage) => void): Promise<void>;
   /** Sends messages as they are in one go, and reads all answers. Throws SystemError EMSGSIZE above `maxBatchBytes`. */
   batch(messages: Buffer): NetlinkBatchResult;
   close(): void;
@@ -160,13 +163,16 @@ function request(channel: Channel, message: Buffer, what: string): NetlinkMessag
   return answers;
 }
 
-function dump(channel: Channel, message: Buffer, onMessage: (message: NetlinkMessage) => void): void {
+type OnMessage = (message: NetlinkMessage) => void;
+
+/** Asks for a dump; each call of the result reads some of it, and says whether there may be more. */
+function startDump(channel: Channel, message: Buffer, onMessage: OnMessage): () => boolean {
   const sequence = channel.send(message, protocol.NLM_F_REQUEST | protocol.NLM_F_DUMP);
   let failure: Acknowledgement | undefined;
   let isDone = false;
-  while (!isDone) {
+  return () => {
     const data = channel.read(0);
-    if (data === undefined || data === 'overrun') continue;
+    if (data === undefined || data === 'overrun') return true;
     eachMessage(data, (part) => {
       if (part.sequence !== sequence) return;
       if (part.type === protocol.NLMSG_DONE || part.type === protocol.NLMSG_ERROR) {
@@ -174,8 +180,27 @@ function dump(channel: Channel, message: Buffer, onMessage: (message: NetlinkMes
         if (part.payload.length >= 4 && part.payload.readInt32LE(0) < 0) failure = readAcknowledgement(part);
       } else onMessage(part);
     });
+    if (failure !== undefined) throw new NetlinkError('netlink dump', { ...failure, index: 0 });
+    return !isDone;
+  };
+}
+
+function dump(channel: Channel, message: Buffer, onMessage: OnMessage): void {
+  const readSome = startDump(channel, message, onMessage);
+  while (readSome());
+}
+
+/** How long a piece of a dump may keep the event loop. */
+const pieceMs = 4;
+
+async function dumpInPieces(channel: Channel, message: Buffer, onMessage: OnMessage): Promise<void> {
+  const readSome = startDump(channel, message, onMessage);
+  let startedMs = performance.now();
+  while (readSome()) {
+    if (performance.now() - startedMs < pieceMs) continue;
+    await setImmediate();
+    startedMs = performance.now();
   }
-  if (failure !== undefined) throw new NetlinkError('netlink dump', { ...failure, index: 0 });
 }
 
 function batch(channel: Channel, messages: Buffer): NetlinkBatchResult {
@@ -210,6 +235,7 @@ export function openNetlink(options: NetlinkOptions): NetlinkSocket {
     maxBatchBytes: channel.maxBytes,
     request: (message, what = 'netlink request') => request(channel, message, what),
     dump: (message, onMessage) => dump(channel, message, onMessage),
+    dumpInPieces: (message, onMessage) => dumpInPieces(channel, message, onMessage),
     batch: (messages) => batch(channel, messages),
     close: () => closeSync(channel.fd),
   };

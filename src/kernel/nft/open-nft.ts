@@ -125,27 +125,40 @@ function readGeneration(socket: NetlinkSocket): number {
   return id.readUInt32BE(0);
 }
 
-function readElements(socket: NetlinkSocket, ref: TableRef, set: NftSet): NftElement[] {
+/** How often a dump is tried in pieces; other writers disturb those more easily than one that is read at once. */
+const maxTriesInPieces = 3;
+
+/** Reads a set in pieces, over a socket of its own, so that the event loop goes on and the other socket stays usable. */
+async function readElements(options: NftOptions, ref: TableRef, set: NftSet): Promise<NftElement[]> {
+  const request = (): Buffer =>
+    getRequest(nft.GETSETELEM, ref)
+      .attrString(nft.ELEMENTS_TABLE, ref.name)
+      .attrString(nft.ELEMENTS_SET, set.name)
+      .finish();
+  const socket = openNetlink({ protocol: NETLINK_NETFILTER, ...options });
   let collector = elementCollector(set);
   try {
-    dumpAll(
-      socket,
-      () =>
-        getRequest(nft.GETSETELEM, ref)
-          .attrString(nft.ELEMENTS_TABLE, ref.name)
-          .attrString(nft.ELEMENTS_SET, set.name)
-          .finish(),
-      () => {
-        collector = elementCollector(set);
-        return ({ payload }) => collector.add(payload);
-      },
-    );
+    for (let i = 1; i <= maxTriesInPieces; i++) {
+      collector = elementCollector(set);
+      let isDisturbed = false;
+      await socket.dumpInPieces(request(), (message) => {
+        if ((message.flags & NLM_F_DUMP_INTR) !== 0) isDisturbed = true;
+        collector.add(message.payload);
+      });
+      if (!isDisturbed) return collector.finish();
+    }
+    dumpAll(socket, request, () => {
+      collector = elementCollector(set);
+      return ({ payload }) => collector.add(payload);
+    });
+    return collector.finish();
   } catch (error) {
     throw error instanceof NftError
       ? error
       : nftError(`list set ${ref.family} ${ref.name} ${set.name}`, error);
+  } finally {
+    socket.close();
   }
-  return collector.finish();
 }
 
 export interface NftOptions {
@@ -160,7 +173,7 @@ export function openNft(options: NftOptions = {}): NftKernel {
   return {
     apply: async (transaction) => apply(socket(), transaction),
     table: async (ref) => readTable(socket(), ref),
-    elements: async (ref, set) => readElements(socket(), ref, set),
+    elements: (ref, set) => readElements(options, ref, set),
     generation: async () => readGeneration(socket()),
     close: () => {
       opened?.close();

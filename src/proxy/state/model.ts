@@ -83,7 +83,10 @@ export interface ProxyNode {
   readonly zone?: string;
   /** Node ports are accepted on local addresses inside these CIDRs; empty = all addresses of the node. */
   readonly nodePortAddresses: readonly string[];
-  /** Node ports answer the node's own processes on 127.0.0.0/8 or ::1 too, if nodePortAddresses admits it; absent = no. */
+  /**
+   * Node ports answer the node's own processes on 127.0.0.0/8 or ::1 too, if nodePortAddresses admits it; absent = no. The kernel modes
+   * can do it for IPv4 alone, with the sysctl route_localnet: an answer from another machine to ::1 is never let in.
+   */
   readonly hasLocalhostNodePorts?: boolean;
 }
 

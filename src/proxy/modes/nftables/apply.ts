@@ -79,11 +79,21 @@ async function readContents({ nft, layout }: Target): Promise<Contents | 'absent
   const contents: Contents = { elements: new Map(), chains: new Set(chains.keys()), sets: names };
   for (const set of [...Object.values(layout.sets), ...demanded]) {
     if (set.dynamic !== undefined) continue;
-    const elements = await nft.elements(layout.table, set);
-    contents.elements.set(set.name, new Map(elements.map((element) => [elementKey(element.key), element])));
-    await setImmediate();
+    contents.elements.set(set.name, await byKey(await nft.elements(layout.table, set)));
   }
   return contents;
+}
+
+/** Elements looked at between two turns of the event loop. */
+const elementsPerTurn = 5000;
+
+async function byKey(elements: readonly NftElement[]): Promise<Map<string, NftElement>> {
+  const found = new Map<string, NftElement>();
+  for (const element of elements) {
+    found.set(elementKey(element.key), element);
+    if (found.size % elementsPerTurn === 0) await setImmediate();
+  }
+  return found;
 }
 
 interface Adopted {
