@@ -1,44 +1,35 @@
-import { spawn } from 'node:child_process';
-import { join } from 'node:path';
-import { rounded, wholeOption, type Benchmark } from './figure.ts';
+import { wholeOption, type Benchmark } from './figure.ts';
+import { inNamespaces, medians } from './proxy/sandboxed.ts';
 
-/** What one run in a private network namespace measured, ms and MB. */
-type Loaded = Readonly<Record<'full_load' | 'add_service' | 'remove_service' | 'rss', number>>;
-
-/** Runs the probe in its own user and network namespace, so that no rule ever reaches this machine's firewall. */
-function measure(nServices: number): Promise<Loaded> {
-  const probe = join(import.meta.dirname, 'proxy-load.probe.ts');
-  const child = spawn(
-    'unshare',
-    ['--user', '--map-root-user', '--net', '--', process.execPath, probe, String(nServices)],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  );
-  let output = '';
-  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code) => {
-      if (code === 0) resolve(JSON.parse(output) as Loaded);
-      else reject(new Error(`the probe ended with code ${code}`));
-    });
-  });
-}
+/** Services and endpoints of each. */
+const USUAL: readonly (readonly [services: number, endpoints: number])[] = [
+  [1000, 2],
+  [10_000, 2],
+  [30_000, 2],
+  [100_000, 2],
+  [5000, 50],
+];
 
 /**
- * ProxyState of `--services` Services × 2 endpoints → kernel programmed by the nftables mode, then one Service more (the
- * median of 20), then one less. Without the option: 1 000, 10 000 and 30 000.
+ * Finished decisions → kernel, by `--mode` (default nftables), for `--services` of `--endpoints` each (without them: the usual sizes):
+ * everything at once; a look at everything that finds nothing; one Service more and one endpoint another one (each the median of 20); all
+ * away. Each run is a process and a network namespace of its own; printed are medians of `--runs` (default 5), with min and max.
  */
 export const run: Benchmark['run'] = async function* (params) {
-  const asked =
-    params['services'] === undefined ? [1000, 10_000, 30_000] : [wholeOption(params, 'services', 1000)];
-  for (const services of asked) {
-    for (const [metric, value] of Object.entries(await measure(services))) {
-      yield {
-        metric,
-        value: rounded(value),
-        unit: metric === 'rss' ? 'MB' : 'ms',
-        params: { services, endpoints: 2 },
-      };
+  const mode = params['mode'] ?? 'nftables';
+  const runs = wholeOption(params, 'runs', 5);
+  const sizes =
+    params['services'] === undefined
+      ? USUAL
+      : [[wholeOption(params, 'services', 1000), wholeOption(params, 'endpoints', 2)] as const];
+  for (const [services, endpoints] of sizes) {
+    const samples: Readonly<Record<string, number>>[] = [];
+    for (let i = 0; i < runs; i++) {
+      samples.push(await inNamespaces('load.probe.ts', { mode, services, endpoints }));
     }
+    yield* medians(samples, (metric) => ({
+      unit: metric === 'rss' ? 'MB' : 'ms',
+      params: { mode, services, endpoints },
+    }));
   }
 };

@@ -1,0 +1,44 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { quantile, rounded } from '../figure.ts';
+import type { Figure } from '../figure.ts';
+
+/**
+ * Runs a probe of this folder in user, network and mount namespaces of its own, so that no rule ever reaches this
+ * machine's firewall. Resolves with what it printed as JSON.
+ */
+export function inNamespaces<T>(probe: string, question: object): Promise<T> {
+  const path = join(import.meta.dirname, probe);
+  const namespaces = ['--user', '--map-root-user', '--net', '--mount', '--'];
+  const child = spawn('unshare', [...namespaces, process.execPath, path, JSON.stringify(question)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => {
+      if (code === 0) resolve(JSON.parse(output) as T);
+      else reject(new Error(`the probe ended with code ${code}`));
+    });
+  });
+}
+
+type Sample = Readonly<Record<string, number>>;
+
+/** The median of each number over the runs, with the least and the greatest. */
+export function* medians(
+  runs: readonly Sample[],
+  describe: (metric: string) => { readonly unit: string; readonly params: Figure['params'] },
+): Generator<Omit<Figure, 'bench'>> {
+  for (const metric of Object.keys(runs[0] ?? {})) {
+    const values = runs.map((run) => run[metric] ?? NaN);
+    const { unit, params } = describe(metric);
+    const spread = {
+      runs: values.length,
+      min: rounded(Math.min(...values)),
+      max: rounded(Math.max(...values)),
+    };
+    yield { metric, value: rounded(quantile(values, 0.5)), unit, params: { ...params, ...spread } };
+  }
+}
