@@ -50,12 +50,16 @@ async function expect(connection: Connection, question: Question, status: number
 
 const versionIn = ({ text }: Reply): string | undefined => /"resourceVersion":"(\d+)"/.exec(text)?.[1];
 
+const addressIn = ({ text }: Reply): string | undefined => /"clusterIP":"([^"]+)"/.exec(text)?.[1];
+
 /** One client: it remembers what it has been told, as an informer does. */
 function createClient(connection: Connection) {
   const versions = new Map<string, string | undefined>();
+  const clusterIPs = new Map<string, string | undefined>();
   const get = async (name: string): Promise<void> => {
     const reply = await expect(connection, { method: 'GET', path: `${services}/${name}` }, 200);
     versions.set(name, versionIn(reply));
+    clusterIPs.set(name, addressIn(reply));
   };
   return {
     get,
@@ -64,7 +68,11 @@ function createClient(connection: Connection) {
     },
     /** To be called for an object that `get` has read, or this client has updated. */
     update: async (name: string, annotations: Readonly<Record<string, string>>): Promise<void> => {
-      const body = serviceText(name, { annotations, resourceVersion: versions.get(name) });
+      const body = serviceText(name, {
+        annotations,
+        resourceVersion: versions.get(name),
+        clusterIP: clusterIPs.get(name),
+      });
       const reply = await expect(connection, { method: 'PUT', path: `${services}/${name}`, body }, 200);
       versions.set(name, versionIn(reply));
     },

@@ -2,12 +2,14 @@ export interface ServiceChange {
   readonly annotations?: Readonly<Record<string, string>>;
   /** Of the version that is replaced. */
   readonly resourceVersion?: string | undefined;
+  /** The address it has; an update sends the whole object back. */
+  readonly clusterIP?: string | undefined;
 }
 
 /** A Service as people write it: labels, a selector, two named ports. */
 export const serviceText = (
   name: string,
-  { annotations = {}, resourceVersion }: ServiceChange = {},
+  { annotations = {}, resourceVersion, clusterIP }: ServiceChange = {},
 ): string =>
   JSON.stringify({
     apiVersion: 'v1',
@@ -20,6 +22,7 @@ export const serviceText = (
       ...(resourceVersion === undefined ? {} : { resourceVersion }),
     },
     spec: {
+      ...(clusterIP === undefined ? {} : { clusterIP, clusterIPs: [clusterIP] }),
       selector: { app: name },
       ports: [
         { name: 'http', port: 80, targetPort: 8080 },

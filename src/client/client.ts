@@ -6,7 +6,9 @@ import type { Clock } from '../base/clock.ts';
 import { realClock } from '../base/clock.ts';
 import { call } from './call.ts';
 import { resourcePath } from './resource-path.ts';
-import type { ObjectRef, ResourcePath } from './resource-path.ts';
+import { allServed, fromWire, toWire, wireKind } from './served-kinds.ts';
+import type { ServedKinds } from './served-kinds.ts';
+import type { ObjectRef, Query, ResourcePath } from './resource-path.ts';
 import type { HttpMethod, Transport } from './transport.ts';
 
 export type { ObjectRef } from './resource-path.ts';
@@ -54,6 +56,8 @@ export interface DeleteOptions {
 /** A typed client of one API server. Every method throws ApiError for an HTTP error, else Error. */
 export interface Client {
   readonly transport: Transport;
+  /** What the server has of the kinds; absent: all of them. */
+  readonly served?: ServedKinds;
   get<T extends KubeObject>(kind: Kind<T>, ref: ObjectRef, options?: CallOptions): Promise<T>;
   /** One page when `limit` is set (see `metadata.continue`), else everything. */
   list<T extends KubeObject>(kind: Kind<T>, options?: ListOptions): Promise<ListResult<T>>;
@@ -75,6 +79,8 @@ export interface ClientOptions {
   readonly clock?: Clock;
   /** Longest time one call may take (default 30 s). */
   readonly timeoutMs?: number;
+  /** For a server that may be older: see `askServedKinds`. Default: it has everything. */
+  readonly served?: ServedKinds;
 }
 
 interface Sent {
@@ -106,59 +112,54 @@ function createSender(transport: Transport, options: ClientOptions): (sent: Sent
 
 export function createClient(transport: Transport, options: ClientOptions = {}): Client {
   const send = createSender(transport, options);
+  const { served = allServed } = options;
+  const pathOf = <T extends KubeObject>(kind: Kind<T>, at: ResourcePath, query?: Query): string =>
+    resourcePath(wireKind(served, kind), at, query);
+  /** Answers to a subresource may be of another kind. */
+  const ask = async <T extends KubeObject>(kind: Kind<T>, sent: Sent): Promise<T> => {
+    const answer = (await send(sent)) as T;
+    return answer.kind === undefined || answer.kind === kind.kind ? fromWire(served, kind, answer) : answer;
+  };
   return {
     transport,
-    get: async <T extends KubeObject>(kind: Kind<T>, ref: ObjectRef, options: CallOptions = {}) => {
-      const path = resourcePath(kind, { ...ref, subresource: options.subresource });
-      return (await send({ method: 'GET', path, signal: options.signal })) as T;
-    },
+    served,
+    get: (kind, ref, { subresource, signal } = {}) =>
+      ask(kind, { method: 'GET', path: pathOf(kind, { ...ref, subresource }), signal }),
     list: async <T extends KubeObject>(kind: Kind<T>, options: ListOptions = {}) => {
+      if (served.isMissing(kind)) return { items: [], metadata: { resourceVersion: '0' } };
       const { namespace, signal, ...query } = options;
-      const answer = await send({ method: 'GET', path: resourcePath(kind, { namespace }, query), signal });
-      return asList<T>(answer, kind);
+      const answer = await send({ method: 'GET', path: pathOf(kind, { namespace }, query), signal });
+      const { items, metadata } = asList<T>(answer, kind);
+      return { items: items.map((item) => fromWire(served, kind, item)), metadata };
     },
-    create: async <T extends KubeObject>(kind: Kind<T>, object: T, options: CallOptions = {}) => {
+    create: (kind, object, { subresource, signal } = {}) => {
       const { name, namespace } = object.metadata;
-      const at: ResourcePath =
-        options.subresource === undefined
-          ? { namespace }
-          : { namespace, name, subresource: options.subresource };
+      const at = subresource === undefined ? { namespace } : { namespace, name, subresource };
       const { name: _, ...unnamed } = object.metadata;
-      const body = { ...typed(kind, object), metadata: name === '' ? unnamed : object.metadata };
-      return (await send({
-        method: 'POST',
-        path: resourcePath(kind, at),
-        body,
-        signal: options.signal,
-      })) as T;
+      const body = { ...typed(served, kind, object), metadata: name === '' ? unnamed : object.metadata };
+      return ask(kind, { method: 'POST', path: pathOf(kind, at), body, signal });
     },
-    update: async <T extends KubeObject>(kind: Kind<T>, object: T, options: CallOptions = {}) => {
+    update: (kind, object, { subresource, signal } = {}) => {
       const { name, namespace } = object.metadata;
-      const path = resourcePath(kind, { namespace, name, subresource: options.subresource });
-      return (await send({ method: 'PUT', path, body: typed(kind, object), signal: options.signal })) as T;
+      const path = pathOf(kind, { namespace, name, subresource });
+      return ask(kind, { method: 'PUT', path, body: typed(served, kind, object), signal });
     },
-    patch: async <T extends KubeObject>(kind: Kind<T>, ref: ObjectRef, patch: Patch) => {
-      const path = resourcePath(kind, { ...ref, subresource: patch.subresource });
-      const contentType = patchTypes[patch.type];
-      return (await send({
-        method: 'PATCH',
-        path,
-        body: patch.body,
-        contentType,
-        signal: patch.signal,
-      })) as T;
+    patch: (kind, ref, { type, body, subresource, signal }) => {
+      const path = pathOf(kind, { ...ref, subresource });
+      const sent = type === 'json' || !isJsonObject(body) ? body : toWire(served, kind, body);
+      return ask(kind, { method: 'PATCH', path, body: sent, contentType: patchTypes[type], signal });
     },
     delete: async (kind, ref, options = {}) => {
       const { signal, ...rest } = options;
       const body = { apiVersion: 'v1', kind: 'DeleteOptions', ...rest };
-      await send({ method: 'DELETE', path: resourcePath(kind, ref), body, signal });
+      await send({ method: 'DELETE', path: pathOf(kind, ref), body, signal });
     },
   };
 }
 
-const typed = <T extends KubeObject>(kind: Kind<T>, object: T): T => ({
-  ...object,
-  apiVersion: apiVersionOf(kind),
+const typed = <T extends KubeObject>(served: ServedKinds, kind: Kind<T>, object: T): object => ({
+  ...toWire(served, kind, object),
+  apiVersion: apiVersionOf(wireKind(served, kind)),
   kind: kind.kind,
 });
 

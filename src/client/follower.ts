@@ -6,6 +6,7 @@ import type { Logger } from '../base/logger.ts';
 import type { Client, ListOptions } from './client.ts';
 import type { Change, ObjectCache } from './object-cache.ts';
 import { compareResourceVersions } from './resource-version.ts';
+import { allServed, fromWire, wireKind } from './served-kinds.ts';
 import { watch } from './watch.ts';
 import type { WatchEvent } from './watch.ts';
 
@@ -184,7 +185,8 @@ async function followOnce<T extends KubeObject>(
   const silence = createSilenceAlarm(clock, timeoutSeconds * 1000 + watchGraceMs);
   let cancelProof: CancelTimer | undefined;
   try {
-    const events = watch(client.transport, kind, {
+    const { transport, served = allServed } = client;
+    const events = watch(transport, wireKind(served, kind), {
       ...scopeOf(options),
       resourceVersion,
       allowWatchBookmarks: true,
@@ -197,7 +199,8 @@ async function followOnce<T extends KubeObject>(
     });
     for await (const event of events) {
       silence.heard();
-      onEvent(event);
+      const isBookmark = event.type === 'BOOKMARK';
+      onEvent(isBookmark ? event : { ...event, object: fromWire(served, kind, event.object) });
     }
     if (silence.signal.aborted) throw new Error('the watch fell silent');
   } finally {

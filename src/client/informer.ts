@@ -84,7 +84,12 @@ export function createInformer<T extends KubeObject>(options: InformerOptions<T>
       return () => void handlers.delete(handler);
     },
     synced: () => isSynced,
-    run: follower,
+    run: async (signal) => {
+      if (options.client.served?.isMissing(options.kind) !== true) return follower(signal);
+      // The server has no such kind: nothing can be read, and nothing will come.
+      isSynced = true;
+      first.resolve();
+    },
     firstSync: first.promise,
   };
 }
