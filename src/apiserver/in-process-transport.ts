@@ -5,6 +5,12 @@ import type { ResponseBody, ResponseHeaders } from './http/message.ts';
 import type { RequestUser } from './rest/rest.ts';
 import type { ApiServer } from './server.ts';
 
+/** A service account of the control plane; in this process nobody needs a token to be it. */
+export const systemAccount = (name: string): RequestUser => ({
+  name: `system:serviceaccount:kube-system:${name}`,
+  groups: ['system:serviceaccounts', 'system:serviceaccounts:kube-system', 'system:authenticated'],
+});
+
 /**
  * Requests straight into a server of the same process, as `user` (who is authenticated by that): no socket, no TLS, the
  * same code from authorisation on. Watches stream. Closing it ends all that runs.

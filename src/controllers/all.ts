@@ -20,39 +20,50 @@ import { createServicePods } from './service-pods.ts';
 
 export type { Controller, ControllerDeps } from './controller.ts';
 
+/** The account of the scheduler, which is a program of its own with upstream. */
+export const SCHEDULER = 'kube-scheduler';
+
 /**
  * Every controller, sharing one informer per kind. The caller runs the informers and each controller:
  * `await Promise.all([informers.run(signal), ...createControllers(deps).map((c) => c.run(signal))])`.
  */
 export function createControllers(deps: ControllerDeps): readonly Controller[] {
   const servicePods = createServicePods(deps.informers);
+  const as = accountsOf(deps);
   return [
-    createEndpointSliceController(deps, servicePods),
-    createEndpointsController(deps, servicePods),
-    createEndpointSliceMirroringController(deps),
-    createReplicaSetController(deps),
-    createReplicationController(deps),
-    createDeploymentController(deps),
-    createStatefulSetController(deps),
-    createDaemonSetController(deps),
-    createJobController(deps),
-    createScheduler(deps),
-    createNamespaceController(deps),
-    createServiceAccountController(deps),
-    createGarbageController(deps),
-    createNodeLifecycleController(deps),
-    createPodGcController(deps),
-    createClusterRoleAggregationController(deps),
+    createEndpointSliceController(as('endpointslice-controller'), servicePods),
+    createEndpointsController(as('endpoint-controller'), servicePods),
+    createEndpointSliceMirroringController(as('endpointslicemirroring-controller')),
+    createReplicaSetController(as('replicaset-controller')),
+    createReplicationController(as('replication-controller')),
+    createDeploymentController(as('deployment-controller')),
+    createStatefulSetController(as('statefulset-controller')),
+    createDaemonSetController(as('daemon-set-controller')),
+    createJobController(as('job-controller'), as('ttl-after-finished-controller').client),
+    createScheduler(as(SCHEDULER)),
+    createNamespaceController(as('namespace-controller')),
+    createServiceAccountController(as('service-account-controller')),
+    createGarbageController(as('generic-garbage-collector')),
+    createNodeLifecycleController(as('node-controller')),
+    createPodGcController(as('pod-garbage-collector')),
+    createClusterRoleAggregationController(as('clusterrole-aggregation-controller')),
     ...serviceAccountControllers(deps),
   ];
 }
 
+/** What the controller of that account is given. */
+const accountsOf =
+  (deps: ControllerDeps) =>
+  (account: string): ControllerDeps =>
+    deps.clientFor === undefined ? deps : { ...deps, client: deps.clientFor(account) };
+
+/** Tokens are the business of whoever runs the controllers, as upstream: no controller's account may write Secrets. */
 function serviceAccountControllers(deps: ControllerDeps): readonly Controller[] {
   const { serviceAccounts } = deps;
   if (serviceAccounts === undefined) return [];
   const { certificate, sign } = serviceAccounts;
   return [
-    createRootCertificatePublisher(deps, certificate),
+    createRootCertificatePublisher(accountsOf(deps)('root-ca-cert-publisher'), certificate),
     ...(sign === undefined ? [] : [createTokenSecretsController(deps, { certificate, sign })]),
   ];
 }

@@ -24,6 +24,11 @@ export interface EndpointLimits {
 /** What every controller is given. */
 export interface ControllerDeps {
   readonly client: Client;
+  /**
+   * The client of one controller, which acts as the service account of this name in kube-system and has no more rights
+   * than upstream's role of the same name; absent: all of them share `client`.
+   */
+  readonly clientFor?: (account: string) => Client;
   readonly informers: Informers;
   readonly clock: Clock;
   readonly logger: Logger;

@@ -2,7 +2,8 @@ import { realClock } from '../base/clock.ts';
 import { silentLogger } from '../base/logger.ts';
 import type { Logger } from '../base/logger.ts';
 import { apiServerConfig } from '../apiserver/config.ts';
-import { inProcessTransport } from '../apiserver/in-process-transport.ts';
+import { inProcessTransport, systemAccount } from '../apiserver/in-process-transport.ts';
+import type { RequestUser } from '../apiserver/rest/rest.ts';
 import { createApiServer } from '../apiserver/server.ts';
 import { createClient } from '../client/client.ts';
 import type { Client } from '../client/client.ts';
@@ -42,13 +43,20 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     serving: unused,
     clientCa: '',
     advertise: { address: '172.18.0.1', port: 6443 },
+    authorizationMode: 'RBAC',
   });
   const server = createApiServer({ ...config, listen: [] }, { store: createMemoryStore(), clock, logger });
   const transport = inProcessTransport(server, { name: 'admin', groups: ['system:masters'] });
   const client = createClient(transport);
-  const own = wrap === undefined ? client : createClient(wrap(transport));
+  const ownAs = (user: RequestUser): Client => {
+    const through = inProcessTransport(server, user);
+    return createClient(wrap === undefined ? through : wrap(through));
+  };
+  // As in a cluster: each controller with the rights of its own role only.
+  const own = ownAs({ name: 'system:kube-controller-manager', groups: [] });
+  const clientFor = (account: string): Client => ownAs(systemAccount(account));
   const informers = createInformers({ client: own, clock, logger });
-  const controllers = createControllers({ client: own, informers, clock, logger, endpointLimits });
+  const controllers = createControllers({ client: own, clientFor, informers, clock, logger, endpointLimits });
   const nodes = createPaperNodes(client, nodeNames);
   const stopping = new AbortController();
   const serving = new AbortController();

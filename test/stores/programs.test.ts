@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -113,6 +113,71 @@ describe('programs of their own', { timeout: 180_000 }, () => {
     assert.match(await kubectlFor(place)('get svc'), /10\.97\.0\.1 .*\n.*web/);
     again.signal('SIGTERM');
     assert.equal(await again.ended, 0, again.log());
+  });
+
+  it('let each controller act as its own service account, with the rights of its role', async (t) => {
+    const place = { dir: scratch(t), port: await freePort() };
+    const tokens = join(place.dir, 'tokens.csv');
+    writeFileSync(tokens, 'secret-of-the-manager,system:kube-controller-manager,1\n');
+    const server = ending(
+      t,
+      await startApiserver(place, [
+        `--data-dir=${place.dir}`,
+        '--authorization-mode=Node,RBAC',
+        `--token-auth-file=${tokens}`,
+      ]),
+    );
+    const kubectl = kubectlFor(place);
+    const kubeconfig = join(place.dir, 'manager.kubeconfig');
+    const { clusters } = JSON.parse(await kubectl('config view --raw -o json')) as {
+      clusters: readonly { readonly name: string }[];
+    };
+    writeFileSync(
+      kubeconfig,
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Config',
+        clusters,
+        users: [{ name: 'manager', user: { token: 'secret-of-the-manager' } }],
+        contexts: [{ name: 'c', context: { cluster: clusters[0]?.name, user: 'manager' } }],
+        'current-context': 'c',
+      }),
+    );
+    const manager = ending(
+      t,
+      startProgram('controller-manager', [
+        `--kubeconfig=${kubeconfig}`,
+        '--secure-port=0',
+        '--use-service-account-credentials',
+      ]),
+    );
+    await untilLogged(manager, 'became the leader');
+    await kubectl('create -f -', '{"apiVersion":"v1","kind":"Node","metadata":{"name":"n"}}');
+    const ready = '{"status":{"conditions":[{"type":"Ready","status":"True"}]}}';
+    await kubectl(`patch node n --subresource=status --type=merge -p ${ready}`);
+    await kubectl('apply -f -', DEPLOYMENT);
+    await eventually('two Pods on the node', async () => {
+      const text = await kubectl('get pods -l app=web -o jsonpath={.items[*].spec.nodeName}');
+      return text === 'n n' ? true : undefined;
+    });
+    const writers = await kubectl(
+      'get deployment,replicaset,pod -l app=web -o jsonpath={.items[*].metadata.managedFields[*].manager}',
+    );
+    assert.match(writers, /portico-controller-manager/);
+    const accounts = await kubectl('-n kube-system get serviceaccounts -o name');
+    for (const name of [
+      'deployment-controller',
+      'replicaset-controller',
+      'endpointslice-controller',
+      'kube-scheduler',
+    ]) {
+      assert.match(accounts, new RegExp(`serviceaccount/${name}$`, 'm'));
+    }
+    assert.doesNotMatch(manager.log(), /forbidden/);
+    manager.signal('SIGTERM');
+    assert.equal(await manager.ended, 0, manager.log());
+    server.signal('SIGTERM');
+    assert.equal(await server.ended, 0, server.log());
   });
 
   it('serve kubectl from etcd, two servers as one', async (t) => {

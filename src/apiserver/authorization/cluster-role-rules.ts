@@ -13,6 +13,9 @@ const leader = (name: string): readonly string[] => [
 /** Nodes carry a service proxy that shows the node's own certificate; upstream's has a user of its own. */
 export const NODE_PROXIER_BINDING = 'portico:node-proxier';
 
+/** The scheduler that runs beside the controllers has an account like them; upstream's is a program with a user. */
+export const SCHEDULER_BINDING = 'portico:kube-scheduler';
+
 /** What every node may do, as far as it is not subdivided (upstream's NodeRules). */
 export const NODE_RULES: readonly string[] = [
   'create tokenreviews@authentication.k8s.io',

@@ -5,7 +5,7 @@ import type { Role, PolicyRule } from '../../api/rbac/v1/role.ts';
 import { RBAC_GROUP } from '../../api/rbac/v1/role.ts';
 import type { RoleBinding, Subject } from '../../api/rbac/v1/role-binding.ts';
 import { CONTROLLER_ROLES } from './controller-roles.ts';
-import { CLUSTER_ROLE_RULES, NODE_PROXIER_BINDING } from './cluster-role-rules.ts';
+import { CLUSTER_ROLE_RULES, NODE_PROXIER_BINDING, SCHEDULER_BINDING } from './cluster-role-rules.ts';
 import type { DefaultPolicy } from './rbac-bindings.ts';
 import { parseRule } from './rule-text.ts';
 
@@ -108,6 +108,7 @@ function clusterRoleBindingsOf(): ClusterRoleBinding[] {
     // The Node authorizer decides for nodes; the role has no subjects, as upstream.
     bindingOf('system:node', 'system:node', []),
     bindingOf(NODE_PROXIER_BINDING, 'system:node-proxier', ['group:system:nodes']),
+    bindingOf(SCHEDULER_BINDING, 'system:kube-scheduler', ['account:kube-system/kube-scheduler']),
     ...Object.keys(CONTROLLER_ROLES).map((name) =>
       bindingOf(`system:controller:${name}`, `system:controller:${name}`, [`account:kube-system/${name}`]),
     ),

@@ -1,5 +1,5 @@
 import type { Transport } from '../../client/transport.ts';
-import { inProcessTransport } from '../../apiserver/in-process-transport.ts';
+import { inProcessTransport, systemAccount } from '../../apiserver/in-process-transport.ts';
 import { realClock } from '../../base/clock.ts';
 import { createLogger, type LogLevel } from '../../base/logger.ts';
 import { connectSupervisor, runMain, type SupervisorChannel } from '../component/supervisor-channel.ts';
@@ -7,8 +7,10 @@ import { messageOf } from '../up/user-error.ts';
 import type { ControlPlaneConfig } from '../up/messages.ts';
 import { assembleApi, openStore } from './api-server.ts';
 
-/** Whom the parts of this process act as. */
-const SELF = { name: 'system:kube-controller-manager', groups: ['system:masters'] };
+/** Who keeps the copies that the parts of this process share, and signs tokens. */
+const SELF = { name: 'system:kube-controller-manager', groups: [] };
+/** Who makes what every cluster of this program has, as the server's own loopback client with upstream. */
+const SETUP = { name: 'system:apiserver', groups: ['system:masters'] };
 
 async function prepareNetwork(config: ControlPlaneConfig): Promise<void> {
   if (config.fabricAddress === undefined) return;
@@ -43,7 +45,10 @@ async function controlPlane(config: ControlPlaneConfig, channel: SupervisorChann
 
   // Loaded only now: nobody needs these parts before there is an API.
   const { runParts } = await import('./parts.ts');
-  const running = runParts(config, { transport, clock, logger, channel }, stop.signal);
+  const setup = inProcessTransport(server, SETUP);
+  const transportFor = (account: string): Transport => inProcessTransport(server, systemAccount(account));
+  const deps = { transport, transportFor, setup, clock, logger, channel };
+  const running = runParts(config, deps, stop.signal);
   const stopped = new Promise<void>((resolve) => {
     if (channel.stopped.aborted) resolve();
     channel.stopped.addEventListener('abort', () => resolve());

@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
-import { createClient } from '../../client/client.ts';
+import { createClient, type Client } from '../../client/client.ts';
 import { createInformers } from '../../client/informers.ts';
 import type { Transport } from '../../client/transport.ts';
 import type { ControllerDeps } from '../../controllers/controller.ts';
@@ -15,8 +15,12 @@ import { runNames } from './names.ts';
 const NAMES_FIRST_MS = 150;
 
 export interface PartsDeps {
-  /** Straight into the API server of this process. */
+  /** Straight into the API server of this process, as who runs the controllers. */
   readonly transport: Transport;
+  /** As one controller's service account. */
+  readonly transportFor: (account: string) => Transport;
+  /** As who may do everything. */
+  readonly setup: Transport;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly channel: SupervisorChannel;
@@ -25,20 +29,23 @@ export interface PartsDeps {
 /** Starts everything that lives off the API: controllers, names, and the DNS server's own objects. */
 export function runParts(
   config: ControlPlaneConfig,
-  { transport, ...deps }: PartsDeps,
+  { transport, transportFor, setup, ...deps }: PartsDeps,
   signal: AbortSignal,
 ): readonly Promise<void>[] {
   const client = createClient(transport);
   const informers = createInformers({ client, ...deps });
-  const shared = { client, informers, ...deps, serviceAccounts: serviceAccountParts(config, deps.clock) };
+  const clientFor = (account: string): Client => createClient(transportFor(account));
+  const serviceAccounts = serviceAccountParts(config, deps.clock);
+  const shared = { client, clientFor, informers, ...deps, serviceAccounts };
+  const owner = createClient(setup);
   const naming = Promise.withResolvers<void>();
   const names = runNames(config, { ...shared, onServing: naming.resolve }, signal);
   return [
     names,
     runControllers(shared, { after: Promise.race([naming.promise, names]), signal }),
     informers.run(signal),
-    ensureDnsObjects(client, config),
-    ...(config.network === 'none' ? [allowLocalAddresses(client)] : []),
+    ensureDnsObjects(owner, config),
+    ...(config.network === 'none' ? [allowLocalAddresses(owner)] : []),
   ];
 }
 

@@ -14,17 +14,20 @@ import { createHttpTransport } from '../../client/http-transport.ts';
 import { createInformers } from '../../client/informers.ts';
 import { inClusterAccess, loadKubeconfig } from '../../client/kubeconfig.ts';
 import type { KubeconfigAccess } from '../../client/kubeconfig.ts';
+import type { ServerAccess } from '../../client/server-access.ts';
 import { createLeaderElection, LeadershipLostError } from '../../client/leader-election.ts';
 import { createControllers } from '../../controllers/all.ts';
 import { helpText, parseFlags, wrongFlag } from '../component/flags.ts';
 import type { Flags } from '../component/flags.ts';
 import { untilTerminated } from '../component/termination.ts';
 import { codeOf, messageOf, UserError } from '../up/user-error.ts';
+import type { AccountClients } from './account-clients.ts';
 import { controllerOptions, readPem } from './controller-options.ts';
 import { controllerManagerFlags } from './flags.ts';
 import type { ControllerManagerFlag } from './flags.ts';
 import { serveHealth } from './health-server.ts';
 import { selectControllers } from './selection.ts';
+import { untilKindsKnown } from './served-kinds.ts';
 
 type ManagerFlags = Flags<ControllerManagerFlag>;
 
@@ -38,14 +41,12 @@ export async function controllerManager(args: readonly string[]): Promise<void> 
   const logger = createLogger({ level: logLevelOf(flags) });
   const election = electionOptions(flags);
   const access = await accessOf(flags);
-  const transport = createHttpTransport(access, {
-    clock: realClock,
-    userAgent: 'portico-controller-manager',
-  });
-  const client = createClient(transport);
-  const work = controllersOf(flags, { client, logger, ca: access.ca });
-  const serving = await servingPair(flags);
+  const transport = createHttpTransport(access, { clock: realClock, userAgent: USER_AGENT });
   const stopped = untilTerminated();
+  const client = createClient(transport, { served: await untilKindsKnown(transport, logger, stopped) });
+  const accounts = await accountClients(flags, client, access);
+  const work = controllersOf(flags, { client, clientFor: accounts?.clientFor, logger, ca: access.ca });
+  const serving = await servingPair(flags);
   const own = new AbortController();
   const stopping = AbortSignal.any([stopped, own.signal]);
   let isLeading = false;
@@ -69,25 +70,43 @@ export async function controllerManager(args: readonly string[]): Promise<void> 
   } finally {
     own.abort();
     await Promise.allSettled([health]);
+    accounts?.close();
     transport.close();
   }
+}
+
+const USER_AGENT = 'portico-controller-manager';
+
+async function accountClients(
+  flags: ManagerFlags,
+  root: Client,
+  access: ServerAccess,
+): Promise<AccountClients | undefined> {
+  if (flags.isOn('use-service-account-credentials') !== true) return undefined;
+  const { createAccountClients } = await import('./account-clients.ts');
+  return createAccountClients({ root, access, clock: realClock, userAgent: USER_AGENT });
 }
 
 const USAGE = 'portico controller-manager [flags]';
 const ABOUT =
   'Endpoints, EndpointSlices, Deployments and the other controllers, and the scheduler, against any Kubernetes API server.';
 
+interface ControllersParts {
+  readonly client: Client;
+  readonly clientFor: ((account: string) => Client) | undefined;
+  readonly logger: Logger;
+  readonly ca: string | undefined;
+}
+
 function controllersOf(
   flags: ManagerFlags,
-  {
-    client,
-    logger,
-    ca,
-  }: { readonly client: Client; readonly logger: Logger; readonly ca: string | undefined },
+  { client, clientFor, logger, ca }: ControllersParts,
 ): (signal: AbortSignal) => Promise<void> {
   const informers = createInformers({ client, clock: realClock, logger });
   const options = controllerOptions(flags, ca);
-  const controllers = createControllers({ client, informers, clock: realClock, logger, ...options });
+  const as = clientFor === undefined ? {} : { clientFor };
+  const deps = { client, informers, clock: realClock, logger };
+  const controllers = createControllers({ ...deps, ...as, ...options });
   const isWanted = selectControllers(
     flags.list('controllers'),
     controllers.map(({ name }) => name),

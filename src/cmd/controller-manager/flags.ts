@@ -18,6 +18,10 @@ export const controllerManagerFlags = {
     kind: 'text',
     help: 'PEM of the key that signs tokens kept in Secrets (default: no such Secret is filled).',
   },
+  'use-service-account-credentials': {
+    kind: 'switch',
+    help: 'Each controller acts as its own service account in kube-system, with the rights of its role (default false).',
+  },
   'max-endpoints-per-slice': { kind: 'number', help: 'Endpoints in one EndpointSlice (default 100).' },
   'mirroring-max-endpoints-per-subset': {
     kind: 'number',

@@ -67,8 +67,10 @@ export function createRolloutWriter({ client, recorder, ownWrites }: RolloutWrit
       plan.revision !== undefined &&
       plan.revision !== deployment.metadata.annotations?.[revisionAnnotation]
     ) {
-      const body = { metadata: { annotations: { [revisionAnnotation]: plan.revision } } };
-      live = await client.patch(deploymentKind, deployment.metadata, { type: 'merge', body });
+      const annotations = { ...deployment.metadata.annotations, [revisionAnnotation]: plan.revision };
+      // Not a patch: the role of this controller has none.
+      const metadata = { ...deployment.metadata, annotations };
+      live = await client.update(deploymentKind, { ...deployment, metadata });
     }
     const collisionCount = nCollisions > 0 ? nCollisions : plan.status.collisionCount;
     const status = { ...plan.status, collisionCount };

@@ -19,8 +19,8 @@ import type { JobPlan } from './plan.ts';
 /** A Job with another value in `managedBy` is somebody else's. */
 const ourName = 'kubernetes.io/job-controller';
 
-/** Runs the Pods of each Job until enough of them have succeeded. */
-export function createJobController(deps: ControllerDeps): Controller {
+/** Runs the Pods of each Job until enough of them have succeeded; `cleaner` deletes Jobs whose time is over. */
+export function createJobController(deps: ControllerDeps, cleaner = deps.client): Controller {
   const { client, clock } = deps;
   const workload = createWorkloadPods<Job>(deps, {
     kind: jobKind,
@@ -52,7 +52,7 @@ export function createJobController(deps: ControllerDeps): Controller {
       seen.set(key, job.metadata.uid);
     }
     const plan = planJob({ job, pods, now: clock.now() });
-    if (plan.isExpired) return client.delete(jobKind, job.metadata, { propagationPolicy: 'Background' });
+    if (plan.isExpired) return cleaner.delete(jobKind, job.metadata, { propagationPolicy: 'Background' });
     await movePods(workload, job, plan);
     // The numbers first: a Pod that is released before they are stored would be counted by nobody.
     await updateStatus(job, plan.status);

@@ -61,8 +61,10 @@ export function createStatefulWriter(client: Client, workload: WorkloadPods<Stat
     const reference = { apiVersion: apiVersionOf(podKind), kind: podKind.kind, name, uid };
     for (const { metadata } of claimsOf(set, ordinalOf(set, pod) ?? 0)) {
       try {
-        const body = { metadata: { ownerReferences: [reference] } };
-        await client.patch(persistentVolumeClaims, metadata, { type: 'merge', body });
+        const claim = await client.get(persistentVolumeClaims, metadata);
+        const owned = { ...claim.metadata, ownerReferences: [reference] };
+        // Not a patch: the role of this controller has none.
+        await client.update(persistentVolumeClaims, { ...claim, metadata: owned });
       } catch (error) {
         if (!isNotFound(error)) throw error;
       }
