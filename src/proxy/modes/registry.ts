@@ -3,6 +3,7 @@ import type { ModeModule } from './mode.ts';
 /** Every proxy mode, by the name users give it; loaded when asked for. A mode is one folder and one line here. */
 const table = {
   nftables: () => import('./nftables/index.ts'),
+  iptables: () => import('./iptables/index.ts'),
   ipvs: () => import('./ipvs/index.ts'),
   userspace: () => import('./userspace/index.ts'),
 } as const satisfies Readonly<Record<string, () => Promise<{ readonly mode: ModeModule }>>>;

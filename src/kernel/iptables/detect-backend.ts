@@ -1,0 +1,41 @@
+import type { IptablesBackend } from './iptables.ts';
+import { findProgram, runProgram } from './open-iptables.ts';
+import type { Place } from './open-iptables.ts';
+
+/** Chains that a kubelet makes for this very question (KEP-3178, and the canary of kubelets before). */
+const hint = /^:(?:KUBE-IPTABLES-HINT|KUBE-KUBELET-CANARY) /m;
+
+/** A table's text, or everything; empty when the backend cannot be used here. */
+async function saved(place: Place, backend: IptablesBackend, args: readonly string[]): Promise<string> {
+  const path = findProgram(place.family, backend, 'save');
+  if (path === undefined) return '';
+  const { code, stdout } = await runProgram(path, args, { ...place, backend });
+  return code === 0 ? stdout : '';
+}
+
+const nRules = (text: string): number => text.match(/^-A /gm)?.length ?? 0;
+
+/** What a plain `iptables` says it is, where there are no programs named for their backend. */
+async function plainBackend(place: Place): Promise<IptablesBackend | undefined> {
+  const path = findProgram(place.family, undefined, '');
+  if (path === undefined) return undefined;
+  const { stdout } = await runProgram(path, ['--version'], { ...place, backend: undefined });
+  return stdout.includes('nf_tables') ? 'nft' : 'legacy';
+}
+
+/**
+ * Which backend this machine uses, as the iptables wrapper of the Kubernetes images finds out: the one with a kubelet's hint chain,
+ * otherwise the one with more rules, nft when they are even; the only one that is installed in any case. undefined = none is.
+ */
+export async function detectBackend(place: Place): Promise<IptablesBackend | undefined> {
+  const [hasNft, hasLegacy] = (['nft', 'legacy'] as const).map(
+    (backend) => findProgram(place.family, backend, 'restore') !== undefined,
+  );
+  if (hasNft !== true && hasLegacy !== true) return plainBackend(place);
+  if (hasNft !== hasLegacy) return hasNft === true ? 'nft' : 'legacy';
+  for (const backend of ['nft', 'legacy'] as const) {
+    if (hint.test(await saved(place, backend, ['-t', 'mangle']))) return backend;
+  }
+  const [nft, legacy] = [await saved(place, 'nft', []), await saved(place, 'legacy', [])];
+  return nRules(legacy) > nRules(nft) ? 'legacy' : 'nft';
+}

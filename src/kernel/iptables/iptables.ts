@@ -1,0 +1,34 @@
+import type { IpFamily } from '../../net/ip.ts';
+import type { TableName } from './model.ts';
+
+/** The kernel has two implementations of iptables side by side; rules in one are invisible to the other's programs. */
+export type IptablesBackend = 'nft' | 'legacy';
+
+/** One family's tables in one network namespace, in one backend. */
+export interface Iptables {
+  readonly family: IpFamily;
+  readonly backend: IptablesBackend;
+  /** A table as iptables-save prints it; the empty string when it was never made. */
+  save(table: TableName): Promise<string>;
+  /**
+   * Input for `iptables-restore --noflush`: tables one after the other, each as a whole or not at all. Rejects with an
+   * IptablesError; tables before the one that failed then hold what was asked.
+   */
+  restore(text: string): Promise<void>;
+  hasChain(table: TableName, chain: string): Promise<boolean>;
+}
+
+/**
+ * `too-long`: the kernel takes so much only in smaller pieces. `busy`: somebody else holds the lock. `refused`: the program or
+ * the kernel does not take the input. `unusable`: the program is missing or may not do it at all.
+ */
+export type IptablesFailure = 'too-long' | 'busy' | 'refused' | 'unusable';
+
+export class IptablesError extends Error {
+  readonly failure: IptablesFailure;
+
+  constructor(failure: IptablesFailure, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.failure = failure;
+  }
+}

@@ -1,0 +1,48 @@
+import type { Iptables } from '../../../kernel/iptables/iptables.ts';
+import type { ProxyMode } from '../../state/model.ts';
+import type { ModeModule, ModeOptions } from '../mode.ts';
+import { createIptablesMode } from './iptables-mode.ts';
+import { probeIptables } from './probe.ts';
+
+export { createIptablesMode } from './iptables-mode.ts';
+export type { IptablesModeOptions } from './iptables-mode.ts';
+export { probeIptables } from './probe.ts';
+
+/** The tables in the backend that this machine uses; undefined = iptables is not installed. */
+async function open({ family, netnsPath }: ModeOptions): Promise<Iptables | undefined> {
+  const { detectBackend } = await import('../../../kernel/iptables/detect-backend.ts');
+  const { openIptables } = await import('../../../kernel/iptables/open-iptables.ts');
+  const place = { family, netnsPath };
+  const backend = await detectBackend(place);
+  return backend === undefined ? undefined : openIptables({ ...place, backend });
+}
+
+const notInstalled = 'The iptables mode needs the programs of the package iptables, which are not installed.';
+
+/** Without the programs there is nothing to take away either. */
+const nothing: ProxyMode = {
+  sync: () => Promise.reject(new Error(notInstalled)),
+  cleanup: () => Promise.resolve(),
+};
+
+export const mode: ModeModule = {
+  probe: async (options) => {
+    const iptables = await open(options);
+    return iptables === undefined ? { isUsable: false, reason: notInstalled } : probeIptables(iptables);
+  },
+  open: async (options) => {
+    const { family, clock, logger, netnsPath, settings } = options;
+    const iptables = await open(options);
+    if (iptables === undefined) return nothing;
+    const { openConntrack } = await import('../../../kernel/conntrack/open-conntrack.ts');
+    const { withStaleFlowsEnded } = await import('../../conntrack/reconciled-mode.ts');
+    const masqueradeBit = settings?.masqueradeBit;
+    const made = createIptablesMode({
+      iptables,
+      clock,
+      logger,
+      ...(masqueradeBit === undefined ? {} : { masqueradeBit }),
+    });
+    return withStaleFlowsEnded(made, { family, conntrack: openConntrack({ netnsPath }), logger });
+  },
+};

@@ -1,0 +1,173 @@
+import type { TableName } from '../../../kernel/iptables/model.ts';
+import { chainLine } from '../../../kernel/iptables/render.ts';
+import type { TableLines } from '../../../kernel/iptables/render.ts';
+import type { ChainRef } from './layout.ts';
+import type { DispatchChain, ServiceRules } from './render.ts';
+
+/** Lines for one table, by what they do; iptables-restore gets them in this order. */
+interface Lines {
+  /** Makes or empties chains. */
+  readonly chains: string[];
+  /** Takes single rules out. */
+  readonly deletes: string[];
+  readonly appends: string[];
+  /** Puts rules at a chain's head, the last one first. */
+  readonly inserts: string[];
+  /** Removes chains, which must be empty and unused. */
+  readonly drops: string[];
+}
+
+/** What belongs together: either all of it is written or nothing. */
+export interface Step {
+  /** The Service port it is for; absent = the tables cannot do without. */
+  readonly id?: string;
+  readonly tables: ReadonlyMap<TableName, Lines>;
+  readonly nLines: number;
+}
+
+const split = (ref: ChainRef): [TableName, string] => {
+  const space = ref.indexOf(' ');
+  return [ref.slice(0, space) as TableName, ref.slice(space + 1)];
+};
+
+/** Collects one step. */
+export class StepBuilder {
+  readonly #tables = new Map<TableName, Lines>();
+  #nLines = 0;
+
+  #of(table: TableName): Lines {
+    let lines = this.#tables.get(table);
+    if (lines === undefined) {
+      lines = { chains: [], deletes: [], appends: [], inserts: [], drops: [] };
+      this.#tables.set(table, lines);
+    }
+    return lines;
+  }
+
+  /** Gives a chain these rules and no others. */
+  chain(ref: ChainRef, rules: readonly string[]): void {
+    const [table, name] = split(ref);
+    this.#of(table).chains.push(chainLine(name));
+    this.#nLines++;
+    this.append(ref, rules);
+  }
+
+  dropChain(ref: ChainRef): void {
+    const [table, name] = split(ref);
+    const lines = this.#of(table);
+    lines.chains.push(chainLine(name));
+    lines.drops.push(`-X ${name}`);
+    this.#nLines += 2;
+  }
+
+  append(ref: ChainRef, rules: readonly string[]): void {
+    const [table, name] = split(ref);
+    for (const rule of rules) this.#of(table).appends.push(`-A ${name} ${rule}`);
+    this.#nLines += rules.length;
+  }
+
+  /** At the head, in this order. */
+  insert(ref: ChainRef, rules: readonly string[]): void {
+    const [table, name] = split(ref);
+    for (const rule of rules.toReversed()) this.#of(table).inserts.push(`-I ${name} ${rule}`);
+    this.#nLines += rules.length;
+  }
+
+  delete(ref: ChainRef, rules: readonly string[]): void {
+    const [table, name] = split(ref);
+    for (const rule of rules) this.#of(table).deletes.push(`-D ${name} ${rule}`);
+    this.#nLines += rules.length;
+  }
+
+  /** undefined = there is nothing to do. */
+  build(id?: string): Step | undefined {
+    if (this.#nLines === 0) return undefined;
+    return { tables: this.#tables, nLines: this.#nLines, ...(id === undefined ? {} : { id }) };
+  }
+}
+
+const isSame = (a: readonly string[] | undefined, b: readonly string[] | undefined): boolean =>
+  (a?.length ?? 0) === (b?.length ?? 0) && (a ?? []).every((line, i) => line === b?.[i]);
+
+export interface ServiceChange {
+  readonly id: string;
+  /** What the tables hold now; undefined = nothing. */
+  readonly before: ServiceRules | undefined;
+  readonly after: ServiceRules | undefined;
+}
+
+export interface ChangeOptions {
+  /** Chains that were empty when the load began: lines are appended, in the Services' order. */
+  readonly isFresh: (chain: DispatchChain) => boolean;
+  /** Chains that are written anew by a step of their own; chains that they led to are dropped after it. */
+  readonly isRewritten: (chain: DispatchChain) => boolean;
+}
+
+/** The steps that lead from what one Service port has to what it should have; the second is for later, when nothing leads there. */
+export function planService(
+  { id, before, after }: ServiceChange,
+  options: ChangeOptions,
+): { now: Step | undefined; later: Step | undefined } {
+  const now = new StepBuilder();
+  const later = new StepBuilder();
+  for (const [chain, rules] of after?.chains ?? []) {
+    const held = before?.chains.get(chain);
+    if (held === undefined || !isSame(held, rules)) now.chain(`nat ${chain}`, rules);
+  }
+  let isDeferred = false;
+  for (const chain of new Set([...(before?.dispatch.keys() ?? []), ...(after?.dispatch.keys() ?? [])])) {
+    const [held = [], wanted = []] = [before?.dispatch.get(chain), after?.dispatch.get(chain)];
+    if (isSame(held, wanted)) continue;
+    if (options.isRewritten(chain)) {
+      isDeferred = true;
+    } else {
+      now.delete(chain, held);
+      if (options.isFresh(chain)) now.append(chain, wanted);
+      else now.insert(chain, wanted);
+    }
+  }
+  for (const chain of before?.chains.keys() ?? []) {
+    if (after?.chains.has(chain) !== true) (isDeferred ? later : now).dropChain(`nat ${chain}`);
+  }
+  return { now: now.build(id), later: later.build(id) };
+}
+
+/** A chain that would lose more lines than this, and most of them, is written anew: taking single lines out costs a search each. */
+const manyLines = 64;
+
+export const isBetterRewritten = (nGone: number, nKept: number): boolean =>
+  nGone > manyLines && nGone > nKept / 2;
+
+/** Steps cut into pieces of about `maxLines` lines; a step is never cut. */
+export function packSteps(steps: readonly Step[], maxLines: number): Step[][] {
+  const packs: Step[][] = [];
+  let [pack, n]: [Step[], number] = [[], 0];
+  for (const step of steps) {
+    if (pack.length > 0 && n + step.nLines > maxLines) {
+      packs.push(pack);
+      [pack, n] = [[], 0];
+    }
+    pack.push(step);
+    n += step.nLines;
+  }
+  if (pack.length > 0) packs.push(pack);
+  return packs;
+}
+
+/**
+ * The input of one restore. What refuses or drops in the table filter comes before the table nat, and what ends that behind it, so that
+ * a connection in between meets the old or the new, and never falls through.
+ */
+export function linesOf(steps: readonly Step[]): TableLines[] {
+  const gather = (table: TableName, kinds: readonly (keyof Lines)[]): TableLines => ({
+    table,
+    lines: kinds.flatMap((kind) => steps.flatMap(({ tables }) => tables.get(table)?.[kind] ?? [])),
+  });
+  const whole = ['chains', 'deletes', 'appends', 'inserts', 'drops'] as const;
+  return [
+    gather('mangle', whole),
+    gather('filter', ['chains', 'appends', 'inserts']),
+    gather('nat', whole),
+    gather('filter', ['deletes', 'drops']),
+  ];
+}

@@ -1,0 +1,84 @@
+import type { Iptables } from '../../../kernel/iptables/iptables.ts';
+import { IptablesError } from '../../../kernel/iptables/iptables.ts';
+import { renderRestore } from '../../../kernel/iptables/render.ts';
+import { linesOf, packSteps } from './plan.ts';
+import type { Step } from './plan.ts';
+
+/**
+ * iptables-nft-restore searches what it has read so far for every line, and so takes minutes for 100 000 lines at once; in
+ * pieces of this many it takes seconds. The legacy program has the kernel replace the whole table each time, and gets all at once.
+ */
+const nftLines = 3000;
+const minLines = 40;
+/** More Service ports than this at fault, and it is not they. */
+const maxCulprits = 16;
+
+export interface Rejected {
+  readonly id: string;
+  readonly error: IptablesError;
+}
+
+/** Carries steps to the kernel in as few restores as it takes well. */
+export class RestoreWriter {
+  readonly #iptables: Iptables;
+  #maxLines: number;
+  /** Restores that took effect. */
+  nWritten = 0;
+
+  constructor(iptables: Iptables) {
+    this.#iptables = iptables;
+    this.#maxLines = iptables.backend === 'nft' ? nftLines : Infinity;
+  }
+
+  /** Writes all, or rejects with the first failure; what was written before it stays. */
+  async write(steps: readonly Step[]): Promise<void> {
+    for (const pack of packSteps(steps, this.#maxLines)) {
+      try {
+        await this.#restore(pack);
+      } catch (error) {
+        // An ordinary user's sockets are small.
+        if (!this.#isTooLong(error) || pack.length === 1) throw error;
+        this.#maxLines = Math.max(minLines, Math.ceil(this.#nLines(pack) / 3));
+        await this.write(pack);
+      }
+    }
+  }
+
+  /** As `write`, but a Service port's step that is refused is left out. Returns those. */
+  async writeWhatFits(steps: readonly Step[]): Promise<Rejected[]> {
+    const rejected: Rejected[] = [];
+    for (const pack of packSteps(steps, this.#maxLines)) await this.#narrow(pack, rejected);
+    return rejected;
+  }
+
+  /** Halves what is refused until the culprit stands alone. Nothing is written twice: a restore that failed has written nothing. */
+  async #narrow(pack: readonly Step[], rejected: Rejected[]): Promise<void> {
+    try {
+      return await this.#restore(pack);
+    } catch (error) {
+      const isHalved = error instanceof IptablesError && ['refused', 'too-long'].includes(error.failure);
+      if (!isHalved) throw error;
+      const [only] = pack;
+      if (pack.length === 1 && only?.id !== undefined && rejected.length < maxCulprits) {
+        return void rejected.push({ id: only.id, error });
+      }
+      if (pack.length <= 1) throw error;
+    }
+    const middle = pack.length >> 1;
+    await this.#narrow(pack.slice(0, middle), rejected);
+    await this.#narrow(pack.slice(middle), rejected);
+  }
+
+  async #restore(pack: readonly Step[]): Promise<void> {
+    await this.#iptables.restore(renderRestore(linesOf(pack)));
+    this.nWritten++;
+  }
+
+  #isTooLong(error: unknown): boolean {
+    return error instanceof IptablesError && error.failure === 'too-long' && this.#maxLines > minLines;
+  }
+
+  #nLines(pack: readonly Step[]): number {
+    return pack.reduce((sum, { nLines }) => sum + nLines, 0);
+  }
+}
