@@ -4,10 +4,45 @@ import fc from 'fast-check';
 import type { Service } from '../../api/core/v1/service.ts';
 import type { EndpointSlice } from '../../api/discovery/v1/endpoint-slice.ts';
 import { serviceFixture, sliceFixture } from './fixtures.ts';
+import type { WayExplanation } from './explain.ts';
 import type { ServicePort } from './model.ts';
 import { createProxyStateTracker } from './proxy-state-tracker.ts';
+import type { ProxyStateTracker } from './proxy-state-tracker.ts';
 
 const node = { name: 'node-1', podCIDRs: ['10.244.0.0/16'], nodePortAddresses: [] };
+
+/** What is explained is what was decided: the same frontends, with the same endpoints for the same clients. */
+function checkExplanation(
+  tracker: ProxyStateTracker,
+  key: string,
+  services: ReadonlyMap<string, ServicePort>,
+): void {
+  const used = (way: WayExplanation | undefined): string[] | undefined =>
+    way?.endpoints.filter(({ leftOut }) => leftOut === undefined).map(({ ip }) => ip);
+  for (const { id, frontends } of tracker.explain(key)?.ports ?? []) {
+    const held = frontends.filter(({ heldBy }) => heldBy === undefined);
+    const decisions = services.get(id)?.frontends ?? [];
+    assert.deepEqual(
+      held.map(({ frontend }) => frontend),
+      decisions.map(({ frontend }) => frontend),
+    );
+    for (const [i, { endpoints, fromCluster, whenEmpty }] of decisions.entries()) {
+      const ways = held[i]?.ways ?? [];
+      const main = ways.find(({ clients }) => clients !== 'inside');
+      const inside = ways.find(({ clients }) => clients === 'inside');
+      assert.deepEqual(
+        used(main),
+        endpoints.map(({ ip }) => ip),
+      );
+      assert.deepEqual(
+        used(inside),
+        fromCluster?.endpoints.map(({ ip }) => ip),
+      );
+      const refusal = whenEmpty === 'drop' ? 'dropped' : 'refused';
+      assert.equal(main?.outcome, endpoints.length > 0 ? 'served' : refusal);
+    }
+  }
+}
 
 describe('any sequence of events', () => {
   const name = fc.constantFrom('a', 'b', 'c');
@@ -18,6 +53,9 @@ describe('any sequence of events', () => {
     nodePort: fc.constantFrom(0, 30001, 30002),
     externalIP: fc.constantFrom(undefined, '192.0.2.1', '10.96.0.2'),
     local: fc.boolean(),
+    isRange: fc.boolean(),
+    isDrained: fc.boolean(),
+    isBalanced: fc.boolean(),
     created: fc.constantFrom('2026-01-01T00:00:00Z', '2026-01-02T00:00:00Z'),
   });
   const slice = fc.record({
@@ -29,6 +67,7 @@ describe('any sequence of events', () => {
         node: fc.constantFrom('node-1', 'node-2'),
         ready: fc.boolean(),
         terminating: fc.boolean(),
+        forZones: fc.constantFrom(['a'], ['b'], []),
       }),
       { maxLength: 3 },
     ),
@@ -38,7 +77,9 @@ describe('any sequence of events', () => {
     name.map((value) => ({ kind: 'noService', value }) as const),
     slice.map((value) => ({ kind: 'slice', value }) as const),
     fc.constantFrom('s1', 's2', 's3', 's4').map((value) => ({ kind: 'noSlice', value }) as const),
-    fc.constantFrom('node-1', 'node-2').map((value) => ({ kind: 'node', value }) as const),
+    fc
+      .record({ name: fc.constantFrom('node-1', 'node-2'), zone: fc.constantFrom('a', 'b') })
+      .map((value) => ({ kind: 'node', value }) as const),
     fc.constant({ kind: 'take' } as const),
   );
 
@@ -48,14 +89,18 @@ describe('any sequence of events', () => {
         const tracker = createProxyStateTracker({ family: 'IPv4', node });
         const services = new Map<string, Service>();
         const slices = new Map<string, EndpointSlice>();
-        let nodeName = 'node-1';
+        let at = { ...node, zone: 'a' };
+        tracker.setNode(at);
         let seen = new Map<string, ServicePort>();
         const check = (): void => {
-          const { state, changed } = tracker.take();
-          const fresh = createProxyStateTracker({ family: 'IPv4', node: { ...node, name: nodeName } });
+          const { state, changed, healthChecks } = tracker.take();
+          const fresh = createProxyStateTracker({ family: 'IPv4', node: at });
           for (const [key, value] of services) fresh.setService(`default/${key}`, value);
           for (const [key, value] of slices) fresh.setSlice(key, value);
-          assert.deepEqual(new Map(state.services), new Map(fresh.take().state.services));
+          const wanted = fresh.take();
+          assert.deepEqual(new Map(state.services), new Map(wanted.state.services));
+          assert.deepEqual(new Map(healthChecks), new Map(wanted.healthChecks));
+          for (const key of services.keys()) checkExplanation(tracker, `default/${key}`, state.services);
           for (const id of new Set([...seen.keys(), ...state.services.keys()])) {
             const isSame = changed !== undefined && !changed.has(id);
             if (isSame) assert.deepEqual(state.services.get(id), seen.get(id), id);
@@ -71,8 +116,15 @@ describe('any sequence of events', () => {
                 ports: [{ name: 'http', port: 80, ...(value.nodePort > 0 && { nodePort: value.nodePort }) }],
                 ...(value.externalIP !== undefined && { externalIPs: [value.externalIP] }),
                 externalTrafficPolicy: value.local ? 'Local' : 'Cluster',
+                ...(value.isBalanced && { type: 'LoadBalancer', healthCheckNodePort: 32_000 }),
               },
-              { created: value.created },
+              {
+                created: value.created,
+                annotations: {
+                  ...(value.isRange && { 'portico.dev/port-ranges': 'http=80-89' }),
+                  ...(value.isDrained && { 'portico.dev/weights': '{"10.244.0.1": 0}' }),
+                },
+              },
             );
             services.set(value.name, made);
             tracker.setService(`default/${value.name}`, made);
@@ -87,8 +139,8 @@ describe('any sequence of events', () => {
             slices.delete(value);
             tracker.setSlice(value, undefined);
           } else if (kind === 'node') {
-            nodeName = value;
-            tracker.setNode({ ...node, name: value });
+            at = { ...node, ...value };
+            tracker.setNode(at);
           } else {
             check();
           }
