@@ -65,11 +65,11 @@ export function createApiServer(config: ApiServerConfig, deps: ApiServerDeps): A
   let isStopping = false;
   const observation = createServerObservation(config, { clock, logger });
   const { metrics, exposition } = observation;
-  const handler = Promise.withResolvers<(request: HttpRequest) => Promise<HttpResponse>>();
+  const handler = Promise.withResolvers<ApiServer['handle']>();
   const addresses = Promise.withResolvers<readonly AddressInfo[]>();
   // Nobody needs to ask for either; `run` itself reports the failure.
   for (const { promise } of [handler, addresses]) promise.catch(() => undefined);
-  const handle = async (request: HttpRequest): Promise<HttpResponse> => (await handler.promise)(request);
+  const handle = answeringBy(handler.promise);
   const start = async (): Promise<Parts> => {
     await observation.open();
     const measured = measuredStore(store, { clock, stored: metrics.stored });
@@ -113,6 +113,16 @@ export function createApiServer(config: ApiServerConfig, deps: ApiServerDeps): A
       }
     },
   };
+}
+
+/** Answers by what there will be one day; once it is there nobody waits for it any more. */
+function answeringBy(handler: Promise<ApiServer['handle']>): ApiServer['handle'] {
+  let ready: ApiServer['handle'] | undefined;
+  handler.then(
+    (answer) => (ready = answer),
+    () => undefined,
+  );
+  return (request) => ready?.(request) ?? handler.then((answer) => answer(request));
 }
 
 /** Resolves when the registry is ready, or is not so soon: a start takes less, and who asks meanwhile need not ask again. */

@@ -25,6 +25,8 @@ export interface Described {
 /** Label values come in the order of the description's labels. */
 export interface Counter extends Instrument {
   add(labels: readonly string[], by?: number): void;
+  /** The same for one and the same labels, many times: they are put together once. */
+  of(labels: readonly string[]): (by?: number) => void;
 }
 
 export interface Gauge extends Instrument {
@@ -33,6 +35,8 @@ export interface Gauge extends Instrument {
 
 export interface Histogram extends Instrument {
   observe(labels: readonly string[], value: number): void;
+  /** The same for one and the same labels, many times: they are put together once. */
+  of(labels: readonly string[]): (value: number) => void;
 }
 
 /** Which instruments a part has. */
@@ -78,11 +82,13 @@ function numbers(description: Described, type: 'counter' | 'gauge') {
 /** Goes up only. */
 export function createCounter(description: Described): Counter {
   const { values, ...rest } = numbers(description, 'counter');
+  const add = (key: string, by: number): void => void values.set(key, (values.get(key) ?? 0) + by);
   return {
     ...rest,
-    add: (labels, by = 1) => {
+    add: (labels, by = 1) => add(labels.join(SEPARATOR), by),
+    of: (labels) => {
       const key = labels.join(SEPARATOR);
-      values.set(key, (values.get(key) ?? 0) + by);
+      return (by = 1) => add(key, by);
     },
   };
 }
@@ -118,21 +124,28 @@ interface Series {
 export function createHistogram(description: Described, bounds: readonly number[]): Histogram {
   const { name, help, labels: names = [] } = description;
   const all = new Map<string, Series>();
+  const seriesOf = (key: string): Series => {
+    let series = all.get(key);
+    if (series === undefined) {
+      series = { counts: new Float64Array(bounds.length + 1), sum: 0 };
+      all.set(key, series);
+    }
+    return series;
+  };
+  const observe = (series: Series, value: number): void => {
+    let i = 0;
+    while (i < bounds.length && value > (bounds[i] ?? Infinity)) i++;
+    series.counts[i] = (series.counts[i] ?? 0) + 1;
+    series.sum += value;
+  };
   return {
     name,
     help,
     type: 'histogram',
-    observe(labels, value) {
+    observe: (labels, value) => observe(seriesOf(labels.join(SEPARATOR)), value),
+    of: (labels) => {
       const key = labels.join(SEPARATOR);
-      let series = all.get(key);
-      if (series === undefined) {
-        series = { counts: new Float64Array(bounds.length + 1), sum: 0 };
-        all.set(key, series);
-      }
-      let i = 0;
-      while (i < bounds.length && value > (bounds[i] ?? Infinity)) i++;
-      series.counts[i] = (series.counts[i] ?? 0) + 1;
-      series.sum += value;
+      return (value) => observe(seriesOf(key), value);
     },
     *samples() {
       for (const [key, series] of all) {

@@ -79,8 +79,24 @@ function findDuplicates(text: string): string[] {
   return found;
 }
 
-/** Parses JSON text and reports fields that occur twice. Throws ApiError BadRequest for text that is no JSON. */
-export function strictJsonParse(text: string): StrictJson {
+/** How many members the objects in a value have. */
+function countMembers(value: JsonValue | undefined): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  let n = 0;
+  if (Array.isArray(value)) {
+    for (const item of value) n += countMembers(item);
+    return n;
+  }
+  for (const name in value) n += 1 + countMembers(value[name]);
+  return n;
+}
+
+/**
+ * Parses JSON text and reports fields that occur twice. `nMembers` says how many members are written in the text, where
+ * somebody has counted them: what has as many when it is read has none twice. Throws ApiError BadRequest for text that is
+ * no JSON.
+ */
+export function strictJsonParse(text: string, nMembers?: number): StrictJson {
   let value: JsonValue;
   try {
     value = JSON.parse(text) as JsonValue;
@@ -91,5 +107,5 @@ export function strictJsonParse(text: string): StrictJson {
       cause,
     );
   }
-  return { value, duplicates: findDuplicates(text) };
+  return { value, duplicates: countMembers(value) === nMembers ? [] : findDuplicates(text) };
 }

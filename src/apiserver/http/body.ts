@@ -110,8 +110,7 @@ async function parseProtobuf(body: string | Uint8Array, type: MessageType): Prom
 
 /** JSON text and the fields it names twice. Throws 400, and 413 for a document of too many values. */
 export function parseJson(text: string): StrictJson {
-  checkSize(text);
-  return strictJsonParse(text);
+  return strictJsonParse(text, checkSize(text));
 }
 
 /** YAML text and the fields it names twice. Throws 400, and 413 for what would take too long. */
@@ -157,14 +156,21 @@ function isTooDeepYaml(text: string): boolean {
   return depth > YAML_BRACKETS || /(?:[-?] +){400}/.test(text);
 }
 
-/** Counts brackets and commas outside of strings, without building anything. */
-function checkSize(text: string): void {
+/**
+ * Counts brackets and commas outside of strings, without building anything, and says how many members the objects have.
+ * Throws 400 and 413 for what is too much.
+ */
+function checkSize(text: string): number {
+  let nMembers = 0;
   let depth = 0;
   let nValues = 0;
   for (let i = 0; i < text.length; i++) {
     switch (text.charCodeAt(i)) {
       case 0x22:
         i = endOfString(text, i);
+        break;
+      case 0x3a:
+        nMembers++;
         break;
       case 0x5b:
       case 0x7b:
@@ -179,6 +185,7 @@ function checkSize(text: string): void {
         break;
     }
   }
+  return nMembers;
 }
 
 /** The position of the quote that ends the string at `start`, or the end of the text. */

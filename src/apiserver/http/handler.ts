@@ -68,8 +68,11 @@ export function createHandler(options: HandlerOptions): (request: HttpRequest) =
     const info = parseRequestInfo(method, path, query);
     if (info === undefined) throw badRequest(`the path ${JSON.stringify(path)} is not percent-encoded text`);
     seen?.asked?.(info, query);
-    let user = await identify(request, info, options);
-    request = (await seen?.identified?.(user, request)) ?? request;
+    const found = options.authenticate(request);
+    const known = found instanceof Promise ? await found : found;
+    let user = known ?? nobody(request, info, options.config.anonymous);
+    const looked = seen?.identified?.(user, request);
+    if (looked !== undefined) request = await looked;
     if (wantsImpersonation(request.headers)) {
       user = await impersonate(user, request, options.authorizer);
       seen?.impersonated?.(user);
@@ -98,7 +101,9 @@ export function createHandler(options: HandlerOptions): (request: HttpRequest) =
     const seen = options.observe?.(request);
     try {
       const response = withCommonHeaders(await answer(request, seen));
-      return await compressed((await seen?.answered(response, false)) ?? response, request.headers);
+      const told = seen?.answered(response, false) ?? response;
+      const sent = compressed(told instanceof Promise ? await told : told, request.headers);
+      return sent instanceof Promise ? await sent : sent;
     } catch (error) {
       const response = withWarningsOf(error, await failureResponse(request, error, logger));
       return (await seen?.answered(response, !(error instanceof ApiError))) ?? response;
@@ -117,16 +122,6 @@ function splitPath({ method, path }: HttpRequest) {
   const mark = path.indexOf('?');
   const query = mark < 0 ? noQuery : new URLSearchParams(path.slice(mark + 1));
   return { method: method === 'HEAD' ? 'GET' : method, path: mark < 0 ? path : path.slice(0, mark), query };
-}
-
-/** Whom a request is from. Throws 401 for everyone the server does not know, but on paths that are open to all. */
-async function identify(
-  request: HttpRequest,
-  info: { readonly isResource: boolean; readonly path?: string },
-  { authenticate, config }: HandlerOptions,
-): Promise<RequestUser> {
-  const found = authenticate(request);
-  return (found instanceof Promise ? await found : found) ?? nobody(request, info, config.anonymous);
 }
 
 /** Whom a user is to be taken for. Throws 403 for who may not be taken for another. */

@@ -197,15 +197,24 @@ async function encodeJson(
 }
 
 /** The same response, compressed when the client takes gzip and it is large. Streams are never compressed. */
-export async function compressed(
+export function compressed(
   response: HttpResponse,
   requestHeaders: RequestHeaders,
-): Promise<HttpResponse> {
+): HttpResponse | Promise<HttpResponse> {
   const { body } = response;
   if (isStream(body)) return response;
   const pieces = typeof body === 'string' || body instanceof Uint8Array ? [body] : body;
-  if (pieces.reduce((sum, piece) => sum + piece.length, 0) < GZIP_FROM) return response;
+  let length = 0;
+  for (const piece of pieces) length += piece.length;
+  if (length < GZIP_FROM) return response;
   if (!/\bgzip\b(?!\s*;\s*q=0(\.0*)?(,|$))/.test(requestHeaders['accept-encoding'] ?? '')) return response;
+  return gzipped(response, pieces);
+}
+
+async function gzipped(
+  response: HttpResponse,
+  pieces: readonly (string | Uint8Array)[],
+): Promise<HttpResponse> {
   const [{ Readable }, { createGzip }] = await Promise.all([import('node:stream'), import('node:zlib')]);
   const gzip = Readable.from(pieces, { objectMode: false }).pipe(createGzip({ level: 1 }));
   return {

@@ -102,18 +102,42 @@ function storageMetrics(instruments: Instruments): ServerMetrics['stored'] {
       labels,
     }),
   );
+  const figuresOf = remembered((operation: string) =>
+    remembered((prefix: string) => {
+      const values = [operation, ...resourceOfKey(prefix)];
+      return { total: total.of(values), seconds: seconds.of(values), errors: errors.of(values) };
+    }),
+  );
   return (operation, key, outcome) => {
-    const values = [operation, ...resourceOfKey(key)];
-    total.add(values);
-    seconds.observe(values, outcome.seconds);
-    if (outcome.isFailed) errors.add(values);
+    const own = figuresOf(operation)(prefixOf(key));
+    own.total();
+    own.seconds(outcome.seconds);
+    if (outcome.isFailed) own.errors();
   };
 }
 
-/** Group and resource of a key of the store, `/registry/RESOURCE[.GROUP]/…`; what is no object has neither. */
-function resourceOfKey(key: string): readonly [group: string, resource: string] {
-  const [, root, name = ''] = key.split('/', 3);
-  if (root !== 'registry') return ['', ''];
+/** What was made for something is not made again. Only for things of which there are few. */
+function remembered<K, V>(make: (key: K) => V): (key: K) => V {
+  const made = new Map<K, V>();
+  return (key) => {
+    let found = made.get(key);
+    if (found === undefined) made.set(key, (found = make(key)));
+    return found;
+  };
+}
+
+const ROOT = '/registry/';
+
+/** `/registry/RESOURCE[.GROUP]`, or '' for a key that is no object's. */
+function prefixOf(key: string): string {
+  if (!key.startsWith(ROOT)) return '';
+  const end = key.indexOf('/', ROOT.length);
+  return end < 0 ? key : key.slice(0, end);
+}
+
+/** Group and resource of a prefix; what is no object has neither. */
+function resourceOfKey(prefix: string): readonly [group: string, resource: string] {
+  const name = prefix.slice(ROOT.length);
   const dot = name.indexOf('.');
   return dot < 0 ? ['', name] : [name.slice(dot + 1), name.slice(0, dot)];
 }
@@ -123,6 +147,14 @@ interface Facts {
   readonly isDryRun: boolean;
   readonly target: readonly string[];
   readonly isMutating: boolean;
+}
+
+/** What is counted of the requests of one sort. */
+interface RequestFigures {
+  readonly answered: (status: number) => () => void;
+  readonly seconds: (value: number) => void;
+  readonly size: (value: number) => void;
+  readonly running: (by: number) => void;
 }
 
 function requestInstruments(instruments: Instruments) {
@@ -167,14 +199,28 @@ function requestInstruments(instruments: Instruments) {
 
 function requestMetrics(instruments: Instruments, { clock, isServed }: ServerMetricsOptions): Observe {
   const { total, seconds, sizes, inflight, long } = requestInstruments(instruments);
+  const all = new Map<string, RequestFigures>();
+  /** Those of all requests of one sort, of which there are few. */
+  const figuresOf = ({ verb, isDryRun, target }: Facts): RequestFigures => {
+    const key = `${verb} ${isDryRun} ${target.join(' ')}`;
+    let figures = all.get(key);
+    if (figures === undefined) {
+      const short = [verb, ...target, 'apiserver'];
+      const values = [verb, isDryRun ? 'All' : '', ...target, 'apiserver'];
+      figures = {
+        answered: remembered((status: number) => total.of([...values, String(status)])),
+        seconds: seconds.of(values),
+        size: sizes.of(short),
+        running: long.of(short),
+      };
+      all.set(key, figures);
+    }
+    return figures;
+  };
   return ({ method }) => {
     const startedAt = clock.now();
     let facts: Facts = { verb: method, isDryRun: false, target: NOWHERE, isMutating: method !== 'GET' };
     let hasBegun = false;
-    const done = (): void => {
-      const values = [facts.verb, facts.isDryRun ? 'All' : '', ...facts.target, 'apiserver'];
-      seconds.observe(values, (clock.now() - startedAt) / 1000);
-    };
     return {
       asked(info, query) {
         facts = factsOf(method, info, { query, isServed });
@@ -182,18 +228,19 @@ function requestMetrics(instruments: Instruments, { clock, isServed }: ServerMet
         if (hasBegun) inflight.begin(facts.isMutating);
       },
       answered(response) {
-        const { verb, isDryRun, target } = facts;
-        total.add([verb, isDryRun ? 'All' : '', ...target, 'apiserver', String(response.status)]);
+        const { verb } = facts;
+        const figures = figuresOf(facts);
+        const done = (): void => figures.seconds((clock.now() - startedAt) / 1000);
+        figures.answered(response.status)();
         if (hasBegun) inflight.end(facts.isMutating);
-        const short = [verb, ...target, 'apiserver'];
         if (!isStream(response.body)) {
-          if (verb === 'GET' || verb === 'LIST') sizes.observe(short, lengthOf(response));
+          if (verb === 'GET' || verb === 'LIST') figures.size(lengthOf(response));
           done();
           return response;
         }
-        long.add(short, 1);
+        figures.running(1);
         return whenSent(response, () => {
-          long.add(short, -1);
+          figures.running(-1);
           if (verb !== 'WATCH' && verb !== 'CONNECT') done();
         });
       },

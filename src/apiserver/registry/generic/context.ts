@@ -47,7 +47,8 @@ export async function freshResource(
   { cache, acknowledged }: RegistryContext,
   definition: { readonly kind: Pick<Kind, 'group' | 'plural'> },
 ): Promise<CachedResource> {
-  await cache.atLeast(acknowledged.revision);
+  if (cache.revision < acknowledged.revision || cache.revision < 0)
+    await cache.atLeast(acknowledged.revision);
   return cache.resource(objectPrefix(definition.kind));
 }
 
@@ -78,5 +79,15 @@ export async function storedObject<T extends KubeObject>(
   return entry && (decodeStored(entry.value, entry.revision) as T);
 }
 
-/** RFC 3339 with whole seconds, as metadata has it. */
-export const timestamp = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
+let lastSecond = NaN;
+let lastText = '';
+
+/** RFC 3339 with whole seconds, as metadata has it. A write needs it several times, and within a second it is the same. */
+export function timestamp(ms: number): string {
+  const second = Math.floor(ms / 1000);
+  if (second !== lastSecond) {
+    lastText = new Date(second * 1000).toISOString().replace('.000Z', 'Z');
+    lastSecond = second;
+  }
+  return lastText;
+}
