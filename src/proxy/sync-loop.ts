@@ -38,6 +38,9 @@ export interface SyncLoop {
 const MIN_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 5_000;
 
+/** Services decided between two turns of the event loop: a start with tens of thousands takes a second and more. */
+const servicesPerTurn = 500;
+
 const turnEnd = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 export function createSyncLoop(options: SyncLoopOptions): SyncLoop {
@@ -57,6 +60,7 @@ export function createSyncLoop(options: SyncLoopOptions): SyncLoop {
   };
   const syncOnce = async (): Promise<void> => {
     isRequested = false;
+    while (!tracker.settle(servicesPerTurn)) await turnEnd();
     const decided = tracker.take();
     const { state, changed } = decided;
     onDecided?.(decided);

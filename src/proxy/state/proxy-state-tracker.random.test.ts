@@ -81,6 +81,7 @@ describe('any sequence of events', () => {
       .record({ name: fc.constantFrom('node-1', 'node-2'), zone: fc.constantFrom('a', 'b') })
       .map((value) => ({ kind: 'node', value }) as const),
     fc.constant({ kind: 'take' } as const),
+    fc.integer({ min: 0, max: 2 }).map((value) => ({ kind: 'settle', value }) as const),
   );
 
   it('ends in the state that the last objects alone would give, and names every difference', () => {
@@ -141,6 +142,8 @@ describe('any sequence of events', () => {
           } else if (kind === 'node') {
             at = { ...node, ...value };
             tracker.setNode(at);
+          } else if (kind === 'settle') {
+            tracker.settle(value);
           } else {
             check();
           }

@@ -21,7 +21,7 @@ import { createSliceIndex } from './slice-index.ts';
 import type { SliceIndex } from './slice-index.ts';
 
 export interface ProxyStateChange {
-  /** `services` is a live view without an order: it changes with the next `take`, not before. */
+  /** `services` is a live view without an order: it changes with the next `settle` or `take`, not before. */
   readonly state: ProxyState;
   /** Ids that are new, different or gone since the last `take`; undefined = the node changed: look at everything. */
   readonly changed: ReadonlySet<string> | undefined;
@@ -40,13 +40,16 @@ export interface ServiceProblem {
 
 /**
  * Keeps the ProxyState of one family while Services and slices come and go in any order. The setters only note what was
- * touched; `take` decides again for those Services alone, so a change costs what it touches.
+ * touched; `settle` and `take` decide again for those Services alone, so a change costs what it touches.
  * Keys are `namespace/name` of the object; undefined = it is gone.
  */
 export interface ProxyStateTracker {
   setService(key: string, service: Service | undefined): void;
   setSlice(key: string, slice: EndpointSlice | undefined): void;
   setNode(node: ProxyNode): void;
+  /** Decides again about at most so many Services of those that were touched, and says whether none is left. */
+  settle(nServices: number): boolean;
+  /** Decides about all that are left. */
   take(): ProxyStateChange;
   /** Why everything about a Service is as it was last taken; undefined = there is no such Service. */
   explain(key: string): ServiceExplanation | undefined;
@@ -73,8 +76,13 @@ interface Tracking {
   readonly healthChecks: Map<string, HealthCheck>;
   /** Of those Services alone that have some. */
   readonly problems: Map<string, readonly string[]>;
+  /** Services whose claims may differ. */
+  readonly unclaimed: Set<string>;
   /** Services to decide again. */
   readonly dirty: Set<string>;
+  /** Ids that were decided otherwise since the last `take`. */
+  changed: Set<string>;
+  newProblems: ServiceProblem[];
   /** Ids of Services removed or replaced since the last `take`. */
   readonly stale: Set<string>;
 }
@@ -97,7 +105,10 @@ export function createProxyStateTracker(options: ProxyStateTrackerOptions): Prox
     services: new Map(),
     healthChecks: new Map(),
     problems: new Map(),
+    unclaimed: new Set(),
     dirty: new Set(),
+    changed: new Set(),
+    newProblems: [],
     stale: new Set(),
   };
   return {
@@ -109,13 +120,14 @@ export function createProxyStateTracker(options: ProxyStateTrackerOptions): Prox
       setNode(tracking, node);
       tracking.view = viewOf({ ...options, node });
     },
+    settle: (nServices) => settle(tracking, nServices),
     take: () => take(tracking),
     explain: (key) => explain(tracking, key),
   };
 }
 
 function setService(tracking: Tracking, key: string, service: Service | undefined): void {
-  const { view, objects, stale, dirty } = tracking;
+  const { view, objects, stale, dirty, unclaimed } = tracking;
   const previous = objects.get(key);
   const before = previous === undefined ? [] : clusterIpsOf(previous, view);
   const after = service === undefined ? [] : clusterIpsOf(service, view);
@@ -124,6 +136,7 @@ function setService(tracking: Tracking, key: string, service: Service | undefine
   if (previous !== undefined) for (const id of servicePortIds(previous)) stale.add(id);
   if (service === undefined) objects.delete(key);
   else objects.set(key, service);
+  unclaimed.add(key);
   dirty.add(key);
 }
 
@@ -152,24 +165,38 @@ function specOf({ objects, view }: Tracking, key: string): ServiceSpec {
   return service === undefined ? noSpec : serviceSpec(service, view);
 }
 
-function take(tracking: Tracking): ProxyStateChange {
-  const { view, node, objects, services, healthChecks, dirty, stale, claims } = tracking;
-  // First all claims, then all decisions: a claim that changes hands concerns Services that were not touched. The specs
-  // are made twice rather than kept: tens of thousands of them would outlive the young generation.
-  for (const key of [...dirty]) {
+/**
+ * First all claims, then all decisions: a claim that changes hands concerns Services that were not touched. The specs are made twice
+ * rather than kept: tens of thousands of them would outlive the young generation.
+ */
+function settle(tracking: Tracking, nServices: number): boolean {
+  const { objects, unclaimed, dirty, claims } = tracking;
+  let left = nServices;
+  for (const key of unclaimed) {
+    if (left-- <= 0) return false;
+    unclaimed.delete(key);
     const created = objects.get(key)?.metadata.creationTimestamp ?? '';
     const wanted = claimsOf(specOf(tracking, key).ports, { owner: key, created });
     for (const other of claims.replace(key, wanted)) dirty.add(other);
   }
-  const changed = new Set<string>();
-  const problems: ServiceProblem[] = [];
-  for (const key of dirty) decide(tracking, key, { changed, problems });
+  for (const key of dirty) {
+    if (left-- <= 0) return false;
+    dirty.delete(key);
+    decide(tracking, key);
+  }
+  return true;
+}
+
+function take(tracking: Tracking): ProxyStateChange {
+  settle(tracking, Infinity);
+  const { view, node, services, healthChecks, stale, changed, newProblems: problems } = tracking;
   for (const id of stale) if (services.delete(id)) changed.add(id);
-  dirty.clear();
   stale.clear();
   const state = { family: view.family, node, services };
   const result = { state, changed: tracking.hasNewNode ? undefined : changed, healthChecks, problems };
   tracking.hasNewNode = false;
+  tracking.changed = new Set();
+  tracking.newProblems = [];
   return result;
 }
 
@@ -183,11 +210,7 @@ function claimsOf(
 }
 
 /** Brings all that is known of one Service up to date, and notes what is new. */
-function decide(
-  tracking: Tracking,
-  key: string,
-  notes: { readonly changed: Set<string>; readonly problems: ServiceProblem[] },
-): void {
+function decide(tracking: Tracking, key: string): void {
   const { services, stale, healthChecks, objects } = tracking;
   const spec = specOf(tracking, key);
   const offered: EndpointCandidate[][] = [];
@@ -198,27 +221,23 @@ function decide(
     const next = decidePort(tracking, port, candidates);
     if (deepEqual(services.get(port.id), next)) continue;
     services.set(port.id, next);
-    notes.changed.add(port.id);
+    tracking.changed.add(port.id);
   }
   const service = objects.get(key);
   const check = service && spec.ports.length > 0 ? healthCheckOf(service, offered) : undefined;
   if (check === undefined) healthChecks.delete(key);
   else healthChecks.set(key, check);
-  noteProblems(tracking, key, { spec, offered, into: notes.problems });
+  noteProblems(tracking, key, { spec, offered });
 }
 
 function noteProblems(
-  { claims, slices, problems }: Tracking,
+  { claims, slices, problems, newProblems }: Tracking,
   key: string,
-  {
-    spec,
-    offered,
-    into,
-  }: { spec: ServiceSpec; offered: readonly EndpointCandidate[][]; into: ServiceProblem[] },
+  { spec, offered }: { readonly spec: ServiceSpec; readonly offered: readonly EndpointCandidate[][] },
 ): void {
   const before = problems.get(key) ?? [];
   const after = spec.ports.length === 0 ? [] : problemsOf(spec, { offered, claims, slices: slices.of(key) });
-  for (const message of after) if (!before.includes(message)) into.push({ service: key, message });
+  for (const message of after) if (!before.includes(message)) newProblems.push({ service: key, message });
   if (after.length === 0) problems.delete(key);
   else problems.set(key, after);
 }
