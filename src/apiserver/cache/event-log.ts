@@ -35,6 +35,8 @@ export function changeOf<T extends KubeObject>(parts: {
 export interface EventLog<T extends KubeObject = KubeObject> {
   /** All changes with a greater revision are here. */
   readonly floor: number;
+  /** The revision of the newest change; the floor when there is none. */
+  readonly head: number;
   /** `bytes` is the stored size of what the change wrote; 0 for a deletion. */
   append(change: Change<T>, bytes: number): void;
   /** Changes with a greater revision; undefined when some of them have been dropped. */
@@ -68,6 +70,9 @@ export function createEventLog<T extends KubeObject>(floor: number, limit: Event
   return {
     get floor() {
       return low;
+    },
+    get head() {
+      return changes.at(-1)?.revision ?? low;
     },
     append(change, bytes) {
       changes.push(change);

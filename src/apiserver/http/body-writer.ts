@@ -1,4 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
+import { FLOW_END, flowOf } from '../../base/flow.ts';
+import type { Flow } from '../../base/flow.ts';
 
 /** Where the pieces of a response go. */
 export interface BodySink {
@@ -17,31 +19,75 @@ export interface BodyWriterOptions {
 /** A client that takes nothing for so long while there is something for it is cut off. */
 const STALL_MS = 60_000;
 
+type Piece = string | Uint8Array;
+
 /** Writes piece by piece, waiting for the client: at most one piece beyond the sink's own buffer is held here. */
 export async function writePieces(
   sink: BodySink,
-  body: AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>,
+  body: AsyncIterable<Piece> | Iterable<Piece>,
   options: BodyWriterOptions,
 ): Promise<void> {
-  for await (const piece of body) {
+  if (Symbol.asyncIterator in body) return writeFlow(sink, flowOf(body), options);
+  for (const piece of body) {
     if (options.gone.aborted) return;
-    if (!sink.write(piece)) await drained(sink, options);
+    if (!sink.write(piece))
+      await new Promise<void>((resolve, reject) => whenDrained(sink, options, { resolve, reject }));
   }
 }
 
-/** Resolves when there is room again or the client has gone; rejects when it takes nothing for STALL_MS. */
-function drained(sink: BodySink, { gone, clock }: BodyWriterOptions): Promise<void> {
+/** The same for what comes in its own time: it is written in the very turn in which it comes. */
+function writeFlow(sink: BodySink, flow: Flow<Piece>, options: BodyWriterOptions): Promise<void> {
+  const { gone } = options;
   return new Promise((resolve, reject) => {
-    if (gone.aborted) return resolve();
-    const cancel = clock.after(STALL_MS, () => finish(() => reject(new Error('the client takes nothing'))));
-    const onReady = (): void => finish(resolve);
-    const takeBack = sink.whenDrained(onReady);
+    let isOver = false;
     const finish = (settle: () => void): void => {
-      cancel();
-      takeBack();
-      gone.removeEventListener('abort', onReady);
+      if (isOver) return;
+      isOver = true;
+      gone.removeEventListener('abort', onGone);
+      flow.stop();
       settle();
     };
-    gone.addEventListener('abort', onReady, { once: true });
+    const fail = (error: unknown): void =>
+      finish(() => reject(error instanceof Error ? error : new Error(String(error))));
+    const onGone = (): void => finish(resolve);
+    const pump = (): void => {
+      try {
+        while (!isOver) {
+          const piece = flow.next(pump);
+          if (piece === undefined) return;
+          if (piece === FLOW_END) return finish(resolve);
+          if (!sink.write(piece)) return whenDrained(sink, options, { resolve: pump, reject: fail });
+        }
+      } catch (error) {
+        fail(error);
+      }
+    };
+    gone.addEventListener('abort', onGone, { once: true });
+    if (gone.aborted) onGone();
+    else pump();
   });
+}
+
+interface Settling {
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Resolves when there is room again or the client has gone; rejects when it takes nothing for STALL_MS. */
+function whenDrained(
+  sink: BodySink,
+  { gone, clock }: BodyWriterOptions,
+  { resolve, reject }: Settling,
+): void {
+  if (gone.aborted) return resolve();
+  const cancel = clock.after(STALL_MS, () => finish(() => reject(new Error('the client takes nothing'))));
+  const onReady = (): void => finish(resolve);
+  const takeBack = sink.whenDrained(onReady);
+  const finish = (settle: () => void): void => {
+    cancel();
+    takeBack();
+    gone.removeEventListener('abort', onReady);
+    settle();
+  };
+  gone.addEventListener('abort', onReady, { once: true });
 }

@@ -1,7 +1,8 @@
 import type { RequestInfo } from '../request-info.ts';
 import type { RequestUser } from '../rest/rest.ts';
-import type { HttpRequest, HttpResponse, ResponseBody } from './message.ts';
+import type { HttpRequest, HttpResponse } from './message.ts';
 import { isStream } from './message.ts';
+import { endingStream } from './streams.ts';
 
 /** What looks on while one request is answered; it decides nothing. Called in this order, each at most once. */
 export interface Observation {
@@ -46,34 +47,5 @@ export function whenSent(response: HttpResponse, ended: () => void): HttpRespons
     ended();
     return response;
   }
-  return { ...response, body: endingBody(response.body, ended) };
-}
-
-function endingBody(body: AsyncIterable<string | Uint8Array>, ended: () => void): ResponseBody {
-  const iterate = (): AsyncIterator<string | Uint8Array> => {
-    const inner = body[Symbol.asyncIterator]();
-    let isOver = false;
-    const end = (): void => {
-      if (!isOver) ended();
-      isOver = true;
-    };
-    return {
-      next: async () => {
-        try {
-          const result = await inner.next();
-          if (result.done === true) end();
-          return result;
-        } catch (error) {
-          end();
-          throw error;
-        }
-      },
-      return: async () => {
-        end();
-        await inner.return?.();
-        return { done: true, value: undefined };
-      },
-    };
-  };
-  return { [Symbol.asyncIterator]: iterate };
+  return { ...response, body: endingStream(response.body, ended) };
 }

@@ -10,7 +10,9 @@ import type { MessageType } from '../../api/schema/schema.ts';
 import { messageOf } from '../../api/protobuf/messages.ts';
 import type { Resource, WatchEvent } from '../rest/rest.ts';
 import type { Accepted } from './accept.ts';
+import { isShared, onceForAll } from '../rest/shared-batches.ts';
 import { statusOf } from './refusals.ts';
+import { framedEvents } from './watch-frames.ts';
 
 /** Answers in protobuf. This module is loaded with the first of them. */
 
@@ -140,29 +142,54 @@ export interface FrameRequest<T extends KubeObject> {
  * A watch in protobuf: frames of four bytes of length (big endian) and a meta/v1 WatchEvent, whose object is a whole
  * body with its envelope. One chunk per batch or, of a large one, several. What goes wrong becomes an ERROR event.
  */
-export async function* protobufWatch<T extends KubeObject>(
+export function protobufWatch<T extends KubeObject>(
   request: FrameRequest<T>,
-): AsyncGenerator<Uint8Array> {
-  const frameOf = createFramer(request);
-  try {
-    for await (const batch of request.events) {
-      let frames: Uint8Array[] = [];
-      let length = 0;
-      for (const event of batch) {
-        const frame = frameOf(event);
-        frames.push(frame);
-        length += frame.length;
-        if (length < PIECE_LENGTH) continue;
-        yield Buffer.concat(frames, length);
-        frames = [];
-        length = 0;
-      }
-      if (frames.length === 1 && frames[0] !== undefined) yield frames[0];
-      else if (length > 0) yield Buffer.concat(frames, length);
-    }
-  } catch (error) {
-    yield frameOf({ type: 'ERROR', status: statusOf(error) });
+): AsyncIterable<string | Uint8Array> {
+  const { resource, accepted } = request;
+  const frame = createFramer(request);
+  return framedEvents(request.events, {
+    pieces: sharedPieces<T>(resource, `${accepted.shape} ${accepted.shapeVersion}`, frame),
+    failure: (error) => frame({ type: 'ERROR', status: statusOf(error) }),
+  });
+}
+
+type Pieces<T extends KubeObject> = (batch: readonly WatchEvent<T>[]) => Iterable<Uint8Array>;
+
+const sharedPiecesOf = new WeakMap<object, Map<string, unknown>>();
+
+/** Batches that many watchers get are turned into bytes once. */
+function sharedPieces<T extends KubeObject>(
+  resource: object,
+  shape: string,
+  frame: (event: WatchEvent<T>) => Uint8Array,
+): Pieces<T> {
+  let byShape = sharedPiecesOf.get(resource);
+  if (byShape === undefined) sharedPiecesOf.set(resource, (byShape = new Map<string, unknown>()));
+  const known = byShape.get(shape);
+  if (known !== undefined) return known as Pieces<T>;
+  const once = onceForAll((batch: readonly WatchEvent<T>[]) => [...bytePieces(batch, frame)]);
+  const pieces: Pieces<T> = (batch) => (isShared(batch) ? once(batch) : bytePieces(batch, frame));
+  byShape.set(shape, pieces);
+  return pieces;
+}
+
+function* bytePieces<T extends KubeObject>(
+  batch: readonly WatchEvent<T>[],
+  frameOf: (event: WatchEvent<T>) => Uint8Array,
+): Generator<Uint8Array> {
+  let frames: Uint8Array[] = [];
+  let length = 0;
+  for (const event of batch) {
+    const frame = frameOf(event);
+    frames.push(frame);
+    length += frame.length;
+    if (length < PIECE_LENGTH) continue;
+    yield Buffer.concat(frames, length);
+    frames = [];
+    length = 0;
   }
+  if (frames.length === 1 && frames[0] !== undefined) yield frames[0];
+  else if (length > 0) yield Buffer.concat(frames, length);
 }
 
 function createFramer<T extends KubeObject>({ resource, accepted }: FrameRequest<T>) {

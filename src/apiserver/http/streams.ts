@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
+import { endingFlow, flowOf, iterableOf } from '../../base/flow.ts';
 
 /** What must end when the server stops: watches and logs. */
 export interface Streams {
@@ -38,13 +39,8 @@ export function createStreams(clock: Clock): Streams {
 }
 
 /** Passes on what the source yields, and calls `end` when either side is done with it. */
-export async function* endingStream<T>(source: AsyncIterable<T>, end: () => void): AsyncGenerator<T> {
-  try {
-    yield* source;
-  } finally {
-    end();
-  }
-}
+export const endingStream = <T>(source: AsyncIterable<T>, end: () => void): AsyncIterable<T> =>
+  iterableOf(endingFlow(flowOf(source), end));
 
 /** The same, but for a source that breaks because `signal` has aborted: that is its end. */
 export async function* untilAborted<T>(source: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {

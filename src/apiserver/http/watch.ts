@@ -2,8 +2,10 @@ import { apiVersionOf } from '../../api/kind.ts';
 import type { KubeObject } from '../../api/kind.ts';
 import { renderPartialMetadata, renderTable } from '../table/table.ts';
 import type { Resource, WatchEvent } from '../rest/rest.ts';
+import { isShared, onceForAll } from '../rest/shared-batches.ts';
 import { statusOf } from './refusals.ts';
 import type { Presentation } from './respond.ts';
+import { framedEvents } from './watch-frames.ts';
 
 /** A large batch, such as the state a watch begins with, is written in chunks of about so many characters. */
 const PIECE_LENGTH = 64 * 1024;
@@ -20,58 +22,77 @@ export interface WatchRequest<T extends KubeObject> {
  * A watch as text: one JSON object per line, one chunk per batch or, of a large one, several. What goes wrong becomes an ERROR event, since the
  * status line has long been sent. It asks for the next batch only when the last one has been taken.
  */
-export async function* watchText<T extends KubeObject>(
+export function watchText<T extends KubeObject>(
   request: WatchRequest<T>,
-): AsyncGenerator<string | Uint8Array> {
-  const frame: Frame = createFramer(request) as Frame;
+): AsyncIterable<string | Uint8Array> {
   const { resource, presentation } = request;
-  const shared = presentation.accepted.shape === 'object' ? framesOf(resource) : undefined;
-  try {
-    for await (const batch of request.events) {
-      if (shared !== undefined && batch.length <= SHARED_BATCH) {
-        yield* joined(batch.map((event) => shared(event, frame)));
-        continue;
-      }
-      let piece = '';
-      for (const event of batch) {
-        piece += frame(event);
-        if (piece.length < PIECE_LENGTH) continue;
-        yield piece;
-        piece = '';
-      }
-      if (piece !== '') yield piece;
-    }
-  } catch (error) {
-    yield frame({ type: 'ERROR', status: statusOf(error) });
-  }
+  const frame = createFramer(request) as Frame;
+  return framedEvents(request.events, {
+    // A table is not the same for all: only the first has columns, and ages depend on the time.
+    pieces:
+      presentation.accepted.shape === 'Table'
+        ? (batch) => textPieces(batch, frame)
+        : sharedPieces(resource, presentation, frame),
+    failure: (error) => frame({ type: 'ERROR', status: statusOf(error) }),
+  });
 }
 
-/** Few and small frames as one chunk, which costs the least to write. */
+type Batch = readonly WatchEvent<KubeObject>[];
+
+/** Lazily: the state a watch begins with may be large. */
+function* textPieces(batch: Batch, frame: Frame): Generator<string> {
+  let piece = '';
+  for (const event of batch) {
+    piece += frame(event);
+    if (piece.length < PIECE_LENGTH) continue;
+    yield piece;
+    piece = '';
+  }
+  if (piece !== '') yield piece;
+}
+
+type Pieces = (batch: Batch) => Iterable<string | Uint8Array>;
+
+const sharedPiecesOf = new WeakMap<object, Map<string, Pieces>>();
+
+/** Batches that many watchers get are turned into bytes once. */
+function sharedPieces(resource: object, { accepted }: Presentation, frame: Frame): Pieces {
+  let byShape = sharedPiecesOf.get(resource);
+  if (byShape === undefined) sharedPiecesOf.set(resource, (byShape = new Map<string, Pieces>()));
+  const key = `${accepted.shape} ${accepted.shapeVersion}`;
+  const known = byShape.get(key);
+  if (known !== undefined) return known;
+  const frames = createSharedFrames();
+  const once = onceForAll((batch: Batch) => joined(batch.map((event) => frames(event, frame))));
+  const pieces: Pieces = (batch) => (isShared(batch) ? once(batch) : textPieces(batch, frame));
+  byShape.set(key, pieces);
+  return pieces;
+}
+
+/** Frames as few chunks, which costs the least to write. */
 function joined(frames: readonly Buffer[]): readonly Buffer[] {
   if (frames.length === 1) return frames;
-  const length = frames.reduce((sum, frame) => sum + frame.length, 0);
-  return length > PIECE_LENGTH ? frames : [Buffer.concat(frames, length)];
+  const pieces: Buffer[] = [];
+  let [start, length] = [0, 0];
+  const flush = (end: number): void => {
+    if (end > start) pieces.push(Buffer.concat(frames.slice(start, end), length));
+    [start, length] = [end, 0];
+  };
+  frames.forEach((frame, i) => {
+    length += frame.length;
+    if (length >= PIECE_LENGTH) flush(i + 1);
+  });
+  flush(frames.length);
+  return pieces;
 }
 
 type Frame = (event: WatchEvent<KubeObject>) => string;
 type SharedFrames = (event: WatchEvent<KubeObject>, frame: Frame) => Buffer;
 
-/** Larger batches are the state a watch begins with, which few others get at the same time. */
-const SHARED_BATCH = 64;
 /** Bytes kept per resource at most. */
 const SHARED_BYTES = 4 * 1024 * 1024;
 
-const sharedFrames = new WeakMap<object, SharedFrames>();
-
-/** Frames of events as bytes, made once for all watchers of the resource that are told of the same change. */
-function framesOf(resource: object): SharedFrames {
-  const known = sharedFrames.get(resource);
-  if (known !== undefined) return known;
-  const created = createSharedFrames();
-  sharedFrames.set(resource, created);
-  return created;
-}
-
+/** Frames of events as bytes, made once for all who are told of the same change, however they select. */
 function createSharedFrames(): SharedFrames {
   let frames = new WeakMap<object, { readonly type: string; readonly bytes: Buffer }>();
   let nBytes = 0;

@@ -12,6 +12,8 @@ export interface Selection<T> {
   /** The one name asked for by `metadata.name=`, if there is one. */
   readonly name: string | undefined;
   readonly isEverything: boolean;
+  /** Says which selection it is: the same text, the same objects. */
+  readonly text: string;
   matches(object: T): boolean;
 }
 
@@ -37,6 +39,7 @@ export function selectionOf<T extends KubeObject>(
     keyPrefix,
     name: fieldSelector.find(({ field, operator }) => field === 'metadata.name' && operator === '=')?.value,
     isEverything,
+    text: isEverything ? keyPrefix : JSON.stringify([keyPrefix, labelSelector, fieldSelector]),
     matches(object) {
       if (isEverything) return true;
       if (!matchesLabels(labelSelector, object.metadata.labels)) return false;

@@ -8,7 +8,9 @@ import { applyMergePatch } from '../../../api/patch/merge-patch.ts';
 import { applyStrategicMergePatch } from '../../../api/patch/strategic-merge-patch.ts';
 import { decodeObject } from '../../../api/schema/decode.ts';
 import { applyDefaults } from '../../../api/schema/defaults.ts';
+import { flowOf, iterableOf, mapFlow } from '../../../base/flow.ts';
 import type { JsonObject } from '../../../base/json.ts';
+import { isShared, markShared, onceForAll } from '../../rest/shared-batches.ts';
 import type {
   ApplyRequest,
   ListOutcome,
@@ -84,12 +86,16 @@ function createConversion(options: VersionedOptions): Conversion {
   };
 }
 
+type EventBatch = readonly WatchEvent<KubeObject>[];
+
 function readHandler({ version, stored, shown }: Conversion): ReadHandler<KubeObject> {
+  const shownBatch = shownBatches(shown);
   return {
     get: async (scope, name, resourceVersion) => shown(await stored.read.get(scope, name, resourceVersion)),
     list: async (scope, query) =>
       shownList(await stored.read.list(scope, withStoredLabels(version, query)), shown),
-    watch: (scope, query) => shownEvents(stored.read.watch(scope, withStoredLabels(version, query)), shown),
+    watch: (scope, query) =>
+      shownEvents(stored.read.watch(scope, withStoredLabels(version, query)), shownBatch),
   };
 }
 
@@ -109,14 +115,21 @@ const shownList = (
   shown: Conversion['shown'],
 ): ListOutcome<KubeObject> => ({ ...outcome, items: outcome.items.map((item) => shown(item)) });
 
-async function* shownEvents(
-  batches: AsyncIterable<readonly WatchEvent<KubeObject>[]>,
-  shown: Conversion['shown'],
-): AsyncGenerator<readonly WatchEvent<KubeObject>[]> {
-  for await (const batch of batches) {
-    yield batch.map((event) => ('object' in event ? { ...event, object: shown(event.object) } : event));
-  }
+function shownEvents(
+  batches: AsyncIterable<EventBatch>,
+  shown: (batch: EventBatch) => EventBatch,
+): AsyncIterable<EventBatch> {
+  return iterableOf(mapFlow(flowOf(batches), shown));
 }
+
+/** Batches of this version; one for all watchers that are handed the same one. */
+const shownBatches = (shown: Conversion['shown']): ((batch: EventBatch) => EventBatch) =>
+  onceForAll((batch: EventBatch) => {
+    const made = batch.map((event) =>
+      'object' in event ? { ...event, object: shown(event.object) } : event,
+    );
+    return isShared(batch) ? markShared(made) : made;
+  });
 
 function writeHandler(conversion: Conversion): WriteHandler<KubeObject> {
   const { version, stored, shown, decoded } = conversion;

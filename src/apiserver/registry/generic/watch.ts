@@ -1,6 +1,8 @@
 import { ApiError, expired, internal } from '../../../api/errors/api-error.ts';
 import type { KubeObject } from '../../../api/kind.ts';
 import { CompactedError } from '../../../storage/store.ts';
+import { FLOW_END, flowOf, iterableOf } from '../../../base/flow.ts';
+import type { Flow } from '../../../base/flow.ts';
 import type { Change } from '../../cache/event-log.ts';
 import { objectPrefix } from '../../cache/stored-object.ts';
 import type { RequestScope, WatchEvent, WatchQuery } from '../../rest/rest.ts';
@@ -8,6 +10,7 @@ import { freshResource, type RegistryContext } from './context.ts';
 import type { Definition } from './definition.ts';
 import { parseRevision } from './list.ts';
 import { type Selection, selectionOf } from './selection.ts';
+import { eventsAfter } from './shared-events.ts';
 
 /** Tells a client that waited for a whole initial list (WatchList) that it has it. */
 const INITIAL_EVENTS_END = { 'k8s.io/initial-events-end': 'true' };
@@ -33,7 +36,7 @@ export function watchObjects<T extends KubeObject>(
 ): AsyncIterable<Batch<T>> {
   const selection = selectionOf(definition, scope.namespace, query);
   parseRevision(query.resourceVersion);
-  return follow({ context, definition, selection, query, signal: scope.signal });
+  return iterableOf(new WatchFlow({ context, definition, selection, query, signal: scope.signal }));
 }
 
 /** What a client is told first, and the revision from which it goes on. */
@@ -72,61 +75,116 @@ interface Place {
 /** Idle clients hear this often how far the world has moved, so that they can resume from there. */
 const BOOKMARK_MS = 55_000;
 
-/** A single generator: each further one between the log and the client would cost turns for every event. */
-async function* follow<T extends KubeObject>(watching: Watching<T>): AsyncGenerator<Batch<T>> {
-  const { signal } = watching;
-  const { cache, clock } = watching.context;
-  const prefix = objectPrefix(watching.definition.kind);
-  const bell = createBell(signal);
-  const unsubscribe = cache.subscribe(prefix, () => bell.ring());
-  try {
-    const { batches, revision } = await begin(watching);
-    for (const batch of batches) {
-      watching.context.watched?.(watching.definition.kind, batch.length);
-      yield batch;
+/** Everything a watch yields. What has to be waited for comes from generators; what the log has, without any waiting. */
+class WatchFlow<T extends KubeObject> implements Flow<Batch<T>> {
+  private readonly watching: Watching<T>;
+  private readonly prefix: string;
+  private readonly unsubscribe: () => void;
+  private place: Place = { seen: 0, told: 0, toldAtMs: 0 };
+  /** Where events come from that are not (or no longer) in the log. */
+  private slow: Flow<Batch<T>> | undefined;
+  private wake: (() => void) | undefined;
+  private isOver = false;
+
+  constructor(watching: Watching<T>) {
+    this.watching = watching;
+    this.prefix = objectPrefix(watching.definition.kind);
+    this.unsubscribe = watching.context.cache.subscribe(this.prefix, this.ring);
+    watching.signal.addEventListener('abort', this.ring);
+    this.slow = flowOf(this.beginning());
+  }
+
+  next(wake: () => void): Batch<T> | undefined | typeof FLOW_END {
+    if (this.isOver || this.watching.signal.aborted) return this.end();
+    try {
+      const batch = this.slow === undefined ? this.live(wake) : this.slowly(this.slow, wake);
+      if (batch !== undefined && batch.length > 0)
+        this.watching.context.watched?.(this.watching.definition.kind, batch.length);
+      return batch;
+    } catch (error) {
+      this.end();
+      if (this.watching.signal.aborted) return FLOW_END;
+      const { status } = error instanceof ApiError ? error : internal(error);
+      return [{ type: 'ERROR', status }];
     }
-    const place: Place = { seen: revision, told: revision, toldAtMs: clock.now() };
-    while (!signal.aborted) {
-      const { log } = cache.resource(prefix);
-      const changes = log.after(place.seen);
-      if (changes === undefined) {
-        const { floor } = log;
-        yield* pastEvents(watching, place.seen);
-        place.seen = floor;
-        continue;
-      }
-      const batch = nextBatch(watching, place, changes);
-      if (batch.length > 0) {
-        watching.context.watched?.(watching.definition.kind, batch.length);
-        yield batch;
-      } else if (changes.length === 0) await bell.heard();
+  }
+
+  stop(): void {
+    this.end();
+  }
+
+  private end(): typeof FLOW_END {
+    if (this.isOver) return FLOW_END;
+    this.isOver = true;
+    this.slow?.stop();
+    this.unsubscribe();
+    this.watching.signal.removeEventListener('abort', this.ring);
+    return FLOW_END;
+  }
+
+  private readonly ring = (): void => {
+    const { wake } = this;
+    this.wake = undefined;
+    wake?.();
+  };
+
+  private slowly(slow: Flow<Batch<T>>, wake: () => void): Batch<T> | undefined {
+    this.wake = wake;
+    const batch = slow.next(this.ring);
+    if (batch !== FLOW_END) return batch;
+    this.slow = undefined;
+    return this.live(wake);
+  }
+
+  private live(wake: () => void): Batch<T> | undefined {
+    const { log } = this.watching.context.cache.resource(this.prefix);
+    const { selection } = this.watching;
+    const eventsOf = (changes: readonly Change[]): Batch<T> => eventsIn(selection, changes);
+    // Changes that concern nobody here give an empty batch, and may go with a bookmark.
+    const events = eventsAfter({ log, selection: selection.text, eventsOf }, this.place.seen);
+    if (events === undefined) {
+      this.slow = flowOf(this.past(log.floor));
+      return this.slowly(this.slow, wake);
     }
-  } catch (error) {
-    if (signal.aborted) return;
-    const { status } = error instanceof ApiError ? error : internal(error);
-    yield [{ type: 'ERROR', status }];
-  } finally {
-    unsubscribe();
-    bell.dispose();
+    const batch = nextBatch(this.watching, this.place, { events, head: log.head });
+    if (batch.length > 0) return batch;
+    this.wake = wake;
+    return undefined;
+  }
+
+  private async *beginning(): AsyncGenerator<Batch<T>> {
+    const { batches, revision } = await begin(this.watching);
+    this.place = { seen: revision, told: revision, toldAtMs: this.watching.context.clock.now() };
+    yield* batches;
+  }
+
+  private async *past(floor: number): AsyncGenerator<Batch<T>> {
+    yield* pastEvents(this.watching, this.place.seen);
+    this.place.seen = floor;
   }
 }
 
-/** The events of `changes`, or a bookmark when the client has long heard nothing; moves the place along. */
+interface News<T> {
+  readonly events: Batch<T>;
+  /** The revision up to which they tell everything. */
+  readonly head: number;
+}
+
+/** The events, or a bookmark when the client has long heard nothing; moves the place along. */
 function nextBatch<T extends KubeObject>(
   watching: Watching<T>,
   place: Place,
-  changes: readonly Change[],
+  { events, head }: News<T>,
 ): Batch<T> {
   const { cache, clock } = watching.context;
-  place.seen = changes.at(-1)?.revision ?? place.seen;
-  const events = eventsOf(watching, changes);
+  place.seen = Math.max(place.seen, head);
   if (events.length > 0) {
     place.told = place.seen;
     place.toldAtMs = clock.now();
     return events;
   }
   const isDue = watching.query.allowWatchBookmarks && clock.now() - place.toldAtMs >= BOOKMARK_MS;
-  if (!isDue || changes.length > 0 || cache.revision <= place.told) return [];
+  if (!isDue || cache.revision <= place.told) return [];
   place.seen = place.told = cache.revision;
   place.toldAtMs = clock.now();
   return [{ type: 'BOOKMARK', resourceVersion: String(place.seen) }];
@@ -141,7 +199,7 @@ async function* pastEvents<T extends KubeObject>(
   const resource = context.cache.resource(objectPrefix(definition.kind));
   try {
     for await (const changes of context.cache.history(resource, from, signal)) {
-      const events = eventsOf(watching, changes);
+      const events = eventsIn(watching.selection, changes);
       if (events.length > 0) yield events;
     }
   } catch (error) {
@@ -151,8 +209,8 @@ async function* pastEvents<T extends KubeObject>(
 }
 
 /** How the changes look to someone who only sees the selected objects. */
-function eventsOf<T extends KubeObject>(
-  { selection }: Watching<T>,
+function eventsIn<T extends KubeObject>(
+  selection: Selection<T>,
   changes: readonly Change[],
 ): readonly WatchEvent<T>[] {
   const events: WatchEvent<T>[] = [];
@@ -165,30 +223,4 @@ function eventsOf<T extends KubeObject>(
     else if (wasSeen) events.push({ type: 'DELETED', object: change.gone() });
   }
   return events;
-}
-
-interface Bell {
-  ring(): void;
-  /** Resolves at the next ring, at once if it has rung since it was last heard; and when the signal aborts. */
-  heard(): Promise<void>;
-  dispose(): void;
-}
-
-function createBell(signal: AbortSignal): Bell {
-  let hasRung = false;
-  let resume: (() => void) | undefined;
-  const ring = (): void => {
-    hasRung = true;
-    resume?.();
-  };
-  signal.addEventListener('abort', ring);
-  return {
-    ring,
-    async heard() {
-      if (!hasRung) await new Promise<void>((resolve) => (resume = resolve));
-      hasRung = false;
-      resume = undefined;
-    },
-    dispose: () => signal.removeEventListener('abort', ring),
-  };
 }
