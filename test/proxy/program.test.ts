@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { labAddresses, podPort } from '../../src/testing/packet-lab.ts';
@@ -10,6 +11,7 @@ inSandbox(import.meta.filename);
 
 const at = labAddresses.IPv4;
 const VIP = '10.96.1.1';
+const manifest = join(import.meta.dirname, '..', '..', 'docs', 'manifests', 'service-proxy.yaml');
 const HEALTH_PORT = 31_999;
 
 const node = {
@@ -153,13 +155,45 @@ describe('portico proxy, a program on a node', () => {
     await eventually('the change', answersFrom(2));
   });
 
+  it('tells the log and the Service what it ignores', async () => {
+    await lab.apply(service('loop', { clusterIP: '10.96.1.9' }), {
+      ...slice('loop', 1),
+      endpoints: [{ addresses: [VIP], conditions: { ready: true } }],
+    });
+    const events = (): Promise<string> =>
+      lab.run('kubectl', ['--kubeconfig', lab.kubeconfig, 'get', 'events', '-o', 'wide']);
+    await eventually('the Event', async () =>
+      /Warning +IgnoredByServiceProxy +service\/loop/.test(await events()),
+    );
+    assert.match(proxy.output(), /ignored: endpoint 10.96.1.1/);
+  });
+
+  it('is allowed to do all this by the role that kube-proxy has, and its manifest is valid', async () => {
+    const can = ['--kubeconfig', lab.kubeconfig, '--as=system:kube-proxy', 'auth', 'can-i'];
+    for (const [verb, resource] of [
+      ['list', 'services'],
+      ['watch', 'endpointslices.discovery.k8s.io'],
+      ['watch', 'nodes'],
+      ['create', 'events'],
+      ['patch', 'events'],
+    ] as const) {
+      assert.match(
+        await lab.run('kubectl', [...can, verb, resource]),
+        /^(Warning.*\n\n)?yes\n$/,
+        `${verb} ${resource}`,
+      );
+    }
+    const apply = ['--kubeconfig', lab.kubeconfig, 'apply', '--dry-run=server', '-f', manifest];
+    assert.match(await lab.run('kubectl', apply), /daemonset.apps\/portico-proxy created \(server dry run\)/);
+  });
+
   it('ends at SIGTERM, leaves its rules, and takes them away when asked', async () => {
     await proxy.kill('SIGTERM');
     assert.equal(await proxy.ended, 0);
     assert.ok(await answersFrom(2)());
     const cleanup = lab.startProxy('--cleanup');
     assert.equal(await cleanup.ended, 0, cleanup.output());
-    assert.equal(await lab.run('nft', ['list', 'tables']), '');
+    assert.doesNotMatch(await lab.run('nft', ['list', 'ruleset']), /portico|KUBE-/);
   });
 
   it('says in one line what is wrong with its configuration', async () => {

@@ -72,8 +72,9 @@ export async function tellService(
 ): Promise<void> {
   const [namespace, name = ''] = key.split('/');
   try {
-    const service = await client.get(services, { namespace, name });
-    events.record(services, service, { type: 'Warning', ...note });
+    // The role of a proxy lets it list Services, not get one.
+    const { items } = await client.list(services, { namespace, fieldSelector: `metadata.name=${name}` });
+    for (const service of items) events.record(services, service, { type: 'Warning', ...note });
   } catch (err) {
     logger.debug('no Event on the Service', { service: key, err });
   }
