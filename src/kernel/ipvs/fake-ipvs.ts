@@ -51,6 +51,10 @@ export interface FakeIpvs extends Ipvs {
 
 const knownSchedulers: ReadonlySet<string> = new Set(schedulers);
 
+/** Clients go back to where they were: by memory, or by a hash of their address. */
+const isSticky = ({ persistenceSeconds, scheduler, flags }: VirtualServer): boolean =>
+  persistenceSeconds > 0 || (['sh', 'mh'].includes(scheduler) && flags?.hashesPort !== true);
+
 class Interpreter {
   readonly held = new Map<string, FakeServer>();
   readonly applied: IpvsCommand[] = [];
@@ -123,11 +127,16 @@ class Interpreter {
     const met = this.meet(packet);
     if (met === undefined) return undefined;
     const known = met.destinations.get(met.remembered.get(packet.source) ?? '');
-    const isKept = met.server.persistenceSeconds > 0 && known !== undefined && known.weight > 0;
+    const isKept = isSticky(met.server) && known !== undefined && known.weight > 0;
     const among = isKept ? [known] : met.destinations.values();
+    /** The kernel translates no port for remembered clients behind a mark (ip_vs_sched_persist). */
+    const keepsPort = met.server.key.kind === 'mark' && met.server.persistenceSeconds > 0;
     return candidates(met.server, among).map(({ destination, share }) => ({
       share,
-      destination: { ...destination, port: destination.port === 0 ? packet.port : destination.port },
+      destination: {
+        ...destination,
+        port: keepsPort || destination.port === 0 ? packet.port : destination.port,
+      },
     }));
   }
 }
@@ -142,7 +151,7 @@ export function createFakeIpvs(): FakeIpvs {
     ways: (packet) => fake.ways(packet),
     remember: (packet, to) => {
       const met = fake.meet(packet);
-      if (met === undefined || met.server.persistenceSeconds === 0) return;
+      if (met === undefined || !isSticky(met.server)) return;
       const port = met.destinations.has(destinationText(to)) ? to.port : 0;
       met.remembered.set(packet.source, destinationText({ ...to, port }));
     },

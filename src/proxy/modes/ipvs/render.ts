@@ -152,15 +152,15 @@ class PortRenderer {
   }
 
   /**
-   * Uses that share a virtual server. With affinity all that have the same endpoints do, so that a client meets the same one through
-   * each of them; what only some clients meet, and ranges of ports, have one apart from the address's own.
+   * Uses that share a virtual server. An address's own serves everybody; what only some clients meet, and ranges of ports, have one
+   * by a mark, one for all uses with the same endpoints.
    */
   #groups(uses: readonly Use[]): Use[][] {
     const groups = new Map<string, Use[]>();
     for (const [i, use] of uses.entries()) {
       if (use.destination.endpoints.length === 0) continue;
       const isRange = use.decision.frontend.endPort !== undefined;
-      const isShared = this.#port.affinitySeconds > 0 || use.isInside || isRange;
+      const isShared = use.isInside || isRange;
       const id = isShared ? `${isRange} ${endpointsId(use.destination.endpoints)}` : `${i}`;
       const group = groups.get(id);
       if (group === undefined) groups.set(id, [use]);
@@ -174,21 +174,17 @@ class PortRenderer {
     if (first === undefined) return;
     const { endpoints } = first.destination;
     const isRange = first.decision.frontend.endPort !== undefined;
-    const keys = group.flatMap((use) => use.keys);
-    const isByAddress =
-      !isRange &&
-      !group.some(({ isInside }) => isInside) &&
-      (this.#port.affinitySeconds === 0 || keys.length <= 1);
+    const isByAddress = !isRange && !first.isInside;
     const destinations = endpoints.map(({ ip, port, weight = 1 }) => ({
       ip,
       port: isRange ? 0 : port,
       weight,
     }));
     if (isByAddress) {
-      for (const [ip, , port] of keys) {
+      for (const [ip, , port] of first.keys) {
         const { family } = this.#context.layout;
         const key = { kind: 'address', family, protocol: this.#port.protocol, ip, port } as const;
-        this.#add(this.#server(key, endpoints), destinations);
+        this.#add(this.#server(key, endpoints, false), destinations);
       }
       return;
     }
@@ -197,7 +193,7 @@ class PortRenderer {
     for (const { isInside, keys: each } of group) {
       for (const key of each) this.#put(isInside ? sets.insideMarks : sets.marks, key, [mark]);
     }
-    this.#add(this.#server({ kind: 'mark', family, mark }, endpoints), destinations);
+    this.#add(this.#server({ kind: 'mark', family, mark }, endpoints, isRange), destinations);
   }
 
   /** UDP and SCTP go at once, as upstream has it. With `dh` a destination without weight would refuse all that hashes to it. */
@@ -213,9 +209,15 @@ class PortRenderer {
     return this.#context.markOf(owner);
   }
 
-  #server(key: VirtualServerKey, endpoints: readonly ProxyEndpoint[]): VirtualServer {
-    const scheduler = schedulerFor(this.#port, endpoints, this.#context.scheduler);
-    const persistenceSeconds = this.#port.affinitySeconds;
+  /**
+   * Behind a mark the kernel translates no port for clients it remembers (ip_vs_sched_persist): there, affinity is by a hash of the client's
+   * address, which keeps it where it is for as long as the endpoints stay. Ranges translate no port anyway.
+   */
+  #server(key: VirtualServerKey, endpoints: readonly ProxyEndpoint[], isRange: boolean): VirtualServer {
+    const { affinitySeconds } = this.#port;
+    const isByHash = affinitySeconds > 0 && key.kind === 'mark' && !isRange;
+    const scheduler = isByHash ? 'sh' : schedulerFor(this.#port, endpoints, this.#context.scheduler);
+    const persistenceSeconds = isByHash ? 0 : affinitySeconds;
     if (scheduler !== 'sh' && scheduler !== 'mh') return { key, scheduler, persistenceSeconds };
     /** Without the fall-back a client whose hash meets a destination without weight is refused. */
     const flags = { hasFallback: true, hashesPort: scheduler === 'mh' };
