@@ -12,7 +12,7 @@ usage='usage: build.sh DESTINATION [SOURCE|-] [COMPONENT ...]'
 destination=${1:?$usage}
 source=${2:--}
 [ $# -ge 2 ] && shift 2 || shift 1
-[ $# -gt 0 ] || set -- kube-proxy kube-controller-manager kube-scheduler kubelet kubectl kube-apiserver client-judge
+[ $# -gt 0 ] || set -- kube-proxy kube-controller-manager kube-scheduler kubelet kubectl kube-apiserver paper-runtime
 here=$(cd "$(dirname "$0")" && pwd)
 
 mkdir -p "$destination"
@@ -55,9 +55,10 @@ generate_openapi() {
 for component in "$@"; do
   case $component in
   kube-apiserver) generate_openapi ;;
-  client-judge)
-    mkdir -p cmd/client-judge
-    cp "$here"/client-judge/*.go cmd/client-judge/
+  # Ours, of Kubernetes' parts.
+  paper-runtime)
+    mkdir -p "cmd/$component"
+    cp "$here/$component"/*.go "cmd/$component/"
     ;;
   esac
   nice -n 19 go build -p "$GOMAXPROCS" -ldflags "$flags" -o "$destination/$component" "$package/cmd/$component"
