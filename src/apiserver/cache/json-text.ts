@@ -4,9 +4,13 @@ const LIMIT = 24 * 1024 * 1024;
 /** The JSON of objects that are never changed. */
 export interface JsonTexts {
   readonly of: (object: object) => string;
-  /** Somebody who has just made the text passes it on. */
+  /** Somebody who has just made the text passes it on, to who asks next. */
   readonly keep: (object: object, text: string) => void;
 }
+
+/** Texts that wait for who asks next, at most, and their greatest length. */
+const WAITING = 256;
+const WAITING_LENGTH = 16 * 1024;
 
 /**
  * Serialises each object once for all who ask soon. Texts live as long as their objects, and are dropped all together
@@ -15,7 +19,9 @@ export interface JsonTexts {
 export function createJsonTexts(limit = LIMIT): JsonTexts {
   let texts = new WeakMap<object, string>();
   let nCharacters = 0;
-  const keep = (object: object, text: string): void => {
+  // Most of what is written is asked for once, by its writer; to put it among the others takes longer than all of that.
+  const waiting = new Map<object, string>();
+  const add = (object: object, text: string): void => {
     nCharacters += text.length;
     if (nCharacters > limit) {
       texts = new WeakMap();
@@ -25,12 +31,25 @@ export function createJsonTexts(limit = LIMIT): JsonTexts {
   };
   return {
     of(object) {
+      const given = waiting.get(object);
+      if (given !== undefined) {
+        waiting.delete(object);
+        return given;
+      }
       const known = texts.get(object);
       if (known !== undefined) return known;
       const text = JSON.stringify(object);
-      keep(object, text);
+      add(object, text);
       return text;
     },
-    keep,
+    keep(object, text) {
+      if (text.length > WAITING_LENGTH) return add(object, text);
+      waiting.set(object, text);
+      if (waiting.size <= WAITING) return;
+      for (const oldest of waiting.keys()) {
+        waiting.delete(oldest);
+        return;
+      }
+    },
   };
 }

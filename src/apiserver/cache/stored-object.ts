@@ -29,11 +29,15 @@ export interface Outgoing<T extends KubeObject = KubeObject> {
   readonly text: (revision: number) => string;
 }
 
+const FRESH = Symbol('fresh');
+
 /**
- * What is written is in memory already, so it need not be read from its bytes. Held for as long as nobody has asked for
- * the object of these bytes: the cache does so as soon as they are committed.
+ * Bytes whose object is in memory already, so that it need not be read from them. They hold it until somebody asks for it:
+ * the cache does so as soon as they are committed. (A WeakMap beside them takes longer than all else here.)
  */
-const fresh = new WeakMap<Uint8Array, Outgoing>();
+interface FreshBytes extends Uint8Array {
+  [FRESH]?: Outgoing | undefined;
+}
 
 /** The object is not changed by anyone from now on. */
 export function outgoing<T extends KubeObject>(object: T): Outgoing<T> {
@@ -44,7 +48,7 @@ export function outgoing<T extends KubeObject>(object: T): Outgoing<T> {
     written: (revision) => (known ??= withRevision(object, revision)),
     text: (revision) => revisedText(stored, revision),
   };
-  if (isPlain(object)) fresh.set(made.value, made);
+  if (isPlain(object)) (made.value as FreshBytes)[FRESH] = made;
   return made;
 }
 
@@ -68,9 +72,9 @@ function isPlain(value: unknown): boolean {
 
 /** Throws a SyntaxError for bytes that are no JSON. */
 export function decodeStored(value: Uint8Array, revision: number): KubeObject {
-  const known = fresh.get(value);
+  const known = (value as FreshBytes)[FRESH];
   if (known !== undefined) {
-    fresh.delete(value);
+    (value as FreshBytes)[FRESH] = undefined;
     return known.written(revision);
   }
   const object = JSON.parse(decoder.decode(value)) as {

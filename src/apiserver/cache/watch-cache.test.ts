@@ -301,4 +301,15 @@ describe('an object in the store', () => {
     text({ long: 'x'.repeat(20) });
     assert.equal(text(counted), '2');
   });
+
+  it('is taken from who has made it, by who asks first', () => {
+    const texts = createJsonTexts();
+    const made = Array.from({ length: 300 }, (_, i) => ({ i }));
+    for (const each of made) texts.keep(each, 'made');
+    const [first = {}] = made;
+    const last = made.at(-1) ?? {};
+    assert.deepEqual([texts.of(first), texts.of(last), texts.of(last)], ['{"i":0}', 'made', '{"i":299}']);
+    texts.keep(first, 'x'.repeat(20_000));
+    assert.equal(texts.of(first).length, 20_000);
+  });
 });
