@@ -191,7 +191,7 @@ class IptablesMode implements ProxyMode {
       nLines: new Map(outcome.nLines),
       rejected,
       lookedAtMs: now,
-      lookTookMs: now - startMs,
+      lookTookMs: Math.max(1, now - startMs),
     };
     const { nWritten, wasEmpty } = outcome;
     const { family, backend } = iptables;

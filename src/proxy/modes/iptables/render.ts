@@ -296,7 +296,9 @@ class ServiceRenderer {
 
   #emptiness({ whenEmpty }: Destination): { comment: string; target: Target } {
     const isSilent = whenEmpty === 'drop';
-    const port = this.#options.family === 'IPv4' ? 'icmp-port-unreachable' : 'icmp6-port-unreachable';
+    // ICMP errors are rationed, one a second to a client of IPv6; a reset is not.
+    const unreachable = this.#options.family === 'IPv4' ? 'icmp-port-unreachable' : 'icmp6-port-unreachable';
+    const port = this.#protocol === 'tcp' ? 'tcp-reset' : unreachable;
     return {
       comment: `${this.#name} has no ${isSilent ? 'local ' : ''}endpoints`,
       target: isSilent ? { kind: 'drop' } : { kind: 'reject', with: port },
