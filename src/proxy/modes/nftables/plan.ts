@@ -151,8 +151,9 @@ export function planChange(
   for (const [key, placed] of before.own)
     if (!after.own.has(key)) changes.push({ kind: 'delete', ...placed });
   const shared = shiftAll(memory.shared, before.shared, after.shared);
-  changes.push(...shared.born.map((placed): Change => ({ kind: 'add', ...placed })));
-  changes.push(...shared.dead.map((placed): Change => ({ kind: 'delete', ...placed })));
+  // One by one: of hundreds of thousands, spread as arguments, the stack has no room.
+  for (const placed of shared.born) changes.push({ kind: 'add', ...placed });
+  for (const placed of shared.dead) changes.push({ kind: 'delete', ...placed });
   const chains = shiftAll(memory.chains, before.chains, after.chains);
   const sets = shiftAll(memory.sets, before.sets, after.sets);
   const goneSets = sets.dead.map(({ name }) => name);
