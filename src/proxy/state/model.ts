@@ -4,7 +4,7 @@ export type Protocol = 'TCP' | 'UDP' | 'SCTP';
 
 /**
  * Where a packet for a Service may be addressed. Node ports match every address the node accepts them on. With `endPort`
- * the frontend is the whole range port to endPort, and the translated packet keeps the port it came for.
+ * the frontend is the whole range port to endPort, and the translated packet keeps the port it came for; node ports are single numbers so far.
  */
 export type Frontend =
   | {
@@ -43,10 +43,14 @@ export interface FrontendDecision extends Destination {
   readonly frontend: Frontend;
   /**
    * What Pods of the cluster and the node itself get in place of the above: the short way to a frontend from outside
-   * under policy Local. Absent = the same as everybody. `off-cluster` masquerades the node's own connections only.
+   * under policy Local. Absent = the same as everybody. It is `off-cluster` and the above `never`: the node's own connections alone
+   * are masqueraded. It has endpoints whenever the above has some.
    */
   readonly fromCluster?: Destination;
-  /** Blocks, canonical and of the family; clients outside of all of them are dropped. Absent = everybody may. */
+  /**
+   * Blocks, canonical and of the family; clients outside of all of them, Pods and the node too, are dropped, also where there are no
+   * endpoints. Absent = everybody may. Only load balancer IPs have some.
+   */
   readonly allowedSources?: readonly string[];
 }
 

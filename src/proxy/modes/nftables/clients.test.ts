@@ -147,6 +147,42 @@ describe('UDP flows', () => {
     });
   }
 
+  it('of a range end by the port they were met at, and those on the short way stay with its endpoints', async () => {
+    const range = (hosts: readonly number[], inside: readonly number[]): ServicePort =>
+      servicePort(
+        'dns',
+        [
+          {
+            frontend: { kind: 'externalIP', ip: cluster(1), port: 50, endPort: 59 },
+            endpoints: endpoints('IPv4', ...hosts),
+            whenEmpty: 'drop',
+            masquerade: 'never',
+            fromCluster: {
+              endpoints: endpoints('IPv4', ...inside),
+              whenEmpty: 'reject',
+              masquerade: 'off-cluster',
+            },
+          },
+        ],
+        { protocol: 'UDP' },
+      );
+    const kept = (id: number, served: string): Flow => {
+      const made = flow(id, [cluster(1), 53], served);
+      return { ...made, reply: { ...made.reply, sourcePort: 53 } };
+    };
+    const rig = createRig();
+    const mode = rig.start();
+    await mode.sync(stateOf(range([1, 3], [1, 2, 3])));
+    rig.conntrack.flows.push(kept(1, pod(1)), kept(2, pod(2)), kept(3, pod(3)), kept(4, pod(4)));
+    await mode.sync(stateOf(range([1], [1, 2])), changed);
+    assert.deepEqual(
+      rig.conntrack.flows.map(({ id }) => id),
+      [1, 2],
+    );
+    await rig.start().sync(stateOf());
+    assert.deepEqual(rig.conntrack.flows, []);
+  });
+
   it('of a Service that is gone end, and a restart ends what the earlier process left', async () => {
     const rig = createRig();
     const mode = rig.start();

@@ -100,6 +100,40 @@ describe('the nftables mode on the kernel', () => {
     await mode.cleanup();
   });
 
+  for (const family of ['IPv4', 'IPv6'] as const) {
+    it(`finds a table of every kind of frontend as it was left, and writes nothing (${family})`, async () => {
+      const node = { podLinks: { prefix: 'veth' }, hasLocalhostNodePorts: true };
+      const state = proxyState(family, everyFrontend(family), node);
+      await open(family).sync(state);
+      const before = await kernel.generation();
+      const next = open(family);
+      await next.sync(state);
+      assert.equal(await kernel.generation(), before);
+      await next.sync(proxyState(family, everyFrontend(family)));
+      assert.ok((await kernel.generation()) > before, 'Pods told by their address need other rules');
+      await next.cleanup();
+    });
+  }
+
+  it('takes a Service of 5 000 endpoints with weights and affinity, and lets go of them', async () => {
+    const everywhere = Array.from({ length: 5000 }, (_, i) => ({
+      ip: `10.244.${i >> 8}.${i & 255}`,
+      port: 9376,
+      isLocal: false,
+      ...(i === 0 ? { weight: 3 } : {}),
+    }));
+    const port = (n: number): ServicePort =>
+      servicePort('wide', [clusterIp(['10.96.1.1', 80], everywhere.slice(0, n))], { affinitySeconds: 60 });
+    const mode = open('IPv4');
+    await mode.sync(proxyState('IPv4', [port(5000)]));
+    const set = demandSet('ip', { kind: 'endpoints', n: 5002 });
+    assert.equal((await kernel.elements(table, set)).length, 5002);
+    await mode.sync(proxyState('IPv4', [port(4999)]), new Set(['default/wide:/TCP']));
+    const shape = await kernel.table(table);
+    assert.deepEqual([shape?.sets.has('endpoints-5002'), shape?.sets.has('endpoints-5001')], [false, true]);
+    await mode.cleanup();
+  });
+
   it('goes on where a process was killed in the middle of a load, and leaves others’ tables alone', async () => {
     const theirs = { family: 'ip', name: 'theirs' } as const;
     await kernel.apply({
