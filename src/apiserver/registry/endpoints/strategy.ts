@@ -12,7 +12,7 @@ export const endpointsStrategy = (
 ): Strategy<Endpoints> => ({
   prepare: ({ next }) => next,
   validate: ({ next, prev }) => [
-    ...endpointsFaults(next, exempt),
+    ...endpointsFaults(next, { exempt, prev }),
     ...(gates.isEnabled('SCTPSupport') ? [] : sctpFaults(next, prev)),
   ],
   warnings: ({ next }) => endpointsWarnings(next),

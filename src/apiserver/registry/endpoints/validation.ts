@@ -2,20 +2,35 @@ import type { EndpointAddress, EndpointPort, Endpoints } from '../../../api/core
 import { notSupported, required, type FieldError } from '../../../api/errors/field-error.ts';
 import { dns1123Label, dns1123Subdomain, portNumber, qualifiedName } from '../../../api/validation/names.ts';
 import type { Cidr } from '../../../net/cidr.ts';
-import { ipFaults, specialIpFaults } from '../rules/addresses.ts';
+import { ipFaults, specialIpFaults, type Standing } from '../rules/addresses.ts';
 import { invalidEach } from '../rules/fields.ts';
 import { PROTOCOLS } from '../rules/ports.ts';
 
-/** `exempt`: special addresses that are fine nevertheless. */
-export function endpointsFaults({ subsets = [] }: Endpoints, exempt: readonly Cidr[] = []): FieldError[] {
+export interface EndpointsRules {
+  /** Special addresses that are fine nevertheless. */
+  readonly exempt?: readonly Cidr[];
+  /** What stands now; its addresses may be spelled as they are. */
+  readonly prev?: Endpoints | undefined;
+}
+
+const addressesOf = ({ subsets = [] }: Endpoints): string[] =>
+  subsets.flatMap(({ addresses = [], notReadyAddresses = [] }) =>
+    [...addresses, ...notReadyAddresses].map(({ ip }) => ip),
+  );
+
+export function endpointsFaults(
+  { subsets = [] }: Endpoints,
+  { exempt = [], prev }: EndpointsRules = {},
+): FieldError[] {
+  const rules = { exempt, standing: new Set(prev === undefined ? [] : addressesOf(prev)) };
   return subsets.flatMap(({ addresses = [], notReadyAddresses = [], ports = [] }, i) => {
     const path = `subsets[${i}]`;
     const isEmpty = addresses.length === 0 && notReadyAddresses.length === 0;
     return [
       ...(isEmpty ? [required(path, 'must specify `addresses` or `notReadyAddresses`')] : []),
-      ...addresses.flatMap((address, j) => addressFaults(address, `${path}.addresses[${j}]`, exempt)),
+      ...addresses.flatMap((address, j) => addressFaults(address, `${path}.addresses[${j}]`, rules)),
       ...notReadyAddresses.flatMap((address, j) =>
-        addressFaults(address, `${path}.notReadyAddresses[${j}]`, exempt),
+        addressFaults(address, `${path}.notReadyAddresses[${j}]`, rules),
       ),
       ...ports.flatMap((port, j) => portFaults(port, `${path}.ports[${j}]`, ports.length > 1)),
     ];
@@ -25,10 +40,10 @@ export function endpointsFaults({ subsets = [] }: Endpoints, exempt: readonly Ci
 function addressFaults(
   { ip, hostname, nodeName }: EndpointAddress,
   path: string,
-  exempt: readonly Cidr[],
+  { exempt, standing }: { readonly exempt: readonly Cidr[]; readonly standing: Standing },
 ): FieldError[] {
   return [
-    ...ipFaults(`${path}.ip`, ip),
+    ...ipFaults(`${path}.ip`, ip, standing),
     ...(hostname ? invalidEach(`${path}.hostname`, hostname, dns1123Label(hostname)) : []),
     ...(nodeName === undefined ? [] : invalidEach(`${path}.nodeName`, nodeName, dns1123Subdomain(nodeName))),
     ...specialIpFaults(`${path}.ip`, ip, exempt),

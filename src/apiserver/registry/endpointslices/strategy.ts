@@ -7,7 +7,7 @@ import { endpointSliceChangeFaults, endpointSliceFaults } from './validation.ts'
 export const endpointSliceStrategy = (exempt: readonly Cidr[] = []): Strategy<EndpointSlice> => ({
   prepare: ({ next }) => next,
   validate: ({ next, prev }) => [
-    ...endpointSliceFaults(next, exempt),
+    ...endpointSliceFaults(next, { exempt, prev }),
     ...(prev === undefined ? [] : endpointSliceChangeFaults(next, prev)),
   ],
   warnings: ({ next }) => endpointSliceWarnings(next),

@@ -15,7 +15,7 @@ import {
 import { dns1123Label, dns1123Subdomain, portNumber, qualifiedName } from '../../../api/validation/names.ts';
 import { validateLabels } from '../../../api/validation/object-meta.ts';
 import type { Cidr } from '../../../net/cidr.ts';
-import { ipOfFamilyFaults, specialIpFaults } from '../rules/addresses.ts';
+import { ipOfFamilyFaults, specialIpFaults, type Standing } from '../rules/addresses.ts';
 import { immutableFaults, invalidEach } from '../rules/fields.ts';
 import { PROTOCOLS } from '../rules/ports.ts';
 
@@ -26,14 +26,24 @@ const MAX_PORTS = 20_000;
 const MAX_TOPOLOGY = 16;
 const MAX_HINTS = 8;
 
-/** `exempt`: special addresses that are fine nevertheless. */
-export function endpointSliceFaults(slice: EndpointSlice, exempt: readonly Cidr[] = []): FieldError[] {
+export interface EndpointSliceRules {
+  /** Special addresses that are fine nevertheless. */
+  readonly exempt?: readonly Cidr[];
+  /** What stands now; its addresses may be spelled as they are. */
+  readonly prev?: EndpointSlice | undefined;
+}
+
+export function endpointSliceFaults(
+  slice: EndpointSlice,
+  { exempt = [], prev }: EndpointSliceRules = {},
+): FieldError[] {
+  const standing = new Set(prev?.endpoints.flatMap(({ addresses }) => addresses));
   return [
     ...addressTypeFaults(slice),
     ...(slice.endpoints.length > MAX_ENDPOINTS
       ? [tooMany('endpoints', slice.endpoints.length, MAX_ENDPOINTS)]
       : slice.endpoints.flatMap((endpoint, i) =>
-          endpointFaults({ endpoint, slice, exempt }, `endpoints[${i}]`),
+          endpointFaults({ endpoint, slice, exempt, standing }, `endpoints[${i}]`),
         )),
     ...portListFaults(slice.ports ?? []),
   ];
@@ -51,16 +61,17 @@ interface Judged {
   readonly endpoint: Endpoint;
   readonly slice: EndpointSlice;
   readonly exempt: readonly Cidr[];
+  readonly standing: Standing;
 }
 
-function endpointFaults({ endpoint, slice, exempt }: Judged, path: string): FieldError[] {
+function endpointFaults({ endpoint, slice, ...rules }: Judged, path: string): FieldError[] {
   const { addresses, hostname, nodeName, deprecatedTopology = {}, hints } = endpoint;
   const errors: FieldError[] = [];
   if (addresses.length === 0) errors.push(required(`${path}.addresses`, 'must contain at least 1 address'));
   if (addresses.length > MAX_ADDRESSES)
     errors.push(tooMany(`${path}.addresses`, addresses.length, MAX_ADDRESSES));
   for (const [i, address] of addresses.entries()) {
-    errors.push(...addressFaults(slice.addressType, { path: `${path}.addresses[${i}]`, address, exempt }));
+    errors.push(...addressFaults(slice.addressType, { path: `${path}.addresses[${i}]`, address, ...rules }));
   }
   if (nodeName !== undefined)
     errors.push(...invalidEach(`${path}.nodeName`, nodeName, dns1123Subdomain(nodeName)));
@@ -76,11 +87,15 @@ interface JudgedAddress {
   readonly path: string;
   readonly address: string;
   readonly exempt: readonly Cidr[];
+  readonly standing: Standing;
 }
 
-function addressFaults(type: string, { path, address, exempt }: JudgedAddress): FieldError[] {
+function addressFaults(type: string, { path, address, exempt, standing }: JudgedAddress): FieldError[] {
   if (type === 'IPv4' || type === 'IPv6') {
-    return [...ipOfFamilyFaults(path, address, type), ...specialIpFaults(path, address, exempt)];
+    return [
+      ...ipOfFamilyFaults(path, address, { family: type, standing }),
+      ...specialIpFaults(path, address, exempt),
+    ];
   }
   return type === 'FQDN' ? fqdnFaults(path, address) : [];
 }

@@ -11,7 +11,13 @@ import type { Column } from '../../rest/rest.ts';
 import { ageColumn, column, nameColumn, selectorText, shortList } from '../columns.ts';
 import { anyDefinition, type Definition } from '../generic/definition.ts';
 import { statusStrategy, withStatusOf } from '../strategy.ts';
-import { ingressClassFaults, ingressFaults, ingressStatusFaults, networkPolicyFaults } from './validation.ts';
+import {
+  ingressClassFaults,
+  ingressFaults,
+  ingressStatusFaults,
+  networkPolicyFaults,
+  networkPolicyWarnings,
+} from './validation.ts';
 
 const text = <T>(name: string, description: string, cell: Column<T>['cell']): Column<T> =>
   column(name, 'string', [description, cell]);
@@ -82,7 +88,11 @@ const ingressClass: Definition<IngressClass> = {
 const networkPolicy: Definition<NetworkPolicy> = {
   kind: networkPolicies,
   name: dns1123Subdomain,
-  strategy: { prepare: ({ next }) => next, validate: ({ next }) => networkPolicyFaults(next) },
+  strategy: {
+    prepare: ({ next }) => next,
+    validate: ({ next, prev }) => networkPolicyFaults(next, prev),
+    warnings: ({ next }) => networkPolicyWarnings(next),
+  },
   columns: [
     nameColumn(),
     text('Pod-Selector', 'The Pods that it is about.', ({ spec }) => selectorText(spec.podSelector)),

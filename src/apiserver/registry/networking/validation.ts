@@ -24,10 +24,10 @@ import {
   portName,
   portNumber,
 } from '../../../api/validation/names.ts';
-import { type Cidr, cidrContains, parseCidr } from '../../../net/cidr.ts';
+import { type Cidr, cidrContains } from '../../../net/cidr.ts';
 import { ipFromValue, parseIp } from '../../../net/ip.ts';
 import { selectorFaults } from '../replicasets/validation.ts';
-import { cidrFaults } from '../rules/addresses.ts';
+import { cidrFaults, cidrWarnings, sloppyCidr, type Standing } from '../rules/addresses.ts';
 import { immutableFaults, invalidEach } from '../rules/fields.ts';
 import { domainPathFaults } from '../rules/paths.ts';
 
@@ -192,7 +192,9 @@ export function ingressClassFaults({ spec }: IngressClass, prev: IngressClass | 
 const DIRECTIONS = ['Ingress', 'Egress'];
 const POLICY_PROTOCOLS = ['TCP', 'UDP', 'SCTP'];
 
-export function networkPolicyFaults({ spec }: NetworkPolicy): FieldError[] {
+/** Blocks that `prev` has may be spelled as they are. */
+export function networkPolicyFaults({ spec }: NetworkPolicy, prev?: NetworkPolicy): FieldError[] {
+  const standing: Standing = new Set(prev === undefined ? [] : blocksOf(prev).map(([, text]) => text));
   const { podSelector, ingress = [], egress = [], policyTypes = [] } = spec;
   const errors = selectorFaults(podSelector, 'spec.podSelector');
   const check = (
@@ -201,7 +203,7 @@ export function networkPolicyFaults({ spec }: NetworkPolicy): FieldError[] {
     [field, peers = []]: readonly ['from' | 'to', readonly NetworkPolicyPeer[] | undefined],
   ): void => {
     errors.push(...ports.flatMap((port, i) => policyPortFaults(port, `${path}.ports[${i}]`)));
-    errors.push(...peers.flatMap((peer, i) => peerFaults(peer, `${path}.${field}[${i}]`)));
+    errors.push(...peers.flatMap((peer, i) => peerFaults(peer, `${path}.${field}[${i}]`, standing)));
   };
   for (const [i, { ports, from }] of ingress.entries()) check(`spec.ingress[${i}]`, ports, ['from', from]);
   for (const [i, { ports, to }] of egress.entries()) check(`spec.egress[${i}]`, ports, ['to', to]);
@@ -241,6 +243,7 @@ function policyPortFaults({ protocol, port, endPort }: NetworkPolicyPort, path: 
 function peerFaults(
   { podSelector, namespaceSelector, ipBlock }: NetworkPolicyPeer,
   path: string,
+  standing: Standing,
 ): FieldError[] {
   const n = [podSelector, namespaceSelector, ipBlock].filter((peer) => peer !== undefined).length;
   if (n === 0) return [required(path, 'must specify a peer')];
@@ -249,7 +252,7 @@ function peerFaults(
     ...(namespaceSelector === undefined
       ? []
       : selectorFaults(namespaceSelector, `${path}.namespaceSelector`)),
-    ...(ipBlock === undefined ? [] : blockFaults(ipBlock, `${path}.ipBlock`)),
+    ...(ipBlock === undefined ? [] : blockFaults(ipBlock, `${path}.ipBlock`, standing)),
   ];
   if (n > 1 && ipBlock !== undefined) {
     errors.push(forbiddenField(path, 'may not specify both ipBlock and another peer'));
@@ -260,17 +263,46 @@ function peerFaults(
 function blockFaults(
   { cidr, except = [] }: NonNullable<NetworkPolicyPeer['ipBlock']>,
   path: string,
+  standing: Standing,
 ): FieldError[] {
   if (cidr === '') return [required(`${path}.cidr`)];
-  const whole = parseCidr(cidr);
-  if (whole === undefined) return cidrFaults(`${path}.cidr`, cidr);
-  return except.flatMap((text, i) => {
+  const errors = cidrFaults(`${path}.cidr`, cidr, standing);
+  const whole = sloppyCidr(cidr)?.cidr;
+  if (whole === undefined) return errors;
+  for (const [i, text] of except.entries()) {
     const at = `${path}.except[${i}]`;
-    const part = parseCidr(text);
-    if (part === undefined) return cidrFaults(at, text);
-    return isWithin(part, whole) ? [] : [invalidValue(at, text, 'must be a strict subset of `cidr`')];
-  });
+    errors.push(...cidrFaults(at, text, standing));
+    const part = sloppyCidr(text)?.cidr;
+    if (part !== undefined && !isWithin(part, whole)) {
+      errors.push(invalidValue(at, text, 'must be a strict subset of `cidr`'));
+    }
+  }
+  return errors;
 }
+
+/** All blocks of a policy, with where they stand. */
+function blocksOf({ spec: { ingress = [], egress = [] } }: NetworkPolicy): (readonly [string, string])[] {
+  const peers = [
+    ...ingress.flatMap(({ from = [] }, i) =>
+      from.map((peer, j) => [`spec.ingress[${i}].from[${j}].ipBlock`, peer] as const),
+    ),
+    ...egress.flatMap(({ to = [] }, i) =>
+      to.map((peer, j) => [`spec.egress[${i}].to[${j}].ipBlock`, peer] as const),
+    ),
+  ];
+  return peers.flatMap(([path, { ipBlock }]) =>
+    ipBlock === undefined
+      ? []
+      : [
+          [`${path}.cidr`, ipBlock.cidr] as const,
+          ...(ipBlock.except ?? []).map((text, i) => [`${path}.except[${i}]`, text] as const),
+        ],
+  );
+}
+
+/** Blocks that are spelled unwisely. */
+export const networkPolicyWarnings = (policy: NetworkPolicy): readonly string[] =>
+  blocksOf(policy).flatMap(([path, text]) => cidrWarnings(path, text));
 
 const isWithin = (part: Cidr, whole: Cidr): boolean =>
   part.prefix > whole.prefix && cidrContains(whole, ipFromValue(part.family, part.base));

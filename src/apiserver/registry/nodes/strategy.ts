@@ -1,6 +1,6 @@
 import type { Node } from '../../../api/core/v1/node.ts';
 import { type Strategy, statusStrategy } from '../strategy.ts';
-import { nodeChangeFaults, nodeFaults } from './validation.ts';
+import { nodeChangeFaults, nodeFaults, nodeWarnings } from './validation.ts';
 
 /** podCIDR is the first of podCIDRs; clients may write either. */
 function withPodCIDRs(node: Node): Node {
@@ -20,9 +20,10 @@ export const nodeStrategy: Strategy<Node> = {
     return prev.status === undefined ? rest : { ...rest, status: prev.status };
   },
   validate: ({ next, prev }) => [
-    ...nodeFaults(next),
+    ...nodeFaults(next, prev),
     ...(prev === undefined ? [] : nodeChangeFaults(next, prev)),
   ],
+  warnings: ({ next }) => nodeWarnings(next),
 };
 
-export const nodeStatusStrategy: Strategy<Node> = statusStrategy(({ next }) => nodeFaults(next));
+export const nodeStatusStrategy: Strategy<Node> = statusStrategy(({ next, prev }) => nodeFaults(next, prev));

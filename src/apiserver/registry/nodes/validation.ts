@@ -8,14 +8,14 @@ import {
   type FieldError,
 } from '../../../api/errors/field-error.ts';
 import { labelValueRule, qualifiedName } from '../../../api/validation/names.ts';
-import { parseCidr } from '../../../net/cidr.ts';
-import { cidrFaults } from '../rules/addresses.ts';
+import { cidrFaults, cidrWarnings, sloppyCidr } from '../rules/addresses.ts';
 import { invalidEach } from '../rules/fields.ts';
 
 const EFFECTS = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
 
-export function nodeFaults(node: Node): FieldError[] {
-  return [...taintFaults(node), ...podCIDRFaults(node), ...addressFaults(node)];
+/** Blocks that `prev` has may be spelled as they are. */
+export function nodeFaults(node: Node, prev?: Node): FieldError[] {
+  return [...taintFaults(node), ...podCIDRFaults(node, prev), ...addressFaults(node)];
 }
 
 function taintFaults({ spec }: Node): FieldError[] {
@@ -35,14 +35,19 @@ function taintFaults({ spec }: Node): FieldError[] {
   });
 }
 
-function podCIDRFaults({ spec }: Node): FieldError[] {
+/** Blocks that are spelled unwisely. */
+export const nodeWarnings = ({ spec: { podCIDRs = [] } }: Node): readonly string[] =>
+  podCIDRs.flatMap((text, i) => cidrWarnings(`spec.podCIDRs[${i}]`, text));
+
+function podCIDRFaults({ spec }: Node, prev: Node | undefined): FieldError[] {
   const list = spec.podCIDRs ?? [];
+  const standing = new Set(prev?.spec.podCIDRs);
   const path = 'spec.podCIDRs';
-  const errors = list.flatMap((text, i) => cidrFaults(`${path}[${i}]`, text));
+  const errors = list.flatMap((text, i) => cidrFaults(`${path}[${i}]`, text, standing));
   if (spec.podCIDR !== undefined && list[0] !== spec.podCIDR) {
     errors.push(invalidValue(path, list, 'first value must match `podCIDR`'));
   }
-  const families = new Set(list.map((text) => parseCidr(text)?.family));
+  const families = new Set(list.map((text) => sloppyCidr(text)?.cidr.family));
   if (errors.length === 0 && families.size < list.length) {
     errors.push(invalidValue(path, list, 'may specify no more than one CIDR for each IP family'));
   }

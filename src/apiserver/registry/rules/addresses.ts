@@ -19,12 +19,34 @@ const CIDR_MESSAGE = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8:
 /** 010.000.1.2 -> 10.0.1.2: the old parser read such numbers as decimal, others read them as octal. */
 const withoutZeros = (text: string): string => text.replace(/(^|[.:/])0+(?=[0-9])/g, '$1');
 
-/** As addresses were read before KEP-4858: leading zeros mean nothing. */
-const sloppyIp = (text: string): Ip | undefined =>
-  parseIp(text) ?? (text.includes(':') ? undefined : parseIp(withoutZeros(text)));
+/** As addresses were read before KEP-4858: leading zeros mean nothing, and a mapped address is IPv4. */
+export function sloppyIp(text: string): Ip | undefined {
+  const ip = parseIp(text) ?? (text.includes(':') ? undefined : parseIp(withoutZeros(text)));
+  return ip !== undefined && isIpv4Mapped(ip) ? ipFromValue('IPv4', ip.value & 0xffff_ffffn) : ip;
+}
+
+/** The same for blocks: the address as it was written, and the block it lies in. */
+export function sloppyCidr(text: string): { readonly ip: Ip; readonly cidr: Cidr } | undefined {
+  const slash = text.indexOf('/');
+  const ip = parseIp(text.slice(0, slash)) ?? sloppyIp(text.slice(0, slash));
+  const cidr = parseCidr(text) ?? (ip && parseCidr(ip.text + withoutZeros(text.slice(slash))));
+  if (ip === undefined || cidr === undefined) return undefined;
+  if (!isIpv4Mapped(ip) || cidr.prefix < MAPPED_BITS) return { ip, cidr };
+  const mapped = ipFromValue('IPv4', ip.value & 0xffff_ffffn);
+  return { ip: mapped, cidr: cidrOf(mapped, cidr.prefix - MAPPED_BITS) };
+}
+
+/** `::ffff:0:0/96` is all of IPv4. */
+const MAPPED_BITS = 96;
+
+/** Spellings that stand in the stored object already; an update may keep them, wherever it puts them. */
+export type Standing = ReadonlySet<string>;
+
+const nothing: Standing = new Set();
 
 /** What stands in an old field: any spelling but the ones that different programs read differently (KEP-4858). */
-export function ipFaults(path: string, text: string): FieldError[] {
+export function ipFaults(path: string, text: string, standing = nothing): FieldError[] {
+  if (standing.has(text) && sloppyIp(text) !== undefined) return [];
   const ip = parseIp(text);
   if (ip === undefined) {
     const detail = sloppyIp(text) === undefined ? IP_MESSAGE : 'must not have leading 0s';
@@ -41,21 +63,23 @@ export function canonicalIpFaults(path: string, text: string): FieldError[] {
   return [invalidValue(path, text, `must be in canonical form (${JSON.stringify(canonical)})`)];
 }
 
-export function ipOfFamilyFaults(path: string, text: string, family: IpFamily): FieldError[] {
-  const ip = sloppyIp(text);
-  // An IPv4-mapped address counts as IPv4, as it always did.
-  const found = ip !== undefined && isIpv4Mapped(ip) ? 'IPv4' : ip?.family;
-  return found === family
-    ? ipFaults(path, text)
+export function ipOfFamilyFaults(
+  path: string,
+  text: string,
+  { family, standing = nothing }: { readonly family: IpFamily; readonly standing?: Standing },
+): FieldError[] {
+  return sloppyIp(text)?.family === family
+    ? ipFaults(path, text, standing)
     : [invalidValue(path, text, `must be a valid ${family} address`)];
 }
 
 /** Each spelling of `address/prefix` that old fields take; see `ipFaults`. */
-export function cidrFaults(path: string, text: string): FieldError[] {
+export function cidrFaults(path: string, text: string, standing = nothing): FieldError[] {
+  if (standing.has(text) && sloppyCidr(text) !== undefined) return [];
   const cidr = parseCidr(text);
   if (cidr === undefined) {
-    const isReadable = !text.includes(':') && parseCidr(withoutZeros(text)) !== undefined;
-    const detail = isReadable ? 'must not have leading 0s in IP or prefix length' : CIDR_MESSAGE;
+    const detail =
+      sloppyCidr(text) !== undefined ? 'must not have leading 0s in IP or prefix length' : CIDR_MESSAGE;
     return [invalidValue(path, text, detail)];
   }
   const ip = parseIp(text.slice(0, text.indexOf('/')));
@@ -74,24 +98,39 @@ export function canonicalCidrFaults(path: string, text: string): FieldError[] {
   return [invalidValue(path, text, `must be in canonical form (${JSON.stringify(canonical)})`)];
 }
 
-/** A sentence about an address that is valid and yet unwisely spelled. */
+/** A sentence about an address that is valid and yet unwisely spelled (upstream: GetWarningsForIP). */
 export function ipWarnings(path: string, text: string): string[] {
+  const sloppy = sloppyIp(text);
   const ip = parseIp(text);
-  if (ip === undefined || ip.family === 'IPv4' || ip.text === text) return [];
+  if (sloppy === undefined) return [];
+  if (ip === undefined || isIpv4Mapped(ip)) {
+    return [
+      `${path}: non-standard IP address "${text}" will be considered invalid in a future Kubernetes release: use "${sloppy.text}"`,
+    ];
+  }
+  if (ip.family === 'IPv4' || ip.text === text) return [];
   return [`${path}: IPv6 address "${text}" should be in RFC 5952 canonical format ("${ip.text}")`];
 }
 
+/** The same of a block (upstream: GetWarningsForCIDR). */
 export function cidrWarnings(path: string, text: string): string[] {
-  const cidr = parseCidr(text);
-  const ip = parseIp(text.slice(0, text.indexOf('/')));
-  if (cidr === undefined || ip === undefined) return [];
+  const sloppy = sloppyCidr(text);
+  if (sloppy === undefined) return [];
+  const { ip, cidr } = sloppy;
+  const warnings: string[] = [];
   if (ip.value !== cidr.base) {
-    const single = cidrOf(ipFromValue(ip.family, ip.value), addressBits(ip.family)).text;
-    return [
+    const single = cidrOf(ip, addressBits(ip.family)).text;
+    warnings.push(
       `${path}: CIDR value "${text}" is ambiguous in this context (should be "${cidr.text}" or "${single}"?)`,
-    ];
+    );
   }
-  if (cidr.family === 'IPv4' || cidr.text === text) return [];
+  const strict = parseIp(text.slice(0, text.indexOf('/')));
+  if (parseCidr(text) === undefined || (strict !== undefined && isIpv4Mapped(strict))) {
+    warnings.push(
+      `${path}: non-standard CIDR value "${text}" will be considered invalid in a future Kubernetes release: use "${cidr.text}"`,
+    );
+  }
+  if (warnings.length > 0 || cidr.family === 'IPv4' || cidr.text === text) return warnings;
   return [`${path}: IPv6 CIDR value "${text}" should be in RFC 5952 canonical format ("${cidr.text}")`];
 }
 

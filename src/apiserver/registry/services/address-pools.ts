@@ -1,7 +1,8 @@
 import type { IPAddress } from '../../../api/networking/v1/ip-address.ts';
 import type { ServiceCIDR } from '../../../api/networking/v1/service-cidr.ts';
 import { type Cidr, cidrContains, cidrSize, parseCidr } from '../../../net/cidr.ts';
-import { formatIp, type IpFamily, parseIp } from '../../../net/ip.ts';
+import { formatIp, type IpFamily } from '../../../net/ip.ts';
+import { sloppyIp } from '../rules/addresses.ts';
 import type { Pool, Random } from './claims.ts';
 import { staticSize } from './pools.ts';
 
@@ -41,7 +42,7 @@ export function blockOf(cidr: Cidr): Block {
 }
 
 export function blockContains({ cidr, first }: Block, text: string): boolean {
-  const ip = parseIp(text);
+  const ip = sloppyIp(text);
   if (ip === undefined || !cidrContains(cidr, ip)) return false;
   const last = cidr.base + cidrSize(cidr) - (cidr.family === 'IPv4' ? 2n : 1n);
   return ip.value >= first && ip.value <= last;

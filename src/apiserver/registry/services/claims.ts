@@ -2,7 +2,8 @@ import type { Service } from '../../../api/core/v1/service.ts';
 import { invalidValue, type FieldError } from '../../../api/errors/field-error.ts';
 import { type IPAddress, ipAddresses } from '../../../api/networking/v1/ip-address.ts';
 import { apiVersionOf } from '../../../api/kind.ts';
-import { type IpFamily, parseIp } from '../../../net/ip.ts';
+import type { IpFamily } from '../../../net/ip.ts';
+import { sloppyIp } from '../rules/addresses.ts';
 import { objectPrefix } from '../../cache/stored-object.ts';
 import type { Change, Claim, ClaimPlan } from '../strategy.ts';
 import {
@@ -108,7 +109,7 @@ export function releasableKeysOf(
   });
 }
 
-export const canonical = (ip: string): string => parseIp(ip)?.text ?? ip;
+export const canonical = (ip: string): string => sloppyIp(ip)?.text ?? ip;
 
 /** A plan under way: what is held already, what is taken now, what went wrong. */
 class Draft {

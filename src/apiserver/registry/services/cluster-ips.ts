@@ -6,8 +6,7 @@ import {
   required,
   type FieldError,
 } from '../../../api/errors/field-error.ts';
-import { parseIp } from '../../../net/ip.ts';
-import { ipFaults } from '../rules/addresses.ts';
+import { ipFaults, sloppyIp } from '../rules/addresses.ts';
 import { clusterIPsOf, isExternalName, isHeadless } from './service-type.ts';
 
 const FAMILIES = ['IPv4', 'IPv6'];
@@ -15,14 +14,14 @@ const POLICIES = ['PreferDualStack', 'RequireDualStack', 'SingleStack'];
 const IPS = 'spec.clusterIPs';
 
 /** clusterIP, clusterIPs, ipFamilies and ipFamilyPolicy, each and together (upstream: ValidateServiceClusterIPsRelatedFields). */
-export function clusterIPFaults(service: Service): FieldError[] {
+export function clusterIPFaults(service: Service, prev?: Service): FieldError[] {
   if (isExternalName(service)) return [];
   const { ipFamilyPolicy } = service.spec;
   const errors = [...agreementFaults(service), ...familyFaults(service)];
   if (ipFamilyPolicy !== undefined && !POLICIES.includes(ipFamilyPolicy)) {
     errors.push(notSupported('spec.ipFamilyPolicy', ipFamilyPolicy, POLICIES));
   }
-  const addresses = addressFaults(service);
+  const addresses = addressFaults(service, prev);
   errors.push(...addresses.errors);
   return addresses.isReadable ? [...errors, ...matchFaults(service)] : errors;
 }
@@ -50,11 +49,15 @@ function familyFaults(service: Service): FieldError[] {
   });
 }
 
-function addressFaults(service: Service): { readonly errors: FieldError[]; readonly isReadable: boolean } {
+function addressFaults(
+  service: Service,
+  prev: Service | undefined,
+): { readonly errors: FieldError[]; readonly isReadable: boolean } {
   const ips = [...clusterIPsOf(service)];
+  const standing = new Set(prev === undefined ? [] : clusterIPsOf(prev));
   const errors: FieldError[] = [];
   for (const [i, ip] of ips.entries()) {
-    if (i > 0 || ip !== 'None') errors.push(...ipFaults(`${IPS}[${i}]`, ip));
+    if (i > 0 || ip !== 'None') errors.push(...ipFaults(`${IPS}[${i}]`, ip, standing));
     else if (ips.length > 1) errors.push(invalidValue(IPS, ips, "'None' must be the first and only value"));
   }
   const isReadable = errors.length === 0;
@@ -66,7 +69,7 @@ function matchFaults(service: Service): FieldError[] {
   const ips = [...clusterIPsOf(service)];
   if (isHeadless(service)) return [];
   const errors: FieldError[] = [];
-  const found = ips.map((ip) => parseIp(ip)?.family);
+  const found = ips.map((ip) => sloppyIp(ip)?.family);
   if (ips.length > 1 && new Set(found).size < 2) {
     errors.push(invalidValue(IPS, ips, 'may specify no more than one IP for each IP family'));
   }

@@ -1,7 +1,7 @@
 import type { Service } from '../../../api/core/v1/service.ts';
 import { invalidValue, type FieldError } from '../../../api/errors/field-error.ts';
 import type { IpFamily } from '../../../net/ip.ts';
-import { parseIp } from '../../../net/ip.ts';
+import { sloppyIp } from '../rules/addresses.ts';
 import type { Change } from '../strategy.ts';
 import {
   clusterIPsOf,
@@ -115,7 +115,7 @@ function inferFromClusterIPs(next: Service, families: readonly IpFamily[]): Fami
   const list = [...(next.spec.ipFamilies ?? [])];
   const errors: FieldError[] = [];
   for (const [i, ip] of ips.entries()) {
-    const family = parseIp(ip)?.family;
+    const family = sloppyIp(ip)?.family;
     if (i < list.length || family === undefined) continue;
     if (families.includes(family)) list.push(family);
     else

@@ -1,7 +1,7 @@
 import type { Service } from '../../../api/core/v1/service.ts';
 import type { KubeObject } from '../../../api/kind.ts';
 import type { IPAddress } from '../../../api/networking/v1/ip-address.ts';
-import { parseIp } from '../../../net/ip.ts';
+import { sloppyIp } from '../rules/addresses.ts';
 import { revisionOf } from '../../cache/stored-object.ts';
 import {
   addressKey,
@@ -80,7 +80,7 @@ const reported = (finding: Finding): Verdict => ({ findings: [finding], mends: [
 const mended = (mend: Mend): Verdict => ({ findings: [], mends: [mend] });
 
 function checkClusterIP(service: Service, text: string, view: RepairView): Verdict {
-  const ip = parseIp(text);
+  const ip = sloppyIp(text);
   const tell = (reason: string, message: string, action = ALLOCATION): Finding => ({
     about: service,
     reason,
@@ -117,7 +117,7 @@ function checkClusterIP(service: Service, text: string, view: RepairView): Verdi
 
 /** Whether the address is one of the Service's cluster IPs. */
 export const holdsAddress = (service: Service, ip: string): boolean =>
-  needsClusterIP(service) && clusterIPsOf(service).some((text) => text === ip || parseIp(text)?.text === ip);
+  needsClusterIP(service) && clusterIPsOf(service).some((text) => text === ip || sloppyIp(text)?.text === ip);
 
 function hasLabels({ metadata: { name, labels = {} } }: IPAddress): boolean {
   const family = name.includes(':') ? 'IPv6' : 'IPv4';

@@ -39,7 +39,7 @@ export function serviceStrategy({
       if (errors.length > 0) return errors;
       return [
         ...(prev === undefined ? [] : serviceChangeFaults(next, prev)),
-        ...serviceFaults(next),
+        ...serviceFaults(next, prev),
         ...gateFaults({ next, prev }, gates),
       ];
     },
@@ -51,4 +51,6 @@ export function serviceStrategy({
 
 /** The rules of `/status`. */
 export const serviceStatusStrategy = (gates: FeatureGates = featureGates()): Strategy<Service> =>
-  statusStrategy(({ next }) => serviceStatusFaults(next, gates.isEnabled('AllowServiceLBStatusOnNonLB')));
+  statusStrategy(({ next, prev }) =>
+    serviceStatusFaults(next, prev, gates.isEnabled('AllowServiceLBStatusOnNonLB')),
+  );

@@ -10,7 +10,7 @@ import {
 import { dns1123Label, dns1123Subdomain, portNumber, qualifiedName } from '../../../api/validation/names.ts';
 import { validateLabels } from '../../../api/validation/object-meta.ts';
 import type { JsonValue } from '../../../base/json.ts';
-import { cidrFaults, ipFaults, specialIpFaults } from '../rules/addresses.ts';
+import { cidrFaults, ipFaults, specialIpFaults, type Standing } from '../rules/addresses.ts';
 import { invalidEach } from '../rules/fields.ts';
 import { PROTOCOLS, portNumberOrNameFaults } from '../rules/ports.ts';
 import { clusterIPChangeFaults, clusterIPFaults } from './cluster-ips.ts';
@@ -34,19 +34,22 @@ const TOPOLOGY_MODE = 'service.kubernetes.io/topology-mode';
 const TOPOLOGY_HINTS = 'service.kubernetes.io/topology-aware-hints';
 const ONLY_LOAD_BALANCER = "may only be used when `type` is 'LoadBalancer'";
 
-/** The spec of a Service; values that are still to be allocated may be missing (upstream: ValidateService). */
-export function serviceFaults(service: Service): FieldError[] {
+/**
+ * The spec of a Service; values that are still to be allocated may be missing (upstream: ValidateService). Addresses that
+ * `prev` has may be spelled as they are.
+ */
+export function serviceFaults(service: Service, prev?: Service): FieldError[] {
   return [
     ...topologyFaults(service),
     ...typeFaults(service),
     ...portListFaults(service),
     ...validateLabels(service.spec.selector ?? {}, 'spec.selector'),
     ...affinityFaults(service),
-    ...clusterIPFaults(service),
-    ...externalIPFaults(service),
+    ...clusterIPFaults(service, prev),
+    ...externalIPFaults(service, prev),
     ...knownTypeFaults(service),
     ...duplicatePortFaults(service),
-    ...sourceRangeFaults(service),
+    ...sourceRangeFaults(service, prev),
     ...loadBalancerFaults(service),
     ...externalTrafficFaults(service),
     ...internalTrafficFaults(service),
@@ -73,17 +76,22 @@ export function serviceChangeFaults(next: Service, prev: Service): FieldError[] 
 }
 
 /** Only addresses and host names a load balancer can have, and only where there is one (`isOnAnyType`: anywhere). */
-export function serviceStatusFaults(service: Service, isOnAnyType = false): FieldError[] {
+export function serviceStatusFaults(service: Service, prev?: Service, isOnAnyType = false): FieldError[] {
   const all = service.status?.loadBalancer?.ingress ?? [];
   const path = 'status.loadBalancer.ingress';
   if (all.length > 0 && !isLoadBalancer(service) && !isOnAnyType) {
     return [forbiddenField(path, "may only be used when `spec.type` is 'LoadBalancer'")];
   }
-  return all.flatMap((ingress, i) => ingressFaults(ingress, `${path}[${i}]`));
+  const standing = new Set(prev?.status?.loadBalancer?.ingress?.map(({ ip = '' }) => ip));
+  return all.flatMap((ingress, i) => ingressFaults(ingress, `${path}[${i}]`, standing));
 }
 
-function ingressFaults({ ip = '', hostname = '', ipMode }: LoadBalancerIngress, path: string): FieldError[] {
-  const errors = ip === '' ? [] : ipFaults(`${path}.ip`, ip);
+function ingressFaults(
+  { ip = '', hostname = '', ipMode }: LoadBalancerIngress,
+  path: string,
+  standing: Standing,
+): FieldError[] {
+  const errors = ip === '' ? [] : ipFaults(`${path}.ip`, ip, standing);
   if (ip !== '' && ipMode === undefined) {
     errors.push(required(`${path}.ipMode`, 'must be specified when `ip` is set'));
   } else if (ip === '' && ipMode !== undefined) {
@@ -194,9 +202,10 @@ function affinityFaults({ spec }: Service): FieldError[] {
   return [invalidValue(`${path}.clientIP.timeoutSeconds`, seconds, detail)];
 }
 
-function externalIPFaults({ spec }: Service): FieldError[] {
+function externalIPFaults({ spec }: Service, prev: Service | undefined): FieldError[] {
+  const standing = new Set(prev?.spec.externalIPs);
   return (spec.externalIPs ?? []).flatMap((ip, i) => {
-    const errors = ipFaults(`spec.externalIPs[${i}]`, ip);
+    const errors = ipFaults(`spec.externalIPs[${i}]`, ip, standing);
     return errors.length > 0 ? errors : specialIpFaults(`spec.externalIPs[${i}]`, ip);
   });
 }
@@ -239,7 +248,7 @@ function duplicatePortFaults(service: Service): FieldError[] {
   return errors;
 }
 
-function sourceRangeFaults(service: Service): FieldError[] {
+function sourceRangeFaults(service: Service, prev: Service | undefined): FieldError[] {
   const ranges = service.spec.loadBalancerSourceRanges ?? [];
   const annotation = service.metadata.annotations?.[SOURCE_RANGES_ANNOTATION];
   if (ranges.length === 0 && annotation === undefined) return [];
@@ -250,8 +259,10 @@ function sourceRangeFaults(service: Service): FieldError[] {
   const errors = isLoadBalancer(service) ? [] : [forbiddenField(path, ONLY_LOAD_BALANCER)];
   // The field took over from the annotation, and with it spaces around the values.
   const texts = isField ? ranges : annotation?.trim() ? annotation.split(',') : [];
+  if (!isField && annotation === prev?.metadata.annotations?.[SOURCE_RANGES_ANNOTATION]) return errors;
+  const standing = new Set(prev?.spec.loadBalancerSourceRanges?.map((text) => text.trim()));
   for (const [i, text] of texts.entries())
-    errors.push(...cidrFaults(isField ? `${path}[${i}]` : path, text.trim()));
+    errors.push(...cidrFaults(isField ? `${path}[${i}]` : path, text.trim(), isField ? standing : undefined));
   return errors;
 }
 
