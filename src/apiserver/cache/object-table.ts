@@ -7,6 +7,8 @@ import { decodeStored } from './stored-object.ts';
 export interface ObjectTable<T extends KubeObject = KubeObject> {
   readonly size: number;
   get(key: string): T | undefined;
+  /** The same for who looks at everything and comes back to nothing: what is decoded for it is not kept. */
+  peek(key: string): T | undefined;
   /** Puts what the store holds; it is decoded when somebody asks for it. `object` is the same, decoded already. */
   set(key: string, entry: StoredEntry, object?: T): void;
   delete(key: string): void;
@@ -57,6 +59,10 @@ export function createObjectTable<T extends KubeObject>(decoded = createDecoded(
     get(key) {
       const slot = slots.get(key);
       return slot && objectIn(slot);
+    },
+    peek(key) {
+      const slot = slots.get(key);
+      return slot && (slot.object ?? (decodeStored(slot.entry.value, slot.entry.revision) as T));
     },
     set(key, entry, object) {
       if (!slots.has(key)) keys.add(key);

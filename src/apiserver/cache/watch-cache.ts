@@ -147,10 +147,11 @@ function createMemory({ store, prefixes, listeners, logCapacity = 500 }: WatchCa
         log: createEventLog(revision, { changes: logCapacity, bytes: LOG_BYTES }),
       });
       resources = new Map(prefixes.map((prefix) => [prefix, fresh(prefix)]));
-      for (const { key, value, revision: written } of entries) {
+      for (const entry of entries) {
+        const { key } = entry;
         const resource = resources.get(prefixOf(key));
         if (resource === undefined) tell(key, true);
-        else resource.objects.set(key.slice(resource.prefix.length), { value, revision: written });
+        else resource.objects.set(key.slice(resource.prefix.length), entry);
       }
       return revision;
     },

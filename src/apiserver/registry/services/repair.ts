@@ -140,9 +140,9 @@ function viewOf(
   // As they are when the pass begins: it looks at every Service, and these change rarely.
   const blocks = (tableOf(context, serviceCIDRs).range('', '') as ServiceCIDR[]).flatMap(blocksOf);
   return {
-    address: (ip) => tableOf(context, ipAddresses).get(ip) as IPAddress | undefined,
+    address: (ip) => tableOf(context, ipAddresses).peek(ip) as IPAddress | undefined,
     service: (namespace, name) =>
-      tableOf(context, services).get(`${namespace}/${name}`) as Service | undefined,
+      tableOf(context, services).peek(`${namespace}/${name}`) as Service | undefined,
     isInRange: (ip) => blocks.some((block) => blockContains(block, ip)),
     portHolder: (port) => notes.get(port),
     nodePorts,
@@ -177,7 +177,7 @@ async function repairServices(work: Work): Promise<void> {
   const keys = table.keys('', '');
   for (let i = 0; i < keys.length; i += CHUNK) {
     // As they stand now: an earlier chunk took time.
-    const chunk = keys.slice(i, i + CHUNK).flatMap((key) => (table.get(key) as Service | undefined) ?? []);
+    const chunk = keys.slice(i, i + CHUNK).flatMap((key) => (table.peek(key) as Service | undefined) ?? []);
     const verdicts: { readonly service: Service; readonly verdict: Verdict }[] = [];
     for (const service of chunk) {
       const verdict = checkService(service, work.view);
@@ -233,7 +233,7 @@ async function removeLeaks(
     // Its Service has just been found to have it, and it to name its Service.
     if (work.sound.has(key)) continue;
     if (i % CHUNK === CHUNK - 1) await othersTurn();
-    const address = table.get(key) as IPAddress | undefined;
+    const address = table.peek(key) as IPAddress | undefined;
     if (address === undefined) continue;
     const verdict = checkAddress(address, work.view);
     if (verdict.is === 'wrong') await mendOne(work, verdict.mend);
