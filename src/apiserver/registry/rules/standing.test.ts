@@ -29,7 +29,7 @@ const service = (spec: object, status: object = {}): Service =>
       ...spec,
     },
     status,
-  }) as Service;
+  });
 const ranges = (annotation: string): Service => ({
   ...service({}),
   metadata: {
@@ -39,7 +39,7 @@ const ranges = (annotation: string): Service => ({
 });
 const ingress = (ip: string): Service => service({}, { loadBalancer: { ingress: [{ ip, ipMode: 'VIP' }] } });
 const endpoints = (field: string, ip: string): Endpoints =>
-  ({ metadata, subsets: [{ [field]: [{ ip }], ports: [] }] }) as Endpoints;
+  ({ metadata, subsets: [{ [field]: [{ ip }], ports: [] }] });
 const slice = (...addresses: string[]): EndpointSlice => ({
   metadata,
   addressType: 'IPv4',
@@ -49,8 +49,8 @@ const policy = (cidr: string, except: readonly string[] = []): NetworkPolicy =>
   ({
     metadata,
     spec: { podSelector: {}, ingress: [{ from: [{ ipBlock: { cidr, except } }] }] },
-  }) as NetworkPolicy;
-const node = (...podCIDRs: string[]): Node => ({ metadata, spec: { podCIDRs } }) as Node;
+  });
+const node = (...podCIDRs: string[]): Node => ({ metadata, spec: { podCIDRs } });
 
 const checked =
   <T>(validate: (next: T, prev?: T) => readonly FieldError[]) =>
