@@ -1,5 +1,4 @@
 import { memoryLogger } from '../base/logger.ts';
-import { createFakeConntrack } from '../kernel/conntrack/fake-conntrack.ts';
 import { createFakeIpvs } from '../kernel/ipvs/fake-ipvs.ts';
 import type { IpvsPacket } from '../kernel/ipvs/fake-ipvs.ts';
 import { createFakeNft } from '../kernel/nft/fake-nft.ts';
@@ -37,7 +36,6 @@ class Rig implements IpvsRig {
   readonly ipvs = createFakeIpvs();
   readonly nft = createFakeNft();
   readonly stack = fakeNetworkStack();
-  readonly conntrack = createFakeConntrack();
   readonly logger = memoryLogger();
   readonly #family: IpFamily;
 
@@ -50,13 +48,13 @@ class Rig implements IpvsRig {
   }
 
   start(options: Partial<IpvsModeOptions> = {}): ProxyMode {
-    const { ipvs, nft, stack, conntrack, logger } = this;
+    const { ipvs, nft, stack, logger } = this;
     return createIpvsMode({
       family: this.#family,
       ipvs,
       nft,
       stack,
-      conntrack,
+
       logger,
       kernelRelease: '6.1.0',
       ...options,

@@ -6,6 +6,7 @@ import type { HeldDestination, Ipvs } from '../../../src/kernel/ipvs/model.ts';
 import { openIpvs } from '../../../src/kernel/ipvs/open-ipvs.ts';
 import { openNft } from '../../../src/kernel/nft/open-nft.ts';
 import { openNetworkStack } from '../../../src/kernel/route/network-stack.ts';
+import { withStaleFlowsEnded } from '../../../src/proxy/conntrack/reconciled-mode.ts';
 import { createIpvsMode, probeIpvs } from '../../../src/proxy/modes/ipvs/index.ts';
 import type {
   FrontendDecision,
@@ -50,7 +51,6 @@ for (const family of families) {
     ipvs: openIpvs({ netnsPath }),
     nft: openNft({ netnsPath }),
     stack: openNetworkStack(netnsPath),
-    conntrack: openConntrack({ netnsPath }),
   };
   const logger = memoryLogger();
   const to = (...numbers: readonly number[]): ProxyEndpoint[] =>
@@ -60,8 +60,19 @@ for (const family of families) {
   const tcp = { protocol: 'TCP', host: at.clusterIp, port: 80 } as const;
   const udp = { ...tcp, protocol: 'UDP' } as const;
   const byNode = { protocol: 'TCP', host: at.node, port: 30007 } as const;
+  const conntrack = openConntrack({ netnsPath });
   const open = (ipvs: Ipvs = kernel.ipvs): ProxyMode =>
-    createIpvsMode({ family, ...kernel, ipvs, logger, kernelRelease: '6.1.0', serviceCIDRs: [at.services] });
+    withStaleFlowsEnded(
+      createIpvsMode({
+        family,
+        ...kernel,
+        ipvs,
+        logger,
+        kernelRelease: '6.1.0',
+        serviceCIDRs: [at.services],
+      }),
+      { family, conntrack, logger },
+    );
   const mode = open();
   let known = new Set<string>();
   let isFirst = true;

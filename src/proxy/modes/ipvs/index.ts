@@ -30,15 +30,17 @@ export const mode: ModeModule = {
     const { release } = await import('node:os');
     const { openNetworkStack } = await import('../../../kernel/route/network-stack.ts');
     const { openConntrack } = await import('../../../kernel/conntrack/open-conntrack.ts');
-    return createIpvsMode({
+    const { withStaleFlowsEnded } = await import('../../conntrack/reconciled-mode.ts');
+    const ipvs = createIpvsMode({
       family,
       ...(await openKernel({ netnsPath })),
       stack: openNetworkStack(netnsPath),
-      conntrack: openConntrack(netnsPath === undefined ? {} : { netnsPath }),
       logger,
       serviceCIDRs,
       kernelRelease: release(),
       ...(settings?.ipvs === undefined ? {} : { settings: settings.ipvs }),
     });
+    const conntrack = openConntrack(netnsPath === undefined ? {} : { netnsPath });
+    return withStaleFlowsEnded(ipvs, { family, conntrack, logger });
   },
 };

@@ -1,5 +1,4 @@
 import { deepEqual } from '../../../base/deep-equal.ts';
-import type { Conntrack } from '../../../kernel/conntrack/model.ts';
 import type { Logger } from '../../../base/logger.ts';
 import { serverText } from '../../../kernel/ipvs/model.ts';
 import type { Scheduler, VirtualServer } from '../../../kernel/ipvs/model.ts';
@@ -9,8 +8,6 @@ import { hasCode } from '../../../kernel/libc/system-error.ts';
 import type { IpFamily } from '../../../net/ip.ts';
 import type { ProxyMode, ProxyNode, ProxyState, ServicePort } from '../../state/model.ts';
 import type { IpvsSettings } from '../mode.ts';
-import { addUdpTargets, changedUdpTargets, endStaleUdp } from '../nftables/stale-udp.ts';
-import type { UdpTargets } from '../nftables/stale-udp.ts';
 import { nodeElements } from './node-elements.ts';
 import * as kernel from './kernel.ts';
 import type { Kernel } from './kernel.ts';
@@ -27,7 +24,6 @@ import { ensureSysctls } from './sysctls.ts';
 
 export interface IpvsModeOptions extends Kernel {
   readonly family: IpFamily;
-  readonly conntrack: Conntrack;
   readonly logger: Logger;
   readonly serviceCIDRs?: readonly string[];
   readonly settings?: IpvsSettings;
@@ -96,13 +92,11 @@ class IpvsMode implements ProxyMode {
   }
 
   async #change({ memory, context }: Known, next: Next): Promise<void> {
-    const udp: UdpTargets = new Map();
     const before: PortPlan[] = [];
     const wanted: PortPlan[] = [];
     const ghosts: PortPlan[] = [];
     for (const [id, port] of next) {
       const old = memory.ports.get(id);
-      for (const [key, targets] of changedUdpTargets(old, port)) udp.set(key, targets);
       const oldPlans = [old && renderServicePort(old, context), memory.ghosts.get(id)].filter(
         (p) => p !== undefined,
       );
@@ -117,21 +111,11 @@ class IpvsMode implements ProxyMode {
       else memory.ghosts.set(id, ghost);
       this.#releaseMarks(oldPlans, [plan, ghost]);
     }
-    const known = new Map([...memory.servers].map(([text, { value }]) => [text, value.server]));
+    const known = new Map(
+      before.flatMap(({ servers }) => servers.map((each) => [textOf(each), each.server])),
+    );
     const step = planChange(memory, { before, after: [...wanted, ...ghosts] });
     await this.#carryOut(step, { layout: context.layout, known });
-    await this.#endStaleUdp(udp);
-  }
-
-  /** Stale flows end by themselves in time, so that failing here must not undo what is in place. */
-  async #endStaleUdp(targets: UdpTargets): Promise<void> {
-    const { conntrack, family, logger } = this.#options;
-    try {
-      const nEnded = await endStaleUdp(conntrack, family, targets);
-      if (nEnded > 0) logger.debug('ended stale UDP flows', { family, nEnded });
-    } catch (err) {
-      logger.warn('stale UDP flows could not be ended', { family, err });
-    }
   }
 
   /** What must stay of plans that are no longer wanted. */
@@ -252,9 +236,6 @@ class IpvsMode implements ProxyMode {
       found: contents === undefined ? 'nothing' : 'own',
     });
     this.#known = { memory, node, context };
-    const udp: UdpTargets = new Map();
-    for (const port of ports) addUdpTargets(udp, port);
-    await this.#endStaleUdp(udp);
   }
 
   #excluded(): readonly string[] {
@@ -336,7 +317,7 @@ class IpvsMode implements ProxyMode {
   }
 }
 
-/** The proxy mode that programs IPVS and one nf_tables table of one address family; see README.md. */
+/** The proxy mode that programs IPVS and one nf_tables table of one address family; see README.md. Stale flows are not its matter. */
 export function createIpvsMode(options: IpvsModeOptions): ProxyMode {
   return new IpvsMode(options);
 }
