@@ -28,8 +28,8 @@ const refused: Readonly<Record<string, Case>> = {
   'a DNS port that is a word': { args: ['up', '--dns-port', 'dns'], says: portRange },
   'an unknown network': { args: ['up', '--network', 'bridge'], says: /must be one of sandbox, host, none/ },
   'an unknown proxy mode': {
-    args: ['up', '--proxy-mode', 'ipvs'],
-    says: /must be one of nftables, userspace/,
+    args: ['up', '--proxy-mode', 'ebpf'],
+    says: /must be one of nftables, iptables, ipvs, userspace/,
   },
   'an unknown log level': {
     args: ['up', '--log-level', 'loud'],
