@@ -195,6 +195,15 @@ const refusedChains: readonly ChainRules[] = [
   chain('dropped', rule({ kind: 'verdict', verdict: { kind: 'drop' } })),
 ];
 
+/** With route_localnet others could reach what listens on loopback alone; kube-proxy keeps them out likewise. */
+function guardOfLocalhost({ loopback }: Parts): Rule[] {
+  const isFromOthers: Statement = { kind: 'match', left: field.saddr, isNegated: true, value: loopback };
+  return [
+    rule(isDnat, { kind: 'verdict', verdict: { kind: 'return' } }),
+    rule(isNew, { kind: 'match', left: field.daddr, value: loopback }, isFromOthers, goto('dropped')),
+  ];
+}
+
 function refusalChains(parts: Parts): ChainRules[] {
   const { sets } = parts;
   const filter = { type: 'filter', priority: 0 } as const;
@@ -216,7 +225,12 @@ function refusalChains(parts: Parts): ChainRules[] {
     ),
     refuse('refuse', 'network'),
     refuse('refuse-from-node', 'node'),
-    base('filter-input', { ...filter, hook: 'input' }, rule(isNew, jump('refuse'))),
+    base(
+      'filter-input',
+      { ...filter, hook: 'input' },
+      rule(isNew, jump('refuse')),
+      ...(parts.hasLocalhost ? guardOfLocalhost(parts) : []),
+    ),
     base(
       'filter-forward',
       { ...filter, hook: 'forward' },

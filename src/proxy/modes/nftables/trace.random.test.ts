@@ -9,7 +9,7 @@ import type { Rule } from '../../../kernel/nft/rule.ts';
 import type { Ruleset } from '../../../kernel/nft/ruleset.ts';
 import { trace } from '../../../kernel/nft/trace.ts';
 import type { Packet, TraceResult } from '../../../kernel/nft/trace.ts';
-import { plan } from '../../../testing/proxy-fixtures.ts';
+import { plan, proxyState } from '../../../testing/proxy-fixtures.ts';
 import { arbitraryProxyState, attemptsOf, linkOf } from '../../../testing/random-proxy-state.ts';
 import type { ProxyState } from '../../state/model.ts';
 import { frontendMet, verdictInWords, verdictOf, wayInWords } from '../../state/verdict.ts';
@@ -199,6 +199,22 @@ for (const family of families) {
     });
   });
 }
+
+describe('node ports on localhost', () => {
+  it('let nobody else in to what listens there', async () => {
+    for (const family of families) {
+      const loopback = family === 'IPv4' ? '127.0.0.1' : '::1';
+      const state = proxyState(family, [], { hasLocalhostNodePorts: true });
+      const ruleset = await synced(state);
+      const at = { protocol: 'TCP', ip: loopback, port: 10_249, isLocal: true } as const;
+      const outside = { kind: 'outside', source: plan[family].outside } as const;
+      const node = { kind: 'node', source: loopback } as const;
+      const end = (client: Attempt['client']): string =>
+        inWords(traced({ ruleset, state }, { client, ...at }, { slot: 0 }));
+      assert.deepEqual([end(outside), end(node)], ['dropped', 'untouched']);
+    }
+  });
+});
 
 describe('a broken rule is noticed', () => {
   const states = fc.sample(arbitraryProxyState('IPv4'), { numRuns: 250, seed: 7 });
