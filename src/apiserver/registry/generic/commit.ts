@@ -1,4 +1,4 @@
-import { internal, invalid } from '../../../api/errors/api-error.ts';
+import { internal, invalid, serverTimeout } from '../../../api/errors/api-error.ts';
 import type { KubeObject } from '../../../api/kind.ts';
 import type { FieldError } from '../../../api/errors/field-error.ts';
 import type { CommitResult, Write } from '../../../storage/store.ts';
@@ -29,6 +29,9 @@ export function claimValue({ clock }: RegistryContext, { object }: Claim, storeK
   return outgoing({ ...object, metadata: { ...object.metadata, ...born } }).value;
 }
 
+/** Choices of ours that others were quicker to take, before the client is told to come back in a second. */
+const MAX_CHOICES = 50;
+
 /**
  * Writes the change's `next` over its `prev` (undefined: where nothing stands) in one commit with whatever it claims and gives up.
  * Rejects with 422 when something the client chose is taken.
@@ -40,7 +43,7 @@ export async function commitObject<T extends KubeObject>(
 ): Promise<Committed<T>> {
   const { context, definition, isDryRun } = writing;
   const tried = new Set<string>();
-  for (;;) {
+  for (let attempt = 1; ; attempt++) {
     const plan = planOf(definition, change.next, strategy.claim?.(change, tried));
     if (isDryRun) {
       await refuseTaken(writing, plan.object, plan.take);
@@ -68,7 +71,11 @@ export async function commitObject<T extends KubeObject>(
     const lost = new Set(result.conflicts.map(({ key }) => key));
     const refusals = plan.take.flatMap(({ key, refusal }) => (lost.has(key) && refusal ? [refusal] : []));
     if (refusals.length > 0) throw invalid(definition.kind, plan.object.metadata.name, refusals);
+    if (attempt === MAX_CHOICES) throw serverTimeout(definition.kind, 'allocation', 1);
     for (const key of lost) tried.add(key);
+    // What others took meanwhile is learnt all at once, not by one lost choice after another.
+    const seen = result.conflicts.map(({ current }) => current?.revision ?? 0);
+    await context.cache.atLeast(Math.max(...seen));
   }
 }
 

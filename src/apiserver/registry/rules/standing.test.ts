@@ -16,20 +16,19 @@ import { cidrWarnings, ipWarnings } from './addresses.ts';
 
 const metadata = { name: 'x', namespace: 'default' };
 
-const service = (spec: object, status: object = {}): Service =>
-  ({
-    metadata,
-    spec: {
-      type: 'LoadBalancer',
-      ports: [{ port: 80, protocol: 'TCP', targetPort: 80 }],
-      sessionAffinity: 'None',
-      internalTrafficPolicy: 'Cluster',
-      externalTrafficPolicy: 'Cluster',
-      allocateLoadBalancerNodePorts: true,
-      ...spec,
-    },
-    status,
-  });
+const service = (spec: object, status: object = {}): Service => ({
+  metadata,
+  spec: {
+    type: 'LoadBalancer',
+    ports: [{ port: 80, protocol: 'TCP', targetPort: 80 }],
+    sessionAffinity: 'None',
+    internalTrafficPolicy: 'Cluster',
+    externalTrafficPolicy: 'Cluster',
+    allocateLoadBalancerNodePorts: true,
+    ...spec,
+  },
+  status,
+});
 const ranges = (annotation: string): Service => ({
   ...service({}),
   metadata: {
@@ -38,18 +37,19 @@ const ranges = (annotation: string): Service => ({
   },
 });
 const ingress = (ip: string): Service => service({}, { loadBalancer: { ingress: [{ ip, ipMode: 'VIP' }] } });
-const endpoints = (field: string, ip: string): Endpoints =>
-  ({ metadata, subsets: [{ [field]: [{ ip }], ports: [] }] });
+const endpoints = (field: string, ip: string): Endpoints => ({
+  metadata,
+  subsets: [{ [field]: [{ ip }], ports: [] }],
+});
 const slice = (...addresses: string[]): EndpointSlice => ({
   metadata,
   addressType: 'IPv4',
   endpoints: addresses.map((address) => ({ addresses: [address] })),
 });
-const policy = (cidr: string, except: readonly string[] = []): NetworkPolicy =>
-  ({
-    metadata,
-    spec: { podSelector: {}, ingress: [{ from: [{ ipBlock: { cidr, except } }] }] },
-  });
+const policy = (cidr: string, except: readonly string[] = []): NetworkPolicy => ({
+  metadata,
+  spec: { podSelector: {}, ingress: [{ from: [{ ipBlock: { cidr, except } }] }] },
+});
 const node = (...podCIDRs: string[]): Node => ({ metadata, spec: { podCIDRs } });
 
 const checked =
