@@ -197,7 +197,7 @@ async function watch(job: Extract<Job, { type: 'watch' }>): Promise<Outcome> {
 }
 
 /** How long what is under way may take to arrive. */
-const ARRIVAL_MS = 30_000;
+const ARRIVAL_MS = 60_000;
 
 /** What has arrived, when everything has. Every watcher must have got everything: over HTTP/2 that is the very same bytes. */
 async function watched({ events }: Extract<Job, { type: 'watched' }>): Promise<Outcome> {
