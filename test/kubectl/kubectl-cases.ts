@@ -70,11 +70,18 @@ export function kubectlIn(cluster: TestCluster, namespace: string): Kubectl {
     refuses: async (line, input) => {
       const outcome = await run(line, input);
       assert.ok(outcome.code !== 0 && outcome.code !== null, describeRun(line, outcome));
-      return outcome.stderr.trimEnd();
+      return withoutDeprecations(outcome.stderr).trimEnd();
     },
     json: async <T>(line: string) => JSON.parse(await ok(`get ${line} -o json`)) as T,
   };
 }
+
+/** What kubectl complains of, without the server's advice not to use Endpoints any more. */
+export const withoutDeprecations = (errors: string): string =>
+  errors.replaceAll(
+    'Warning: v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice\n',
+    '',
+  );
 
 /** The lines that do not speak of the ConfigMap which every namespace gets from a controller. */
 export const withoutRootCertificate = (lines: string): string =>

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { eventually } from '../../src/testing/test-cluster.ts';
-import { kubectlCases, type Kubectl } from './kubectl-cases.ts';
+import { kubectlCases, type Kubectl, withoutDeprecations } from './kubectl-cases.ts';
 import { configMap, deployment, endpointSlice, pod, service } from './manifests.ts';
 
 const KINDS = [
@@ -197,7 +197,8 @@ kubectlCases('kubectl get, describe, explain and what they ask the server', {
     for (const [plural = ''] of KINDS) {
       const { code, stderr } = await kubectl.run(`describe ${plural}`);
       assert.equal(code, 0, `${plural}: ${stderr}`);
-      assert.match(stderr, /^$|^No resources found/, plural);
+      assert.match(withoutDeprecations(stderr), /^$|^No resources found/, plural);
+      assert.equal(stderr.includes('v1 Endpoints is deprecated'), plural === 'endpoints', plural);
     }
     assert.match(
       await kubectl.ok('describe deployment x'),
