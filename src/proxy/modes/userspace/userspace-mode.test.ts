@@ -216,7 +216,7 @@ for (const relay of ['streams', 'thread'] as const) {
 describe('a process that runs out of descriptors', () => {
   it('serves those that waited, and new ones, as soon as there are some again', async () => {
     const echo = await backend((socket) => socket.pipe(socket));
-    const probe = join(import.meta.dirname, 'relay.probe.ts');
+    const probe = join(import.meta.dirname, '..', '..', '..', 'testing', 'relay-process.ts');
     const script = 'ulimit -n 120; exec "$0" "$1" "$2"';
     const child = spawn('sh', ['-c', script, process.execPath, probe, String(echo)], {
       stdio: ['ignore', 'pipe', 'inherit'],
