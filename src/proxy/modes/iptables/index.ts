@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import type { Iptables } from '../../../kernel/iptables/iptables.ts';
+import { withNetns } from '../../../kernel/netns/named-netns.ts';
 import type { ProxyMode } from '../../state/model.ts';
 import type { ModeModule, ModeOptions } from '../mode.ts';
 import { createIptablesMode } from './iptables-mode.ts';
@@ -15,6 +17,17 @@ async function open({ family, netnsPath }: ModeOptions): Promise<Iptables | unde
   const place = { family, netnsPath };
   const backend = await detectBackend(place);
   return backend === undefined ? undefined : openIptables({ ...place, backend });
+}
+
+const liberalPath = '/proc/sys/net/netfilter/nf_conntrack_tcp_be_liberal';
+
+/** Whether the kernel was told to take packets out of their connection's window; without conntrack there is no such file. */
+function isConntrackLiberal(netnsPath: string | undefined): boolean {
+  try {
+    return withNetns(netnsPath, () => readFileSync(liberalPath, 'utf8')).trim() !== '0';
+  } catch {
+    return false;
+  }
 }
 
 const notInstalled = 'The iptables mode needs the programs of the package iptables, which are not installed.';
@@ -41,6 +54,7 @@ export const mode: ModeModule = {
       iptables,
       clock,
       logger,
+      isConntrackLiberal: isConntrackLiberal(netnsPath),
       ...(masqueradeBit === undefined ? {} : { masqueradeBit }),
     });
     return withStaleFlowsEnded(made, { family, conntrack: openConntrack({ netnsPath }), logger });

@@ -27,7 +27,7 @@ export function servicePortName({ namespace, name, portName }: ServicePort): str
 }
 
 /**
- * `KUBE-SVC-XXXXXXXXXXXXXXXX`: SHA-256 over name, protocol in small letters and, for endpoints, `ip:port` (upstream's
+ * `KUBE-SVC-` and sixteen letters: SHA-256 over name, protocol in small letters and, for endpoints, `ip:port` (upstream's
  * portProtoHash and servicePortEndpointChainName). `more` tells a second chain of the same kind from the first.
  */
 export function serviceChain(kind: ServiceChainKind, port: ServicePort, more = ''): string {
