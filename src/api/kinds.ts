@@ -21,6 +21,7 @@ import type { Kind } from './kind.ts';
 import { ingressClasses, ingresses, networkPolicies } from './networking/v1/ingress.ts';
 import { ipAddresses } from './networking/v1/ip-address.ts';
 import { serviceCIDRs } from './networking/v1/service-cidr.ts';
+import { runtimeClasses } from './node/v1/runtime-class.ts';
 import { podDisruptionBudgets } from './policy/v1/pod-disruption-budget.ts';
 import { clusterRoleBindings } from './rbac/v1/cluster-role-binding.ts';
 import { clusterRoles } from './rbac/v1/cluster-role.ts';
@@ -59,6 +60,7 @@ export const allKinds: readonly Kind[] = [
   ingressClasses,
   ingresses,
   networkPolicies,
+  runtimeClasses,
   podDisruptionBudgets,
   priorityClasses,
   ipAddresses,

@@ -33,6 +33,7 @@ import { limitDefinitions } from './limits/definitions.ts';
 import { namespaceDefinition } from './namespaces/definition.ts';
 import { networkingDefinitions } from './networking/definitions.ts';
 import { nodeDefinition } from './nodes/definition.ts';
+import { runtimeClassDefinition } from './nodes/runtime-class.ts';
 import { podDefinition } from './pods/definition.ts';
 import {
   clusterRoleBindingDefinition,
@@ -206,6 +207,7 @@ function definitionsFor(
     anyDefinition(eventDefinition),
     anyDefinition(namespaces),
     anyDefinition(nodeDefinition),
+    anyDefinition(runtimeClassDefinition),
     anyDefinition(podDefinition),
     anyDefinition(secretDefinition),
     anyDefinition(serviceAccountDefinition),

@@ -55,6 +55,8 @@ const rows: Readonly<Record<string, readonly [plural: string, body: JsonObject, 
     { spec: { attacher: 'd', nodeName: 'n', source: { persistentVolumeName: 'v' } } },
     'accepted',
   ],
+  'a way to run containers': ['runtimeclasses', { handler: 'fast' }, 'accepted'],
+  'a way to run containers without a handler': ['runtimeclasses', {}, 'handler: Required value'],
   'an attachment of nothing': [
     'volumeattachments',
     { spec: { attacher: 'd', nodeName: 'n', source: {} } },
@@ -62,7 +64,7 @@ const rows: Readonly<Record<string, readonly [plural: string, body: JsonObject, 
   ],
 };
 
-describe('kinds of storage', () => {
+describe('kinds of storage, and ways to run containers', () => {
   let registry: TestRegistry;
   before(async () => {
     registry = await startRegistry();
