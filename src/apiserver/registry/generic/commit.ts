@@ -73,9 +73,10 @@ export async function commitObject<T extends KubeObject>(
     if (refusals.length > 0) throw invalid(definition.kind, plan.object.metadata.name, refusals);
     if (attempt === MAX_CHOICES) throw serverTimeout(definition.kind, 'allocation', 1);
     for (const key of lost) tried.add(key);
-    // What others took meanwhile is learnt all at once, not by one lost choice after another.
+    if (attempt === 1) continue;
+    // What others took meanwhile is learnt all at once; a memory that is slow to learn is no reason to give up.
     const seen = result.conflicts.map(({ current }) => current?.revision ?? 0);
-    await context.cache.atLeast(Math.max(...seen));
+    await context.cache.atLeast(Math.max(...seen)).catch(() => undefined);
   }
 }
 
