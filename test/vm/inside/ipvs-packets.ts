@@ -23,6 +23,11 @@ const sockets = createSocketLab((place) => lab.netns(place));
 const families = ['IPv4', 'IPv6'] as const;
 const pods = [1, 2, 3];
 before(() => {
+  /** Every refusal by ICMP shall be sent, however many there were this second. */
+  const stack = openNetworkStack(lab.netns('node'));
+  stack.sysctl('net.ipv4.icmp_ratelimit', '0');
+  stack.sysctl('net.ipv6.icmp.ratelimit', '0');
+  stack.close();
   for (const n of pods) {
     for (const family of families) {
       for (const protocol of ['TCP', 'UDP', 'SCTP'] as const) {
