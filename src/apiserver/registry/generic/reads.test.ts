@@ -28,6 +28,9 @@ afterEach(async () => {
   await registry.stop();
 });
 
+/** What every cluster has in kube-system. */
+const AUTHENTICATION = 'extension-apiserver-authentication';
+
 const create = (name: string, labels: JsonObject = {}, namespace = 'default'): Promise<KubeObject> =>
   maps.write.create(scopeOf(namespace), { metadata: { name, labels } });
 const label = (name: string, labels: JsonObject): Promise<KubeObject> =>
@@ -44,7 +47,8 @@ describe('list', () => {
     await create('a');
     await create('c', {}, 'kube-system');
     assert.deepEqual(namesOf(await maps.read.list(scopeOf(), queryOf())), ['a', 'b']);
-    assert.deepEqual(namesOf(await maps.read.list(scopeOf(''), queryOf())), ['a', 'b', 'c']);
+    const everywhere = namesOf(await maps.read.list(scopeOf(''), queryOf()));
+    assert.deepEqual(everywhere, ['a', 'b', 'c', AUTHENTICATION]);
     assert.deepEqual(namesOf(await maps.read.list(scopeOf('other'), queryOf())), []);
   });
 
@@ -55,6 +59,7 @@ describe('list', () => {
     assert.deepEqual(namesOf(await maps.read.list(scopeOf(), queryOf({ fields: 'metadata.name=a' }))), ['a']);
     assert.deepEqual(namesOf(await maps.read.list(scopeOf(''), queryOf({ fields: 'metadata.name!=a' }))), [
       'b',
+      AUTHENTICATION,
     ]);
     assert.equal(
       await refusalOf(maps.read.list(scopeOf(), queryOf({ fields: 'data.a=b' }))),
