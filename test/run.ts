@@ -19,7 +19,7 @@ const coverage = [
 const LIMIT_MS = 10 * 60_000;
 const flags = [
   '--test',
-  '--test-concurrency=2',
+  '--test-concurrency=3',
   `--test-timeout=${LIMIT_MS}`,
   `--test-reporter=${join(root, 'test', 'reporter.ts')}`,
 ];

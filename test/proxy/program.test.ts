@@ -4,7 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { labAddresses, podPort } from '../../src/testing/packet-lab.ts';
 import { inSandbox } from '../../src/testing/sandbox.ts';
-import { createProxyLab, writeProxyConfig } from './proxy-lab.ts';
+import { createProxyLab, writeProxyConfig, writeStatus } from './proxy-lab.ts';
 import type { Program, ProxyLab } from './proxy-lab.ts';
 
 inSandbox(import.meta.filename);
@@ -59,17 +59,7 @@ describe('portico proxy, a program on a node', () => {
     await Promise.all([1, 2, 3].map((n) => lab.packets.serve(`pod${n}`)));
     api = await lab.startApi();
     await lab.apply(node);
-    await lab.run('kubectl', [
-      '--kubeconfig',
-      lab.kubeconfig,
-      'patch',
-      'node',
-      'node-1',
-      '--subresource=status',
-      '--type=merge',
-      '-p',
-      JSON.stringify({ status: node.status }),
-    ]);
+    await writeStatus(lab, node);
     await lab.apply(service('web', { clusterIP: VIP }), slice('web', 2));
     proxy = lab.startProxy(`--config=${writeProxyConfig(lab, { mode: '' })}`, '-v=4');
   });

@@ -137,3 +137,13 @@ export function writeProxyConfig(lab: ProxyLab, fields: Readonly<Record<string, 
   writeFileSync(path, JSON.stringify(document));
   return path;
 }
+
+/** Writes the status of a Node, which an apply leaves out; by a path, since older kubectl know no flag for it. */
+export async function writeStatus(
+  lab: ProxyLab,
+  node: { readonly metadata: { readonly name: string } },
+): Promise<void> {
+  const path = `/api/v1/nodes/${node.metadata.name}/status`;
+  const flags = ['--kubeconfig', lab.kubeconfig, 'replace', '--raw', path, '-f', '-'];
+  await lab.run('kubectl', flags, JSON.stringify(node));
+}

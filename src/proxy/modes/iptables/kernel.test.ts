@@ -63,8 +63,12 @@ async function rules(iptables: Iptables): Promise<string> {
     .join('\n');
 }
 
-const some = (family: IpFamily, name: string, n: number, ...hosts: readonly number[]): ServicePort =>
-  servicePort(name, [clusterIp([plan[family].cluster(n), 80], endpoints(family, ...hosts))]);
+/** A Service by its name and the number of its cluster IP, with endpoints of these numbers. */
+const some = (
+  family: IpFamily,
+  [name, n]: readonly [string, number],
+  ...hosts: readonly number[]
+): ServicePort => servicePort(name, [clusterIp([plan[family].cluster(n), 80], endpoints(family, ...hosts))]);
 
 for (const backend of ['nft', 'legacy'] as const) {
   for (const family of ['IPv4', 'IPv6'] as const) {
@@ -92,10 +96,10 @@ for (const backend of ['nft', 'legacy'] as const) {
         const { mode, log } = start(iptables);
         await mode.sync(proxyState(family, all));
         iptables.written.length = 0;
-        const [one, two] = [some(family, 'more', 77, 1), some(family, 'more', 77, 1, 2)];
+        const [one, two] = [some(family, ['more', 77], 1), some(family, ['more', 77], 1, 2)];
         await mode.sync(proxyState(family, [...all, one]), new Set([one.id]));
         await mode.sync(proxyState(family, [...all, two]), new Set([one.id]));
-        await mode.sync(proxyState(family, [...all, some(family, 'more', 77)]), new Set([one.id]));
+        await mode.sync(proxyState(family, [...all, some(family, ['more', 77])]), new Set([one.id]));
         assert.equal(iptables.written.length, 3);
         for (const text of iptables.written) assert.ok(text.split('\n').length < 25, text);
         await mode.sync(proxyState(family, all), new Set([one.id]));
@@ -140,7 +144,7 @@ for (const backend of ['nft', 'legacy'] as const) {
         const { mode, rejected } = start(iptables);
         const wrong = family === 'IPv4' ? 'IPv6' : 'IPv4';
         const bad = some(wrong, 'bad', 88, 1);
-        const good = [1, 2, 3, 4, 5].map((n) => some(family, `good${n}`, 100 + n, n));
+        const good = [1, 2, 3, 4, 5].map((n) => some(family, [`good${n}`, 100 + n], n));
         await mode.sync(proxyState(family, all));
         const ports = [...all, ...good.slice(0, 3), bad, ...good.slice(3)];
         await mode.sync(proxyState(family, ports), new Set([...good, bad].map(({ id }) => id)));
@@ -154,7 +158,7 @@ for (const backend of ['nft', 'legacy'] as const) {
 
       it('takes thousands of rules', async () => {
         const { mode, log } = start(iptables);
-        const many = Array.from({ length: 400 }, (_, n) => some(family, `s${n}`, n + 1, 1, 2, 3));
+        const many = Array.from({ length: 400 }, (_, n) => some(family, [`s${n}`, n + 1], 1, 2, 3));
         await mode.sync(proxyState(family, many));
         const text = await rules(iptables);
         assert.equal(text.match(/ cluster IP" .*-j KUBE-SVC-/g)?.length, 400);
