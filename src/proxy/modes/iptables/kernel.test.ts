@@ -143,7 +143,7 @@ for (const backend of ['nft', 'legacy'] as const) {
       it('leaves out the Service whose rules are refused, and no other', async () => {
         const { mode, rejected } = start(iptables);
         const wrong = family === 'IPv4' ? 'IPv6' : 'IPv4';
-        const bad = some(wrong, 'bad', 88, 1);
+        const bad = some(wrong, ['bad', 88], 1);
         const good = [1, 2, 3, 4, 5].map((n) => some(family, [`good${n}`, 100 + n], n));
         await mode.sync(proxyState(family, all));
         const ports = [...all, ...good.slice(0, 3), bad, ...good.slice(3)];
