@@ -2,6 +2,7 @@ import type { Controller, ControllerDeps } from './controller.ts';
 import { createClusterRoleAggregationController } from './clusterrole/controller.ts';
 import { createDaemonSetController } from './daemonset/controller.ts';
 import { createDeploymentController } from './deployment/controller.ts';
+import { createDisruptionController } from './disruption/controller.ts';
 import { createEndpointsController } from './endpoints/controller.ts';
 import { createEndpointSliceController } from './endpointslice/controller.ts';
 import { createEndpointSliceMirroringController } from './endpointslicemirroring/controller.ts';
@@ -46,6 +47,7 @@ export function createControllers(deps: ControllerDeps): readonly Controller[] {
     createGarbageController(as('generic-garbage-collector')),
     createNodeLifecycleController(as('node-controller')),
     createPodGcController(as('pod-garbage-collector')),
+    createDisruptionController(as('disruption-controller')),
     createClusterRoleAggregationController(as('clusterrole-aggregation-controller')),
     ...serviceAccountControllers(deps),
   ];

@@ -15,6 +15,7 @@ const UPSTREAM_NAMES: Readonly<Record<string, readonly string[]>> = {
   serviceaccount: ['serviceaccount-controller'],
   garbage: ['garbagecollector', 'garbage-collector-controller'],
   nodelifecycle: ['node-lifecycle-controller'],
+  disruption: ['disruption-controller'],
   podgc: ['pod-garbage-collector-controller'],
 };
 
