@@ -108,8 +108,8 @@ async function budgetsOf({ context }: EvictionDeps, pod: Pod): Promise<readonly 
   const all = [...objects.range(`${pod.metadata.namespace ?? ''}/`, '')] as readonly PodDisruptionBudget[];
   return all.filter(({ spec }) => {
     if (spec?.selector === undefined) return false;
-    const requirements = fromLabelSelector(spec.selector);
-    return requirements.length > 0 && matchesLabels(requirements, pod.metadata.labels);
+    // Empty in policy/v1 is every Pod; policy/v1beta1's meaning of it was translated when it was written.
+    return matchesLabels(fromLabelSelector(spec.selector), pod.metadata.labels);
   });
 }
 
