@@ -43,7 +43,7 @@ const refused: Readonly<Record<string, readonly [UpFlags, RegExp]>> = {
   'a number in another notation': [{ apiPort: '1e3' }, /^--api-port 1e3: must be a whole number/],
   'a number with a blank': [{ dnsPort: ' 53' }, /^--dns-port {2}53: must be a whole number/],
   'more nodes than Pod ranges': [{ nodes: '201' }, /from 1 to 200$/],
-  'a mode by its upstream name': [{ proxyMode: 'iptables' }, /must be one of nftables, userspace$/],
+  'a mode of nobody': [{ proxyMode: 'kernelspace' }, /must be one of nftables, .*iptables.*userspace/],
   'a network in capitals': [{ network: 'None' }, /must be one of sandbox, host, none$/],
   'a level of another logger': [{ logLevel: 'trace' }, /must be one of debug, info, warn, error$/],
   'two nodes on one machine': [{ network: 'host', nodes: '2' }, /has one node, this machine/],
