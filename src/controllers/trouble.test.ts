@@ -10,9 +10,10 @@ import { unreliable } from '../testing/unreliable-transport.ts';
 import type { Trouble } from '../testing/unreliable-transport.ts';
 import { createWorkloadLab } from '../testing/workload-lab.ts';
 
-it('while requests, answers and watches get lost, everything ends as asked for, with nothing twice', async () => {
+it('while requests, answers and watches get lost, everything ends as asked for, with nothing twice', async (t) => {
   const trouble: Trouble = { lost: 0, unanswered: 0, broken: 0 };
   const plane = await startControlPlane({ wrap: (transport) => unreliable(transport, trouble) });
+  t.after(() => plane.stop());
   const lab = createWorkloadLab(() => plane.client);
   const ns = await lab.fresh();
   await plane.client.create(services, lab.service(ns));
@@ -46,5 +47,4 @@ it('while requests, answers and watches get lost, everything ends as asked for, 
     const told = subsets.flatMap(({ addresses = [] }) => addresses.map(({ ip }) => ip)).sort();
     return told.join() === ips.join();
   });
-  await plane.stop();
 });
