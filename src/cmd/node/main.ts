@@ -42,7 +42,12 @@ async function node(config: NodeProcessConfig, channel: SupervisorChannel): Prom
   const synced = Promise.withResolvers<void>();
   const proxy = createServiceProxy({
     client,
-    node: { name: config.name, podCIDRs: [config.clusterCIDR], nodePortAddresses: [] },
+    node: {
+      name: config.name,
+      podCIDRs: [config.clusterCIDR],
+      nodePortAddresses: [],
+      hasLoopbackEndpoints: config.network === 'none',
+    },
     modes: { IPv4: gate === undefined ? mode : withHostGate(mode, gate) },
     clock,
     logger: logger.child({ component: 'proxy' }),

@@ -29,6 +29,8 @@ export interface CandidateQuery {
   readonly weights: ReadonlyMap<string, number>;
   /** Addresses that may never be an endpoint: the virtual IPs themselves. */
   readonly isVirtual: (address: string) => boolean;
+  /** ProxyNode.hasLoopbackEndpoints. */
+  readonly isLoopbackUsable?: boolean | undefined;
 }
 
 /**
@@ -107,7 +109,7 @@ const DRAINED = 'it is drained: its weight is 0';
 /** The API refuses such addresses from today's clients; what was stored before, or by another server, may hold them. */
 function whyUnusable(ip: Ip, query: CandidateQuery): string | undefined {
   if (query.isVirtual(ip.text)) return 'its address is a cluster IP';
-  if (isLoopback(ip)) return 'its address is a loopback address';
+  if (isLoopback(ip) && query.isLoopbackUsable !== true) return 'its address is a loopback address';
   if (isLinkLocal(ip)) return 'its address is link-local';
   if (isMulticast(ip)) return 'its address is a multicast address';
   return isUnspecified(ip) ? 'its address is unspecified' : undefined;

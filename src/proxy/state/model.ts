@@ -92,6 +92,8 @@ export interface ProxyNode {
    * can do it for IPv4 alone, with the sysctl route_localnet: an answer from another machine to ::1 is never let in.
    */
   readonly hasLocalhostNodePorts?: boolean;
+  /** Endpoints may have loopback addresses: those of a cluster without a network, all on this machine. Absent = no. */
+  readonly hasLoopbackEndpoints?: boolean;
 }
 
 /** Everything one node's proxy must make true, for one address family. Finished decisions only. */

@@ -260,6 +260,7 @@ function candidatesOf(
     nodeName: node.name,
     weights,
     isVirtual,
+    isLoopbackUsable: node.hasLoopbackEndpoints,
   });
 }
 
