@@ -5,12 +5,24 @@ import type { Place } from './open-iptables.ts';
 /** Chains that a kubelet makes for this very question (KEP-3178, and the canary of kubelets before). */
 const hint = /^:(?:KUBE-IPTABLES-HINT|KUBE-KUBELET-CANARY) /m;
 
-/** A table's text, or everything; empty when the backend cannot be used here. */
-async function saved(place: Place, backend: IptablesBackend, args: readonly string[]): Promise<string> {
+/** A table's text, or everything; undefined when it cannot be had here. */
+async function saved(
+  place: Place,
+  backend: IptablesBackend,
+  args: readonly string[],
+): Promise<string | undefined> {
   const path = findProgram(place.family, backend, 'save');
-  if (path === undefined) return '';
+  if (path === undefined) return undefined;
   const { code, stdout } = await runProgram(path, args, { ...place, backend });
-  return code === 0 ? stdout : '';
+  return code === 0 ? stdout : undefined;
+}
+
+/** Everything; an ordinary user may not list the tables of the legacy backend, but look into each. */
+async function allSaved(place: Place, backend: IptablesBackend): Promise<string> {
+  const all = await saved(place, backend, []);
+  if (all !== undefined) return all;
+  const tables = [await saved(place, backend, ['-t', 'filter']), await saved(place, backend, ['-t', 'nat'])];
+  return tables.join('');
 }
 
 const nRules = (text: string): number => text.match(/^-A /gm)?.length ?? 0;
@@ -34,8 +46,8 @@ export async function detectBackend(place: Place): Promise<IptablesBackend | und
   if (hasNft !== true && hasLegacy !== true) return plainBackend(place);
   if (hasNft !== hasLegacy) return hasNft === true ? 'nft' : 'legacy';
   for (const backend of ['nft', 'legacy'] as const) {
-    if (hint.test(await saved(place, backend, ['-t', 'mangle']))) return backend;
+    if (hint.test((await saved(place, backend, ['-t', 'mangle'])) ?? '')) return backend;
   }
-  const [nft, legacy] = [await saved(place, 'nft', []), await saved(place, 'legacy', [])];
+  const [nft, legacy] = [await allSaved(place, 'nft'), await allSaved(place, 'legacy')];
   return nRules(legacy) > nRules(nft) ? 'legacy' : 'nft';
 }
