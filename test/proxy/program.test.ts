@@ -83,6 +83,12 @@ describe('portico proxy, a program on a node', () => {
     assert.match(await get('/livez', `${at.node}:10256`), /^HTTP\/1.1 200 OK[^]*UTC"\}$/);
     assert.match(await get('/proxyMode', '127.0.0.1:10249'), /\r\n\r\nnftables$/);
     assert.match(await get('/configz', '127.0.0.1:10249'), /"kubeproxy.config.k8s.io":\{"apiVersion"/);
+    const why = await get('/explain/default/web', '127.0.0.1:10249');
+    assert.match(
+      why,
+      /^HTTP\/1.1 200 OK[^]*IPv4:\ncluster IP .* for everybody: served: .*\n {2}\S+:\d+ .*is used$/m,
+    );
+    assert.match(await get('/explain/default/nobody', '127.0.0.1:10249'), /^HTTP\/1.1 404/);
     const metrics = await get('/metrics', '127.0.0.1:10249');
     for (const line of [
       /^kubeproxy_sync_proxy_rules_duration_seconds_count\{ip_family="IPv4"\} [1-9]/m,

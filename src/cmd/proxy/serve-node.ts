@@ -11,6 +11,7 @@ import { isEligible } from '../../proxy/node/local-node.ts';
 import { createServiceProxy } from '../../proxy/service-proxy.ts';
 import type { ServiceProxy } from '../../proxy/service-proxy.ts';
 import { discoverSlices } from '../../proxy/slice-source.ts';
+import { explanationInWords } from '../../proxy/state/explain-words.ts';
 import type { ProxyState } from '../../proxy/state/model.ts';
 import { watchConfig } from './config-watch.ts';
 import { chooseMode } from './mode-choice.ts';
@@ -52,7 +53,7 @@ export async function serveNode(
   });
   checks.health = openServiceHealth(context, health);
   watch.onChange(setNode);
-  const status = statusOf(context, { switches, metrics, health, instruments });
+  const status = statusOf(context, { switches, metrics, health, instruments, proxy });
   await Promise.all([
     proxy.run(signal),
     checks.health.run(signal),
@@ -156,11 +157,12 @@ interface StatusParts {
   readonly metrics: ProxyMetrics;
   readonly health: ProxyHealth;
   readonly instruments: readonly Instrument[];
+  readonly proxy: Pick<ServiceProxy, 'explain'>;
 }
 
 function statusOf(
   context: ProxyContext,
-  { switches, metrics, health, instruments }: StatusParts,
+  { switches, metrics, health, instruments, proxy }: StatusParts,
 ): Parameters<typeof serveStatus>[0] {
   const { clock, logger } = context;
   return {
@@ -170,10 +172,24 @@ function statusOf(
     health,
     instruments: () => [...metrics.all, ...instruments],
     modeName: () => Object.values(switches)[0]?.name ?? '',
+    explain: (service) => explanationOf(service, switches, proxy),
     onAnswered: (what, code) => metrics.answered(what, code),
     onRefused: (what, message) => {
       const reason = what === 'healthz' ? 'FailedToStartProxierHealthcheck' : 'FailedToStartMetricServer';
       tellNode(context, { type: 'Warning', reason, message });
     },
   };
+}
+
+/** By families, IPv4 first. */
+function explanationOf(
+  service: string,
+  switches: ModeSwitches,
+  proxy: StatusParts['proxy'],
+): readonly string[] | undefined {
+  const found = (['IPv4', 'IPv6'] as const).flatMap((family) => {
+    const explanation = switches[family] && proxy.explain(service, family);
+    return explanation === undefined ? [] : [`${family}:`, ...explanationInWords(explanation)];
+  });
+  return found.length === 0 ? undefined : found;
 }

@@ -19,6 +19,8 @@ export interface StatusOptions {
   readonly health: ProxyHealth;
   readonly instruments: () => readonly Instrument[];
   readonly modeName: () => string;
+  /** Why the Service `namespace/name` is served as it is, as lines; undefined = nothing is known of it. */
+  readonly explain: (service: string) => readonly string[] | undefined;
   readonly onAnswered: (what: 'healthz' | 'livez', status: number) => void;
   /** An address cannot be had. */
   readonly onRefused: (what: 'healthz' | 'metrics', message: string) => void;
@@ -101,7 +103,9 @@ const buildInfo = (): Instrument => {
   return gauge;
 };
 
-function metricsAnswers({ configuration, instruments, modeName }: StatusOptions): Answers {
+const EXPLAIN = '/explain/';
+
+function metricsAnswers({ configuration, instruments, modeName, explain }: StatusOptions): Answers {
   const build = buildInfo();
   let exposition: Promise<Exposition> | undefined;
   return async (path) => {
@@ -121,7 +125,18 @@ function metricsAnswers({ configuration, instruments, modeName }: StatusOptions)
         return { status: 200, headers: { 'content-type': contentType }, body };
       }
       default:
-        return undefined;
+        return path.startsWith(EXPLAIN) ? explanation(path.slice(EXPLAIN.length), explain) : undefined;
     }
   };
+}
+
+function explanation(service: string, explain: StatusOptions['explain']): Answer {
+  const lines = explain(service);
+  return lines === undefined
+    ? {
+        status: 404,
+        headers: TEXT_HEADERS,
+        body: `no Service ${service} is known; ask for ${EXPLAIN}NAMESPACE/NAME\n`,
+      }
+    : plain(`${lines.join('\n')}\n`);
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { explanationInWords } from './explain-words.ts';
 import { serviceFixture, sliceFixture } from './fixtures.ts';
 import type { ProxyNode } from './model.ts';
 import { createProxyStateTracker } from './proxy-state-tracker.ts';
@@ -11,20 +12,7 @@ const ending = { ready: false, serving: true, terminating: true } as const;
 function explained(tracker: ProxyStateTracker, key = 'default/web'): string[] {
   const explanation = tracker.explain(key);
   assert.ok(explanation);
-  return [
-    ...(explanation.notProxied === undefined ? [] : [`not proxied: ${explanation.notProxied}`]),
-    ...explanation.problems,
-    ...explanation.ports.flatMap(({ frontends }) =>
-      frontends.flatMap(({ name, heldBy, ways }) =>
-        heldBy === undefined
-          ? ways.flatMap(({ clients, outcome, reason, endpoints }) => [
-              `${name} for ${clients}: ${outcome}: ${reason}`,
-              ...endpoints.map(({ ip, leftOut }) => `  ${ip} ${leftOut ?? 'is used'}`),
-            ])
-          : [`${name}: held by ${heldBy}`],
-      ),
-    ),
-  ];
+  return explanationInWords(explanation);
 }
 
 describe('why a Service is served as it is', () => {
@@ -47,24 +35,24 @@ describe('why a Service is served as it is', () => {
     tracker.setSlice('default/a', sliceFixture('a', 'web', { endpoints }));
     tracker.take();
     const everywhere = [
-      '  10.244.0.1 it is terminating, and others are ready',
-      '  10.244.0.2 it is not ready',
-      '  10.244.1.1 is used',
-      '  10.244.1.3 it is drained: its weight is 0',
-      '  127.0.0.1 its address is a loopback address',
+      '  10.244.0.1:9376 (on node-1) it is terminating, and others are ready',
+      '  10.244.0.2:9376 (on node-1) it is not ready',
+      '  10.244.1.1:9376 (on node-2) is used',
+      '  10.244.1.3:9376 (web-3 on node-2) it is drained: its weight is 0',
+      '  127.0.0.1:9376 (on node-1) its address is a loopback address',
     ];
     assert.deepEqual(explained(tracker), [
       'endpoint 127.0.0.1 is ignored: its address is a loopback address',
       'cluster IP 10.96.0.10 port 80/TCP for everybody: served: internalTrafficPolicy is Cluster; the ready endpoints count',
       ...everywhere,
-      'node port 30007/TCP for inside: served: clients inside the cluster take the short way, whatever the policy; the ready endpoints count',
+      'node port 30007/TCP for clients inside the cluster: served: clients inside the cluster take the short way, whatever the policy; the ready endpoints count',
       ...everywhere,
-      'node port 30007/TCP for outside: served: externalTrafficPolicy is Local; none of this node is ready, so those that still serve while they terminate count',
-      '  10.244.0.1 is used',
-      '  10.244.0.2 it is not ready',
-      '  10.244.1.1 it is on another node',
-      '  10.244.1.3 it is drained: its weight is 0',
-      '  127.0.0.1 its address is a loopback address',
+      'node port 30007/TCP for clients outside of it: served: externalTrafficPolicy is Local; none of this node is ready, so those that still serve while they terminate count',
+      '  10.244.0.1:9376 (on node-1) is used',
+      '  10.244.0.2:9376 (on node-1) it is not ready',
+      '  10.244.1.1:9376 (on node-2) it is on another node',
+      '  10.244.1.3:9376 (web-3 on node-2) it is drained: its weight is 0',
+      '  127.0.0.1:9376 (on node-1) its address is a loopback address',
     ]);
   });
 
@@ -81,8 +69,8 @@ describe('why a Service is served as it is', () => {
     assert.deepEqual(explained(tracker), [
       'node port 30007/TCP is left to default/old:http/TCP, which has the better claim',
       'cluster IP 10.96.0.10 port 80/TCP for everybody: served: internalTrafficPolicy is Cluster; the ready endpoints that are meant for this zone count',
-      '  10.244.0.1 is used',
-      '  10.244.1.1 it is meant for other zones',
+      '  10.244.0.1:9376 is used',
+      '  10.244.1.1:9376 it is meant for other zones',
       'node port 30007/TCP: held by default/old:http/TCP',
     ]);
     assert.deepEqual(explained(tracker, 'default/old'), [
