@@ -20,7 +20,7 @@ import {
   type AgentRig,
 } from '../testing/agent-rig.ts';
 import { isAlive } from './runtime/process/processes.ts';
-import { pods } from '../api/core/v1/pod.ts';
+import { pods, type Pod } from '../api/core/v1/pod.ts';
 
 interface Answer {
   readonly status: number;
@@ -99,7 +99,10 @@ describe('an agent without network namespaces', () => {
     assert.equal((await get(`${path}?sinceTime=2199-01-01T00:00:00Z`)).body, '');
     assert.deepEqual(sorted((await get(`${path}?sinceSeconds=1000`)).body), sorted(all));
     assert.deepEqual(await get('/healthz'), { status: 200, body: 'ok' });
-    assert.match((await get('/pods')).body, /"talker"/);
+    const known = JSON.parse((await get('/pods')).body) as { kind: string; items: Pod[] };
+    assert.equal(known.kind, 'PodList');
+    const seen = known.items.map((pod) => [pod.kind, pod.metadata.name, pod.status?.phase]);
+    assert.deepEqual(seen.at(-1), ['Pod', 'talker', 'Running']);
     const refusals: readonly (readonly [string, number, RegExp])[] = [
       ['/containerLogs/default/none/main', 404, /pod not found/],
       ['/containerLogs/default/talker/none', 400, /container none is not valid for pod talker/],

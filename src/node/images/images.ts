@@ -39,7 +39,9 @@ export const images: readonly Image[] = [
     name: 'host',
     description: "the machine's own file system; the container names its command",
     isBuiltIn: false,
-    argv: own,
+    // As with an image without an entry point: arguments alone are the command.
+    argv: ({ command = [], args = [] }) =>
+      command.length + args.length === 0 ? undefined : [...command, ...args],
   },
   builtIn('portico/echo', 'answers HTTP, TCP and UDP with who answered and who asked', 'echo/echo.ts'),
   builtIn('portico/client', 'calls URLs until so many different answers came', 'client/main.ts'),

@@ -31,6 +31,8 @@ export interface KubeletServer {
   close(): void;
 }
 
+const podVersion = { kind: 'Pod', apiVersion: 'v1' } as const;
+
 const flag = (query: URLSearchParams, name: string): boolean => ['true', '1'].includes(query.get(name) ?? '');
 
 /** A number of the query; undefined when it is not given. Throws Refusal 400 for text that is none. */
@@ -65,7 +67,7 @@ export function logOptions(
 }
 
 /**
- * The part of the kubelet's API that the API server needs: `/containerLogs/NAMESPACE/POD/CONTAINER`, `/pods`, `/healthz`. Who has no certificate of the
+ * The part of the kubelet's API that the API server needs: `/containerLogs/NAMESPACE/POD/CONTAINER`, `/pods` (a PodList), `/healthz`. Who has no certificate of the
  * cluster's client CA gets no further than TLS.
  */
 export async function serveKubelet(options: KubeletServerOptions): Promise<KubeletServer> {
@@ -112,9 +114,8 @@ async function answer(
   if (parts[0] === 'healthz' && parts.length === 1) return void response.end('ok');
   if (parts[0] === 'pods' && parts.length === 1) {
     response.setHeader('content-type', 'application/json');
-    return void response.end(
-      JSON.stringify({ items: options.podSet.workers().map((worker) => worker.record()) }),
-    );
+    const items = options.podSet.workers().map((worker) => ({ ...podVersion, ...worker.pod() }));
+    return void response.end(JSON.stringify({ kind: 'PodList', apiVersion: 'v1', metadata: {}, items }));
   }
   const [kind, namespace, pod, container] = parts;
   if (kind === 'containerLogs' && container !== undefined && parts.length === 4) {

@@ -63,7 +63,9 @@ describe('images', () => {
     assert.equal(findImage('docker.io/portico/echo@sha256:abc')?.name, 'portico/echo');
     assert.equal(findImage('nginx'), undefined);
     for (const { name } of images) assert.ok(unknownImageMessage('nginx').includes(`"${name}"`));
-    assert.equal(findImage('host')?.argv({ name: 'c', args: ['x'] }), undefined);
+    assert.equal(findImage('host')?.argv({ name: 'c', command: [] }), undefined);
+    assert.deepEqual(findImage('host')?.argv({ name: 'c', args: ['x'] }), ['x']);
+    assert.deepEqual(findImage('host')?.argv({ name: 'c', command: ['a'], args: ['b'] }), ['a', 'b']);
     assert.deepEqual(findImage('portico/echo')?.argv({ name: 'c', command: ['a'], args: ['b'] }), ['a', 'b']);
   });
 });
