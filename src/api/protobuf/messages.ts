@@ -3,6 +3,7 @@ import { bindings } from '../core/v1/binding.ts';
 import { apiVersionOf } from '../kind.ts';
 import { allKinds } from '../kinds.ts';
 import { deleteOptions } from '../meta/v1/delete-options.ts';
+import { discoveryMessages } from '../meta/v1/discovery.ts';
 import { partialObjectMetadata } from '../meta/v1/partial-object-metadata.ts';
 import { status } from '../meta/v1/status.ts';
 import { reviewKinds } from '../reviews.ts';
@@ -19,6 +20,7 @@ const others: readonly (readonly [apiVersion: string, kind: string, schema: Mess
   ['v1', 'DeleteOptions', deleteOptions],
   ['meta.k8s.io/v1', 'PartialObjectMetadata', partialObjectMetadata],
   ['meta.k8s.io/v1beta1', 'PartialObjectMetadata', partialObjectMetadata],
+  ...discoveryMessages,
 ];
 
 /** The schema of a document, whether it is stored or not; undefined for a kind that nobody here knows. */

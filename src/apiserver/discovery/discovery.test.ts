@@ -3,9 +3,13 @@ import { test } from 'node:test';
 import { deployments } from '../../api/apps/v1/deployment.ts';
 import { namespaces } from '../../api/core/v1/namespace.ts';
 import { pods } from '../../api/core/v1/pod.ts';
+import { ApiError } from '../../api/errors/api-error.ts';
 import { apiVersionOf } from '../../api/kind.ts';
 import type { Kind } from '../../api/kind.ts';
 import { allKinds } from '../../api/kinds.ts';
+import { decodeProtobuf } from '../../api/protobuf/decode.ts';
+import { openEnvelope } from '../../api/protobuf/envelope.ts';
+import { messageOf } from '../../api/protobuf/messages.ts';
 import { kindVersions } from '../../api/versions.ts';
 import { createDocuments } from './documents.ts';
 import { groupVersionsOf, resourceList } from './discovery.ts';
@@ -31,8 +35,9 @@ const served: readonly Served[] = [
 ];
 const documents = createDocuments({ served, address: '127.0.0.1:6443' });
 
-function read(path: string, headers = {}) {
-  const response = documents(path, headers);
+async function read(url: string, headers = {}) {
+  const { pathname: path, searchParams: query } = new URL(url, 'https://x');
+  const response = await documents({ path, query, headers });
   assert.ok(response !== undefined, path);
   return {
     ...response,
@@ -40,8 +45,8 @@ function read(path: string, headers = {}) {
   };
 }
 
-test('old clients walk from /api and /apis to the resources', () => {
-  assert.deepEqual(read('/api').value, {
+test('old clients walk from /api and /apis to the resources', async () => {
+  assert.deepEqual((await read('/api')).value, {
     kind: 'APIVersions',
     versions: ['v1'],
     serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress: '127.0.0.1:6443' }],
@@ -51,12 +56,12 @@ test('old clients walk from /api and /apis to the resources', () => {
     versions: [{ groupVersion: 'apps/v1', version: 'v1' }],
     preferredVersion: { groupVersion: 'apps/v1', version: 'v1' },
   };
-  assert.deepEqual(read('/apis').value, { kind: 'APIGroupList', apiVersion: 'v1', groups: [apps] });
-  assert.deepEqual(read('/apis/apps').value, { kind: 'APIGroup', apiVersion: 'v1', ...apps });
+  assert.deepEqual((await read('/apis')).value, { kind: 'APIGroupList', apiVersion: 'v1', groups: [apps] });
+  assert.deepEqual((await read('/apis/apps')).value, { kind: 'APIGroup', apiVersion: 'v1', ...apps });
 });
 
-test('a group version lists its resources and what stands under them', () => {
-  assert.deepEqual(read('/api/v1').value, {
+test('a group version lists its resources and what stands under them', async () => {
+  assert.deepEqual((await read('/api/v1')).value, {
     kind: 'APIResourceList',
     groupVersion: 'v1',
     resources: [
@@ -83,7 +88,9 @@ test('a group version lists its resources and what stands under them', () => {
       { name: 'pods/status', singularName: '', namespaced: true, kind: 'Pod', verbs: ['get', 'update'] },
     ],
   });
-  const { resources } = read(`/apis/${apiVersionOf(deployments)}`).value as { resources: readonly object[] };
+  const { resources } = (await read(`/apis/${apiVersionOf(deployments)}`)).value as {
+    resources: readonly object[];
+  };
   assert.deepEqual(resources[1], {
     name: 'deployments/scale',
     singularName: '',
@@ -130,8 +137,8 @@ test('what is not stored has no storage version', () => {
 
 const aggregated = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
 
-test('new clients get a whole tree at once', () => {
-  const { value, headers } = read('/apis', { accept: `${aggregated},application/json` });
+test('new clients get a whole tree at once', async () => {
+  const { value, headers } = await read('/apis', { accept: `${aggregated},application/json` });
   assert.equal(headers['content-type'], aggregated);
   assert.deepEqual(value, {
     kind: 'APIGroupDiscoveryList',
@@ -139,7 +146,7 @@ test('new clients get a whole tree at once', () => {
     metadata: {},
     items: [
       {
-        metadata: { name: 'apps', creationTimestamp: null },
+        metadata: { name: 'apps' },
         versions: [
           {
             version: 'v1',
@@ -167,31 +174,116 @@ test('new clients get a whole tree at once', () => {
       },
     ],
   });
-  const core = read('/api', { accept: aggregated }).value as {
+  const core = (await read('/api', { accept: aggregated })).value as {
     items: readonly { metadata: { name: string } }[];
   };
   assert.deepEqual(
     core.items.map(({ metadata }) => metadata.name),
     [''],
   );
-  const beta = read('/api', { accept: aggregated.replace('v2', 'v2beta1') }).value as { apiVersion: string };
+  const beta = (await read('/api', { accept: aggregated.replace('v2', 'v2beta1') })).value as {
+    apiVersion: string;
+  };
   assert.equal(beta.apiVersion, 'apidiscovery.k8s.io/v2beta1');
 });
 
-test('a client that knows a document is not sent it again', () => {
-  const { etag } = read('/apis', { accept: aggregated }).headers;
-  assert.equal(read('/apis', { accept: aggregated, 'if-none-match': etag }).status, 304);
-  assert.equal(read('/apis', { 'if-none-match': etag }).status, 200);
+test('a client that knows a document is not sent it again', async () => {
+  const { etag } = (await read('/apis', { accept: aggregated })).headers;
+  assert.equal((await read('/apis', { accept: aggregated, 'if-none-match': etag })).status, 304);
+  assert.equal((await read('/apis', { 'if-none-match': etag })).status, 200);
 });
 
-test('a client that looks for a kind among custom resources finds none of them', () => {
-  const { value } = read('/apis/apiextensions.k8s.io/v1/customresourcedefinitions');
+test('a client that looks for a kind among custom resources finds none of them', async () => {
+  const { value } = await read('/apis/apiextensions.k8s.io/v1/customresourcedefinitions');
   assert.deepEqual((value as { items: unknown }).items, []);
 });
 
-test('other paths are no documents', () => {
+/** Without empty texts and what is false, which protobuf does not write. */
+const essence = (value: unknown): unknown =>
+  JSON.parse(JSON.stringify(value, (_, each: unknown) => (each === '' || each === false ? undefined : each)));
+
+/** The JSON of a document and what its protobuf form says, which must be the same. */
+async function bothForms(
+  path: string,
+  parameters = '',
+): Promise<readonly [json: unknown, protobuf: unknown]> {
+  const query = new URLSearchParams();
+  const [json, binary] = await Promise.all(
+    ['application/json', 'application/vnd.kubernetes.protobuf'].map((type) =>
+      documents({ path, query, headers: { accept: `${type}${parameters}` } }),
+    ),
+  );
+  assert.ok(json !== undefined && binary?.body instanceof Uint8Array, path);
+  assert.equal(binary.headers['content-type'], `application/vnd.kubernetes.protobuf${parameters}`);
+  assert.equal(binary.headers.etag, json.headers.etag);
+  const { apiVersion, kind, raw } = openEnvelope(binary.body);
+  const schema = messageOf(apiVersion, kind);
+  assert.ok(schema !== undefined, `${apiVersion} ${kind}`);
+  const content = decodeProtobuf(schema, raw);
+  const names = apiVersion === '' ? { kind } : { apiVersion, kind };
+  return [essence(JSON.parse(json.body as string)), essence({ ...names, ...content })];
+}
+
+for (const path of ['/api', '/apis', '/apis/apps', '/apis/apps/v1', '/api/v1']) {
+  test(`${path} says the same in protobuf`, async () => {
+    const [json, protobuf] = await bothForms(path);
+    assert.deepEqual(protobuf, json);
+  });
+}
+
+for (const path of ['/api', '/apis']) {
+  for (const version of ['v2', 'v2beta1']) {
+    test(`${path} of ${version} says the same in protobuf`, async () => {
+      const [json, protobuf] = await bothForms(path, aggregated.slice(16).replace('v=v2', `v=${version}`));
+      assert.deepEqual(protobuf, json);
+    });
+  }
+}
+
+test('the bytes are those of a kube-apiserver', async () => {
+  // Recorded from one of Kubernetes 1.20.
+  const recorded =
+    'k8s\0\n\x0e\n\x02v1\x12\x08APIGroup\x12$\n\x04apps\x12\r\n\x07apps/v1\x12\x02v1\x1a\r\n\x07apps/v1\x12\x02v1\x1a\0"\0';
+  const headers = { accept: 'application/vnd.kubernetes.protobuf' };
+  const answer = await documents({ path: '/apis/apps', query: new URLSearchParams(), headers });
+  assert.equal(Buffer.from(answer?.body as Uint8Array).toString('latin1'), recorded);
+});
+
+test('people may ask for YAML and for indented JSON', async () => {
+  const yaml = await documents({
+    path: '/apis/apps',
+    query: new URLSearchParams(),
+    headers: { accept: 'application/yaml' },
+  });
+  assert.equal(yaml?.headers['content-type'], 'application/yaml');
+  assert.match(yaml.body as string, /^kind: APIGroup$/m);
+  const pretty = await read('/apis/apps?pretty=true');
+  assert.match(pretty.body as string, /^ {2}"kind": "APIGroup",$/m);
+  assert.match((await read('/version')).body as string, /^ {2}"major": "1",$/m);
+});
+
+test('who takes nothing of that is told so', async () => {
+  for (const [path, accept] of [
+    ['/apis', 'text/html'],
+    ['/api/v1', 'application/json;as=Table;g=meta.k8s.io;v=v1'],
+    ['/version', 'application/vnd.kubernetes.protobuf'],
+  ] as const) {
+    await assert.rejects(
+      documents({ path, query: new URLSearchParams(), headers: { accept } }),
+      (error) => error instanceof ApiError && error.code === 406,
+      path,
+    );
+  }
+});
+
+test('only the documents that hold everything may be kept by others', async () => {
+  assert.equal((await read('/apis', { accept: aggregated })).headers['cache-control'], 'public');
+  assert.equal((await read('/apis')).headers['cache-control'], undefined);
+});
+
+test('other paths are no documents', async () => {
   for (const path of ['/apis/nobody', '/apis/apps/v2', '/api/v2', '/x'])
-    assert.equal(documents(path, {}), undefined);
+    assert.equal(await documents({ path, query: new URLSearchParams(), headers: {} }), undefined);
 });
 
 const sick = { name: 'sick', failure: () => 'it aches' };

@@ -150,7 +150,7 @@ export function aggregatedDiscovery(all: readonly Served[], version: 'v2' | 'v2b
     apiVersion: `apidiscovery.k8s.io/${version}`,
     metadata: {},
     items: [...byGroup].map(([group, versions]) => ({
-      metadata: { name: group, creationTimestamp: null },
+      metadata: { name: group },
       versions: versions.map((each) => ({
         version: each.version,
         freshness: 'Current',

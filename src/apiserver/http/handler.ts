@@ -168,12 +168,12 @@ function createDescriber(options: HandlerOptions) {
   const { address, port } = config.advertise;
   const host = address.includes(':') ? `[${address}]` : address;
   const documents = createDocuments({ served, address: `${host}:${port}` });
-  const openApi = createOpenApiDocuments(served);
+  const openApi = createOpenApiDocuments(served, options.clock);
   return async ({ method, info, query, request }: Other): Promise<HttpResponse> => {
     const { path } = info;
     const found =
       (await healthResponse(path, query, health)) ??
-      documents(path, request.headers) ??
+      (await documents({ path, query, headers: request.headers })) ??
       options.tokenDocument?.(path) ??
       (await openApi({ path, query, headers: request.headers })) ??
       (path === '/metrics' ? await metrics() : undefined) ??

@@ -1,20 +1,19 @@
 import { notAcceptable } from '../../api/errors/api-error.ts';
 import type { Kind } from '../../api/kind.ts';
 import type { ServedKind } from '../../api/openapi/operations.ts';
-import { documentResponse, makeDocument } from '../discovery/documents.ts';
+import type { Clock } from '../../base/clock.ts';
 import type { Served as ServedResource } from '../discovery/discovery.ts';
-import type { CachedDocument } from '../discovery/documents.ts';
-import { negotiate, parseAccept } from '../http/accept.ts';
-import type { HttpResponse, RequestHeaders } from '../http/message.ts';
+import {
+  type CachedDocument,
+  type DocumentRequest,
+  documentResponse,
+  etagOf,
+} from '../discovery/documents.ts';
+import { parseAccept } from '../http/accept.ts';
+import type { HttpResponse } from '../http/message.ts';
 
-export interface OpenApiRequest {
-  readonly path: string;
-  readonly query: URLSearchParams;
-  readonly headers: RequestHeaders;
-}
-
-/** Answers GET under /openapi; undefined for a path that is none of it. Throws 406 for a client that takes neither JSON nor, of v2, protobuf. */
-export type OpenApiDocuments = (request: OpenApiRequest) => Promise<HttpResponse | undefined>;
+/** Answers GET under /openapi; undefined for a path that is none of it. Throws 406 for a client that takes neither JSON nor protobuf. */
+export type OpenApiDocuments = (request: DocumentRequest) => Promise<HttpResponse | undefined>;
 
 type Served = (kind: Kind) => ServedKind | undefined;
 
@@ -29,68 +28,132 @@ function servedAs(served: ServedResource | undefined): ServedKind | undefined {
 }
 
 const JSON_TYPE = 'application/json';
-/** What kubectl asks for, and how upstream names the answer. */
-const V2_PROTOBUF_ACCEPT = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
-const V2_PROTOBUF_TYPE = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
-const IMMUTABLE = 'public, immutable, max-age=31536000';
+const V2 = '/openapi/v2';
 const V3 = '/openapi/v3';
 
-/** What explains the kinds to kubectl. Made when first asked for, and kept: the kinds do not change while it runs. */
-export function createOpenApiDocuments(resources: readonly ServedResource[]): OpenApiDocuments {
+/** How a client may ask for protobuf: as upstream names the answer, and as it did first. */
+const protobufTypes = (version: 'v2' | 'v3'): readonly [type: string, older: string] => [
+  `application/com.github.proto-openapi.spec.${version}.v1.0+protobuf`,
+  `application/com.github.proto-openapi.spec.${version}@v1.0+protobuf`,
+];
+
+/** The content type of the answer. Throws 406. */
+function negotiated(version: 'v2' | 'v3', accept: string | undefined): string {
+  const [protobuf, older] = protobufTypes(version);
+  for (const { type } of parseAccept(accept)) {
+    if (type === JSON_TYPE || type === '*/*' || type === 'application/*') return JSON_TYPE;
+    if (type === protobuf || type === older) return protobuf;
+  }
+  throw notAcceptable([JSON_TYPE, protobuf]);
+}
+
+/** How long a document may be kept that is asked for by its hash. */
+const YEAR_MS = 365 * 24 * 3600 * 1000;
+
+/**
+ * What explains the kinds to kubectl. Each document is made when it is first asked for, and kept: the kinds do not change
+ * while it runs. The index needs the hash of every document; what is made for that is dropped again.
+ */
+export function createOpenApiDocuments(
+  resources: readonly ServedResource[],
+  clock: Pick<Clock, 'now'>,
+): OpenApiDocuments {
   const kinds = resources.map(({ resource }) => resource.kind);
   const served: Served = (kind) => servedAs(resources.find(({ resource }) => resource.kind === kind));
-  let made: Promise<ReadonlyMap<string, CachedDocument>> | undefined;
-  let old: Promise<CachedDocument> | undefined;
-  let oldProtobuf: Promise<CachedDocument> | undefined;
+  const made = new Map<string, Promise<CachedDocument | undefined>>();
+  const once = (
+    key: string,
+    make: () => Promise<CachedDocument | undefined>,
+  ): Promise<CachedDocument | undefined> => {
+    let document = made.get(key);
+    if (document === undefined) made.set(key, (document = make()));
+    return document;
+  };
   return async ({ path, query, headers }) => {
-    if (path !== '/openapi/v2' && path !== V3 && !path.startsWith(`${V3}/`)) return undefined;
-    if (path === '/openapi/v2' && parseAccept(headers.accept)[0]?.type === V2_PROTOBUF_ACCEPT) {
-      return documentResponse(await (oldProtobuf ??= renderV2Protobuf(kinds, served)), headers);
+    if (path === V3) {
+      // Upstream asks nobody here what they take.
+      const index = await once(path, () => renderIndex(kinds, served));
+      return index && documentResponse(index, headers);
     }
-    if (negotiate(headers.accept, { hasShapes: false })?.encoding !== 'json') {
-      throw notAcceptable([JSON_TYPE]);
+    if (path === V2) {
+      const type = negotiated('v2', headers.accept);
+      const document = await once(`${path} ${type}`, () => renderV2(kinds, served, type));
+      return document && documentResponse(document, headers);
     }
-    if (path === '/openapi/v2') return documentResponse(await (old ??= renderV2(kinds, served)), headers);
-    const document = (await (made ??= renderV3(kinds, served))).get(path);
-    if (document === undefined) return undefined;
-    const response = documentResponse(document, headers);
-    // The index names each document with its hash, so one asked for by that name never changes.
-    const isNamed = query.get('hash') === hashOf(document);
-    if (!isNamed) return response;
-    return { ...response, headers: { ...response.headers, 'cache-control': IMMUTABLE } };
+    if (!path.startsWith(`${V3}/`)) return undefined;
+    const place = path.slice(V3.length + 1);
+    if (!(await isPlace(kinds, place))) return undefined;
+    const type = negotiated('v3', headers.accept);
+    const document = await once(`${path} ${type}`, () => renderV3({ kinds, served, place, type }));
+    return document && namedResponse(document, { path, query, headers }, clock.now());
   };
 }
 
-const hashOf = ({ etag }: CachedDocument): string => etag.replaceAll('"', '');
-
-async function renderV2(kinds: readonly Kind[], served: Served): Promise<CachedDocument> {
-  const { openApiV2 } = await import('../../api/openapi/v2.ts');
-  return makeDocument(JSON_TYPE, openApiV2(kinds, served));
-}
-
-async function renderV2Protobuf(kinds: readonly Kind[], served: Served): Promise<CachedDocument> {
-  const [{ openApiV2 }, { encodeOpenApiV2 }] = await Promise.all([
-    import('../../api/openapi/v2.ts'),
-    import('../../api/openapi/v2-protobuf.ts'),
-  ]);
-  return makeDocument(V2_PROTOBUF_TYPE, encodeOpenApiV2(openApiV2(kinds, served)));
-}
-
-/** The index and every document, by path. */
-async function renderV3(
-  kinds: readonly Kind[],
-  served: Served | undefined,
-): Promise<ReadonlyMap<string, CachedDocument>> {
-  const { openApiV3, openApiV3Index, openApiV3Path } = await import('../../api/openapi/v3.ts');
-  const documents = new Map<string, CachedDocument>();
-  for (const kind of kinds) {
-    const path = `${V3}/${openApiV3Path(kind)}`;
-    if (!documents.has(path)) documents.set(path, makeDocument(JSON_TYPE, openApiV3(kind, kinds, served)));
+/** The index names each document with its hash, so one asked for by that name never changes; another hash is an old one. */
+function namedResponse(
+  document: CachedDocument,
+  { path, query, headers }: DocumentRequest,
+  now: number,
+): HttpResponse {
+  const response = documentResponse(document, headers);
+  const hash = query.get('hash') ?? '';
+  // Without a name it may change with the next server.
+  if (hash === '') return response;
+  const current = hashOf(document.etag);
+  if (hash !== current) {
+    const { vary = '', etag = '' } = response.headers;
+    return { status: 301, headers: { vary, etag, location: `${path}?hash=${current}` }, body: '' };
   }
-  const hashAt = (place: string): string => {
-    const document = documents.get(`${V3}/${place}`);
-    return document === undefined ? '' : hashOf(document);
-  };
-  documents.set(V3, makeDocument(JSON_TYPE, openApiV3Index(kinds, hashAt)));
-  return documents;
+  const expires = new Date(now + YEAR_MS).toUTCString();
+  return { ...response, headers: { ...response.headers, 'cache-control': 'public, immutable', expires } };
+}
+
+const hashOf = (etag: string): string => etag.replaceAll('"', '');
+
+async function renderV2(kinds: readonly Kind[], served: Served, type: string): Promise<CachedDocument> {
+  const { openApiV2 } = await import('../../api/openapi/v2.ts');
+  const swagger = openApiV2(kinds, served);
+  const json = JSON.stringify(swagger);
+  const etag = etagOf(json);
+  if (type === JSON_TYPE) return { contentType: type, body: json, etag };
+  const { encodeOpenApiV2 } = await import('../../api/openapi/v2-protobuf.ts');
+  return { contentType: type, body: encodeOpenApiV2(swagger), etag };
+}
+
+async function isPlace(kinds: readonly Kind[], place: string): Promise<boolean> {
+  const { openApiV3Path } = await import('../../api/openapi/v3.ts');
+  return kinds.some((kind) => openApiV3Path(kind) === place);
+}
+
+interface Place {
+  readonly kinds: readonly Kind[];
+  readonly served: Served;
+  /** In the index, such as apis/apps/v1. */
+  readonly place: string;
+  readonly type: string;
+}
+
+async function renderV3({ kinds, served, place, type }: Place): Promise<CachedDocument | undefined> {
+  const { openApiV3, openApiV3Path } = await import('../../api/openapi/v3.ts');
+  const kind = kinds.find((each) => openApiV3Path(each) === place);
+  if (kind === undefined) return undefined;
+  const openapi = openApiV3(kind, kinds, served);
+  const json = JSON.stringify(openapi);
+  const etag = etagOf(json);
+  if (type === JSON_TYPE) return { contentType: type, body: json, etag };
+  const { encodeOpenApiV3 } = await import('../../api/openapi/v3-protobuf.ts');
+  return { contentType: type, body: encodeOpenApiV3(openapi), etag };
+}
+
+async function renderIndex(kinds: readonly Kind[], served: Served): Promise<CachedDocument> {
+  const { openApiV3Index, openApiV3Path } = await import('../../api/openapi/v3.ts');
+  const hashes = new Map<string, string>();
+  for (const place of new Set(kinds.map(openApiV3Path))) {
+    const document = await renderV3({ kinds, served, place, type: JSON_TYPE });
+    if (document !== undefined) hashes.set(place, hashOf(document.etag));
+    // Others have their turn between two of them.
+    await new Promise((next) => setImmediate(next));
+  }
+  const json = JSON.stringify(openApiV3Index(kinds, (place) => hashes.get(place) ?? ''));
+  return { contentType: JSON_TYPE, body: json, etag: etagOf(json) };
 }
