@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { quantile, rounded } from '../figure.ts';
 import type { Figure } from '../figure.ts';
 
@@ -22,6 +23,29 @@ export function inNamespaces<T>(probe: string, question: object): Promise<T> {
       else reject(new Error(`the probe ended with code ${code}`));
     });
   });
+}
+
+/**
+ * As `inNamespaces`, for a probe at `path` that prints a line of JSON for each result; its processes end with this one. Root keeps the
+ * machine's user namespace, since programs of others give up where they may not widen their sockets and limits.
+ */
+export async function* linesInNamespaces<T>(path: string, question: object): AsyncGenerator<T> {
+  const user = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'];
+  const namespaces = [...user, '--net', '--mount', '--ipc', '--uts'];
+  const end = ['--pid', '--fork', '--kill-child', '--mount-proc', '--'];
+  const child = spawn('unshare', [...namespaces, ...end, process.execPath, path, JSON.stringify(question)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const closed = new Promise<number | null>((resolve, reject) =>
+    child.once('error', reject).once('close', resolve),
+  );
+  try {
+    for await (const line of createInterface({ input: child.stdout })) yield JSON.parse(line) as T;
+    const code = await closed;
+    if (code !== 0) throw new Error(`the probe ended with code ${code}`);
+  } finally {
+    child.kill('SIGKILL');
+  }
 }
 
 type Sample = Readonly<Record<string, number>>;
