@@ -121,7 +121,7 @@ const parts: Readonly<Record<keyof typeof metricsOf, Part>> = {
     const [readers, writer] = [startLoad(setting, server.port), startLoad(setting, server.port)];
     await readers.ask({ type: 'watch', watchers, perConnection, sampled: Math.min(100, watchers) });
     const usedBefore = server.usedMs();
-    const { count } = await writer.ask({ type: 'open', perSecond, ms });
+    const { count } = await writer.ask({ type: 'open', prefix: 'watched', perSecond, ms });
     const { samples } = await readers.ask({ type: 'watched', events: count });
     // While the program warms up nobody is measured.
     const steady = samples.slice(samples.length >> 2);

@@ -2,6 +2,7 @@
 import { openConnection } from './connection.ts';
 import type { Connection, Protocol, Question, Reply, Target } from './connection.ts';
 import { serviceText, sliceText } from './manifest.ts';
+import { openWatchConnection } from './watchers.ts';
 
 export type Job =
   | {
@@ -27,7 +28,7 @@ export type Job =
     }
   | { readonly type: 'watched'; readonly events: number }
   /** Writes that begin at a fixed rate, whatever the server does. */
-  | { readonly type: 'open'; readonly perSecond: number; readonly ms: number };
+  | { readonly type: 'open'; readonly prefix: string; readonly perSecond: number; readonly ms: number };
 
 export interface Outcome {
   /** Milliseconds. */
@@ -157,7 +158,7 @@ async function list({ accept, times, items }: Extract<Job, { type: 'list' }>): P
 }
 
 interface Watching {
-  readonly connections: Connection[];
+  readonly connections: Pick<Connection, 'close'>[];
   readonly samples: number[];
   readonly bytes: number[];
   nSeen: number;
@@ -174,26 +175,46 @@ async function watch(job: Extract<Job, { type: 'watch' }>): Promise<Outcome> {
   const { metadata } = JSON.parse(text) as { metadata: { resourceVersion: string } };
   const path = `/api/v1/services?watch=true&resourceVersion=${metadata.resourceVersion}`;
   const step = Math.max(1, Math.floor(job.watchers / job.sampled));
+  let watchOn = openWatches(state);
   for (let i = 0; i < job.watchers; i++) {
-    if (i % job.perConnection === 0) state.connections.push(await openConnection(target, protocol));
-    state.bytes[i] = 0;
-    const isSampled = i % step === 0;
-    let rest = '';
-    await state.connections.at(-1)?.stream(path, (chunk) => {
-      state.bytes[i] = (state.bytes[i] ?? 0) + chunk.length;
-      if (!isSampled) return;
-      const at = now();
-      const text = rest + chunk.toString('latin1');
-      let last = 0;
-      for (const found of text.matchAll(/"sent-at":"([\d.]+)"/g)) {
-        state.samples.push(at - Number(found[1]));
-        state.nSeen++;
-        last = found.index + found[0].length;
-      }
-      rest = text.slice(Math.max(last, text.length - 64));
-    });
+    if (i > 0 && i % job.perConnection === 0) watchOn = openWatches(state);
+    const watchMore = await watchOn;
+    await watchMore(path, readerOf(state, i, i % step === 0));
   }
   return { samples: [], count: job.watchers, total: job.watchers, elapsedMs: 0 };
+}
+
+type Watch = (path: string, onData: (piece: Buffer) => void) => Promise<void>;
+
+/** A connection for one or more watches. */
+async function openWatches({ connections }: Watching): Promise<Watch> {
+  if (protocol === 'http2') {
+    const connection = await openWatchConnection(target);
+    connections.push(connection);
+    return (path, onData) => connection.watch(path, onData);
+  }
+  const connection = await openConnection(target, protocol);
+  connections.push(connection);
+  return (path, onData) => connection.stream(path, onData);
+}
+
+/** What one watcher does with what it reads: it counts, and where it is sampled looks when each write was sent. */
+function readerOf(state: Watching, i: number, isSampled: boolean): (piece: Buffer) => void {
+  state.bytes[i] = 0;
+  let rest = '';
+  return (piece) => {
+    state.bytes[i] = (state.bytes[i] ?? 0) + piece.length;
+    if (!isSampled) return;
+    const at = now();
+    const text = rest + piece.toString('latin1');
+    let last = 0;
+    for (const found of text.matchAll(/"sent-at":"([\d.]+)"/g)) {
+      state.samples.push(at - Number(found[1]));
+      state.nSeen++;
+      last = found.index + found[0].length;
+    }
+    rest = text.slice(Math.max(last, text.length - 64));
+  };
 }
 
 /** How long what is under way may take to arrive. */
@@ -219,13 +240,13 @@ async function watched({ events }: Extract<Job, { type: 'watched' }>): Promise<O
   return { samples, count: nSeen, total: nSeen, elapsedMs: 0 };
 }
 
-async function open({ perSecond, ms }: Extract<Job, { type: 'open' }>): Promise<Outcome> {
+async function open({ prefix, perSecond, ms }: Extract<Job, { type: 'open' }>): Promise<Outcome> {
   // An object is written again after 100 others, so its last answer is there.
   const connections = await Promise.all(Array.from({ length: 100 }, () => openConnection(target, protocol)));
   const clients = connections.map(createClient);
   for (const [i, client] of clients.entries()) {
-    await client.create(`watched-${i}`);
-    await client.get(`watched-${i}`);
+    await client.create(`${prefix}-${i}`);
+    await client.get(`${prefix}-${i}`);
   }
   const samples: number[] = [];
   const startedAt = now();
@@ -233,7 +254,7 @@ async function open({ perSecond, ms }: Extract<Job, { type: 'open' }>): Promise<
   let nDone = 0;
   const write = async (i: number): Promise<void> => {
     const sentAt = now();
-    await clients[i]?.update(`watched-${i}`, { 'sent-at': sentAt.toFixed(3) });
+    await clients[i]?.update(`${prefix}-${i}`, { 'sent-at': sentAt.toFixed(3) });
     samples.push(now() - sentAt);
   };
   while (now() < startedAt + ms) {
