@@ -2,8 +2,8 @@ import { isJsonObject, type JsonObject } from '../../base/json.ts';
 import { ApiError, badRequest } from '../errors/api-error.ts';
 import { apiVersionOf, asJson, type Kind, parseApiVersion } from '../kind.ts';
 import type { ManagedFieldsEntry } from '../meta/v1/object-meta.ts';
-import { type Comparison, compareValues, type Ignored, isSame } from './compare.ts';
-import { faultsOf, fieldsOf, withNamedFields } from './config-fields.ts';
+import { compareValues, type Ignored, isSame } from './compare.ts';
+import { faultsOf, fieldsOf } from './config-fields.ts';
 import {
   differenceOf,
   type FieldSet,
@@ -14,34 +14,37 @@ import {
   isEmptySet,
   pathsOf,
   pathText,
-  unionOf,
   withoutSubtrees,
 } from './field-set.ts';
+import { emptyObject, ignoredFields } from './ignored-fields.ts';
 import {
-  emptyObject,
   identityOf,
-  ignoredFields,
   type Manager,
   type Managers,
   readManagers,
   updateManagers,
-  withoutFields,
+  withoutChanged,
   writeManagers,
   type Writing,
 } from './managed-fields.ts';
-import { mergeValues, removeFields } from './merge.ts';
+import { mergeValues } from './merge.ts';
+import { prune } from './prune.ts';
+import { type ChangeIn, changesBetween, converted } from './versions.ts';
 
 export interface Application {
-  /** The object as it stands; undefined when there is none yet. */
+  /** The object as it stands, in the stored version; undefined when there is none yet. */
   readonly live: object | undefined;
-  /** What the client applies. */
+  /** What the client applies, in the version it writes in. */
   readonly config: JsonObject;
   /** Takes what belongs to others. */
   readonly isForced: boolean;
 }
 
 export interface Applied {
-  /** To be decoded and given its defaults: a client's spelling of quantities and times is still in it. */
+  /**
+   * Of the version that is written. To be decoded and given its defaults: a client's spelling of quantities and times is
+   * still in it.
+   */
   readonly object: JsonObject;
   readonly managedFields: readonly ManagedFieldsEntry[];
 }
@@ -57,11 +60,18 @@ const ANNOTATIONS_LIMIT = 256 * 1024;
  * BadRequest for a configuration that does not fit the kind. Pure. Source: structured-merge-diff, merge/update.go;
  * apimachinery, util/managedfields.
  */
-export function applyConfiguration(writing: Writing, { live, config, isForced }: Application): Applied {
-  const { kind } = writing;
+export function applyConfiguration(
+  writing: Writing,
+  { live: stored, config, isForced }: Application,
+): Applied {
+  const { kind, versions } = writing;
+  const live =
+    stored === undefined || versions === undefined
+      ? stored && asJson(stored)
+      : converted(versions, asJson(stored), [versions.stored, kind]);
   checkConfig(kind, config, live);
-  const before = live === undefined ? emptyObject(kind) : withoutManagedFields(asJson(live));
-  const managers = live === undefined ? new Map<string, Manager>() : standingManagers(writing, asJson(live));
+  const before = live === undefined ? emptyObject(kind) : withoutManagedFields(live);
+  const managers = live === undefined ? new Map<string, Manager>() : standingManagers(writing, live);
   const state: State = { writing, before, config, managers };
   let outcome = attempt(state, isForced);
   if (Array.isArray(outcome)) {
@@ -138,15 +148,16 @@ function attempt({ writing, before, config, managers }: State, isForced: boolean
   const wanted: Manager = { ...identity, time: last?.time ?? now, fields };
   const merged = mergeValues(kind.schema, before, config) as JsonObject;
   const all = new Map(managers).set(id, wanted);
-  const object = last === undefined ? merged : prune(kind, merged, { all, last: last.fields });
-  const comparison = compareValues(kind.schema, [before, object], ignored);
+  const object = last === undefined ? merged : prune(writing, merged, { all, last });
+  const changes = changesBetween(writing, [before, object]);
   const others = new Map(managers);
   others.delete(id);
-  const conflicts = conflictsWith(others, comparison);
+  const conflicts = conflictsWith(others, changes);
   if (!isForced && conflicts.length > 0) return conflicts;
-  const changed = unionOf(comparison.modified, comparison.added);
-  const after = withoutFields(others, [changed, comparison.removed]);
-  if (!isEmptySet(fields)) after.set(id, isSame(comparison) ? wanted : { ...wanted, time: now });
+  const after = withoutChanged(others, changes);
+  const own = changes(identity.apiVersion);
+  const isUnchanged = own === undefined || isSame(own.comparison);
+  if (!isEmptySet(fields)) after.set(id, isUnchanged ? wanted : { ...wanted, time: now });
   return { object, managedFields: writeManagers(after) };
 }
 
@@ -158,37 +169,14 @@ function withoutIgnored(set: FieldSet, ignored: Ignored): FieldSet {
   return withoutSubtrees(set, gone);
 }
 
-function conflictsWith(others: Managers, { modified, added }: Comparison): Conflict[] {
-  const changed = unionOf(modified, added);
-  if (isEmptySet(changed)) return [];
+/** Each in the words of the version its owner wrote in. */
+function conflictsWith(others: Managers, changes: ChangeIn): Conflict[] {
   return [...others.entries()]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .flatMap(([, owner]) =>
-      pathsOf(intersectionOf(owner.fields, changed)).map((path): Conflict => ({ owner, path })),
-    );
-}
-
-/**
- * Takes away what the applier named the last time (`last`), names no longer, and no other applier names. What only writers
- * that are no appliers own goes, too; what nobody owned stays.
- */
-function prune(
-  { schema }: Kind,
-  merged: JsonObject,
-  { all, last }: { readonly all: Managers; readonly last: FieldSet },
-): JsonObject {
-  const named = (set: FieldSet): FieldSet => withNamedFields(schema, set);
-  const fieldsIn = (object: JsonObject): FieldSet => named(fieldsOf(schema, object));
-  const applied = [...all.values()]
-    .filter(({ operation }) => operation === 'Apply')
-    .map(({ fields }) => fields)
-    .reduce(unionOf, {});
-  const without = (gone: FieldSet, kept?: FieldSet): JsonObject =>
-    (removeFields(schema, merged, { gone, kept }) ?? {}) as JsonObject;
-  const mergedFields = fieldsIn(merged);
-  const bare = without(named(last));
-  const owned = without(differenceOf(mergedFields, unionOf(fieldsIn(bare), named(applied))));
-  return without(intersectionOf(differenceOf(mergedFields, fieldsIn(owned)), named(last)), applied);
+    .flatMap(([, owner]) => {
+      const changed = changes(owner.apiVersion)?.written ?? {};
+      return pathsOf(intersectionOf(owner.fields, changed)).map((path): Conflict => ({ owner, path }));
+    });
 }
 
 const quoted = JSON.stringify;

@@ -7,7 +7,8 @@ import { asJson, type Kind } from '../kind.ts';
 import type { ManagedFieldsEntry } from '../meta/v1/object-meta.ts';
 import { compareValues } from './compare.ts';
 import { covers, pathsOf, sortedSet, unionOf } from './field-set.ts';
-import { ignoredFields, isSameButTimes } from './managed-fields.ts';
+import { ignoredFields } from './ignored-fields.ts';
+import { isSameButTimes } from './managed-fields.ts';
 import { refusal, startStory, things } from './test-kind.ts';
 import { writtenFields } from './written-fields.ts';
 

@@ -1,12 +1,11 @@
 import { deepEqual } from '../../base/deep-equal.ts';
 import { isJsonObject, type JsonObject } from '../../base/json.ts';
-import { apiVersionOf, asJson, type Kind } from '../kind.ts';
+import { apiVersionOf, asJson } from '../kind.ts';
 import type { ManagedFieldsEntry } from '../meta/v1/object-meta.ts';
-import { decodeValue } from '../schema/decode.ts';
-import type { AnyType } from '../schema/schema.ts';
-import { compareValues, type Ignored } from './compare.ts';
 import { covers, differenceOf, type FieldSet, isEmptySet, readSet, sortedSet, unionOf } from './field-set.ts';
+import { emptyObject, ignoredFields } from './ignored-fields.ts';
 import { sharedText, shareFields } from './shared-fields.ts';
+import { type ChangeIn, changesBetween, converted, type InVersions } from './versions.ts';
 import { writtenFields } from './written-fields.ts';
 
 /** One writer of an object, and what belongs to it. */
@@ -25,8 +24,7 @@ export interface Manager {
 export type Managers = Map<string, Manager>;
 
 /** How a write comes about. */
-export interface Writing {
-  readonly kind: Kind;
+export interface Writing extends InVersions {
   /** Who writes; '' is called unknown. */
   readonly manager: string;
   /** '' or undefined for the object itself. */
@@ -44,49 +42,6 @@ export const identityOf = ({ manager, operation, apiVersion, subresource }: Iden
 /** Entries of older updates are put together when there are more than this. */
 const MAX_UPDATE_MANAGERS = 10;
 const ANCIENT = 'ancient-changes';
-
-/** What is never owned by anyone: the server writes it (managedfields/internal/stripmeta.go). */
-const typeFields = ['f:apiVersion', 'f:kind'];
-const systemMetadata =
-  'f:name f:namespace f:creationTimestamp f:selfLink f:uid f:clusterName f:generation f:managedFields f:resourceVersion';
-
-/**
- * What a status subresource puts back as it was, beside the spec, by kind; a write of it owns none of that (upstream's
- * GetResetFields).
- */
-const keptByStatus: Readonly<Record<string, readonly string[]>> = {
-  'apps/Deployment': ['f:labels'],
-  '/Pod': ['f:deletionTimestamp', 'f:ownerReferences'],
-};
-
-const knownIgnored = new WeakMap<AnyType, Map<string, Ignored>>();
-
-/** What a write through this endpoint can't own. */
-export function ignoredFields(kind: Kind, subresource = ''): Ignored {
-  let ofKind = knownIgnored.get(kind.schema);
-  if (ofKind === undefined) knownIgnored.set(kind.schema, (ofKind = new Map<string, Ignored>()));
-  let ignored = ofKind.get(subresource);
-  if (ignored === undefined) {
-    const isStatus = subresource === 'status';
-    const reset = isStatus ? ['f:spec'] : kind.subresources.includes('status') ? ['f:status'] : [];
-    const kept = isStatus ? (keptByStatus[`${kind.group}/${kind.kind}`] ?? []) : [];
-    ignored = new Map([
-      ['', new Set([...typeFields, ...reset])],
-      ['f:metadata', new Set([...systemMetadata.split(' '), ...kept])],
-    ]);
-    ofKind.set(subresource, ignored);
-  }
-  return ignored;
-}
-
-const emptyObjects = new WeakMap<AnyType, JsonObject>();
-
-/** What an object of the kind is before anyone has written to it. */
-export function emptyObject({ schema }: Kind): JsonObject {
-  let empty = emptyObjects.get(schema);
-  if (empty === undefined) emptyObjects.set(schema, (empty = decodeValue(schema, {}) as JsonObject));
-  return empty;
-}
 
 /** Throws RangeError for an entry that means nothing. */
 export function readManagers(entries: readonly ManagedFieldsEntry[], isTrusted: boolean): Managers {
@@ -142,7 +97,7 @@ export function isReset(body: JsonObject): boolean {
   return only === undefined || (isJsonObject(only) && Object.values(only).every((value) => value === null));
 }
 
-/** What a write is about. */
+/** What a write is about; both objects are of the stored version. */
 export interface Written {
   /** The object before; undefined for a new one. */
   readonly live: object | undefined;
@@ -164,10 +119,16 @@ export function trackUpdate(
   const managers = isForgotten ? new Map<string, Manager>() : managersFor(writing, before, asJson(next));
   // What was there before anyone kept track stays without owners until somebody applies.
   if (before !== undefined && managers.size === 0) return [];
-  return writeManagers(updateManagers(writing, managers, [before, asJson(next)]));
+  const { kind, versions } = writing;
+  const shown = (object: JsonObject): JsonObject =>
+    versions === undefined ? object : converted(versions, object, [versions.stored, kind]);
+  return writeManagers(updateManagers(writing, managers, [before && shown(before), shown(asJson(next))]));
 }
 
-/** `live` undefined: whatever `next` holds was just written. Never changes `managers`. */
+/**
+ * Both objects are of the version that is written; `live` undefined: whatever `next` holds was just written. Never changes
+ * `managers`.
+ */
 export function updateManagers(
   writing: Writing,
   managers: Managers,
@@ -181,28 +142,30 @@ export function updateManagers(
     subresource,
   };
   const id = identityOf(self);
-  const pair = [live ?? emptyObject(kind), next] as const;
-  const ignored = ignoredFields(kind, subresource);
   if (managers.size === 0) {
-    const fields = writtenFields(kind.schema, pair, ignored);
+    const pair = [live ?? emptyObject(kind), next] as const;
+    const fields = writtenFields(kind.schema, pair, ignoredFields(kind, subresource));
     return isEmptySet(fields) ? managers : new Map([[id, { ...self, time: now, fields }]]);
   }
-  const { modified, added, removed } = compareValues(kind.schema, pair, ignored);
-  const changed = unionOf(modified, added);
+  const changes = changesBetween(writing, [live, next]);
+  const change = changes(self.apiVersion);
+  const changed = change?.written ?? {};
   const standing = managers.get(id);
-  const after = withoutFields(managers, [changed, removed]);
+  const after = withoutChanged(managers, changes);
   if (isEmptySet(changed)) return after;
   // What one owns already need not be taken from oneself first: the set stays the very same.
-  const own = standing === undefined ? {} : differenceOf(standing.fields, removed);
+  const own = standing === undefined ? {} : differenceOf(standing.fields, change?.comparison.removed ?? {});
   after.set(id, { ...self, time: now, fields: covers(own, changed) ? own : unionOf(changed, own) });
   return capped(after);
 }
 
-/** Who has nothing left is gone. */
-export function withoutFields(managers: Managers, sets: readonly FieldSet[]): Managers {
+/** Everyone without what was written or removed. Who has nothing left is gone, and so is who wrote in a version that is. */
+export function withoutChanged(managers: Managers, changes: ChangeIn): Managers {
   const after: Managers = new Map();
   for (const [id, one] of managers) {
-    const fields = sets.reduce(differenceOf, one.fields);
+    const change = changes(one.apiVersion);
+    if (change === undefined) continue;
+    const fields = differenceOf(differenceOf(one.fields, change.written), change.comparison.removed);
     if (!isEmptySet(fields)) after.set(id, fields === one.fields ? one : { ...one, fields });
   }
   return after;

@@ -6,6 +6,8 @@
  * `spec.nodeName` newly set. `scale` is answered by the HTTP side from `read.get` and a plain `update`.
  */
 import type { JsonObject, JsonValue } from '../../base/json.ts';
+import type { FieldError } from '../../api/errors/field-error.ts';
+import type { KindVersion } from '../../api/kind-version.ts';
 import type { Kind, KubeObject } from '../../api/kind.ts';
 import type { Status } from '../../api/meta/v1/status.ts';
 import type { FieldRequirement } from '../../api/selectors/field-selector.ts';
@@ -32,8 +34,19 @@ export interface RequestScope {
   readonly isDryRun: boolean;
   /** Never empty: the query's name, else the first part of the user agent. */
   readonly fieldManager: string;
+  /** The version a client writes in, where that is not the one that is stored. */
+  readonly writtenIn?: WrittenIn;
   /** Rejects with 403 when the user may not create what an apply would; absent where nobody asks. */
   readonly mayCreate?: () => Promise<void>;
+}
+
+/** A further version of a kind, and the rules that only hold for writes in it. They see the objects in their stored form. */
+export interface WrittenIn {
+  readonly version: KindVersion;
+  readonly validate?: (change: {
+    readonly next: KubeObject;
+    readonly prev: KubeObject | undefined;
+  }) => readonly FieldError[];
 }
 
 export interface ListQuery {

@@ -1,8 +1,10 @@
 import type { Writing } from '../../../api/apply/managed-fields.ts';
 import { badRequest } from '../../../api/errors/api-error.ts';
-import type { Kind, KubeObject } from '../../../api/kind.ts';
+import type { KindVersion } from '../../../api/kind-version.ts';
+import { apiVersionOf, asJson, type Kind, type KubeObject } from '../../../api/kind.ts';
 import { decodeObject } from '../../../api/schema/decode.ts';
 import { applyDefaults } from '../../../api/schema/defaults.ts';
+import { versionsOf } from '../../../api/versions.ts';
 import type { JsonObject } from '../../../base/json.ts';
 import type { RequestScope } from '../../rest/rest.ts';
 import { type RegistryContext, timestamp } from './context.ts';
@@ -23,6 +25,20 @@ export function decodeBody<T extends KubeObject>(
   return applyDefaults(kind, object);
 }
 
+/** A body of a further version, decoded and defaulted by that version's schema, in its stored form. Throws BadRequest. */
+export function decodeVersion(version: KindVersion, scope: RequestScope, body: JsonObject): JsonObject {
+  const { object, warnings } = decodeObject(version.kind, body, { mode: scope.fieldValidation });
+  scope.warnings.push(...warnings);
+  return asJson(restored(version, applyDefaults(version.kind, object)));
+}
+
+/** An object of a further version as the stored one looks. */
+export const restored = ({ stored, toStored }: KindVersion, object: KubeObject): KubeObject => ({
+  ...(toStored(asJson(object)) as unknown as KubeObject),
+  apiVersion: apiVersionOf(stored),
+  kind: stored.kind,
+});
+
 /** Throws BadRequest unless the body is about the object the path names, or leaves the name out. */
 export function checkName(object: KubeObject, name: string): void {
   const written: string | undefined = object.metadata.name;
@@ -35,4 +51,10 @@ export const writingBy = <T extends KubeObject>(
   { clock }: RegistryContext,
   { kind }: { readonly kind: Kind<T> },
   { scope, subresource }: { readonly scope: RequestScope; readonly subresource?: string | undefined },
-): Writing => ({ kind, manager: scope.fieldManager, subresource, now: timestamp(clock.now()) });
+): Writing => ({
+  kind: scope.writtenIn?.version.kind ?? kind,
+  versions: versionsOf(kind),
+  manager: scope.fieldManager,
+  subresource,
+  now: timestamp(clock.now()),
+});

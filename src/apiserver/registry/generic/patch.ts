@@ -17,7 +17,7 @@ import type { ApplyRequest, PatchRequest, RequestScope } from '../../rest/rest.t
 import { objectPrefix } from '../../cache/stored-object.ts';
 import { currentObject, keyIn, type RegistryContext } from './context.ts';
 import { createNamed } from './create.ts';
-import { checkName, decodeBody, writingBy } from './decode.ts';
+import { checkName, decodeBody, decodeVersion, writingBy } from './decode.ts';
 import type { Definition } from './definition.ts';
 import { type Intended, intended, type Target, type Updated, writeOver } from './update.ts';
 
@@ -64,9 +64,11 @@ export async function applyToObject<T extends KubeObject>(
   const applied = (live: T | undefined): Intended<T> => {
     const { object, managedFields } = applyConfiguration(writing, { live, config, isForced });
     // What the configuration says has been checked against the schema; of the rest the store is the witness.
-    const body = decodeBody(definition, { ...scope, fieldValidation: 'Ignore' }, object);
+    const body = decodeApplied(definition, { ...scope, fieldValidation: 'Ignore' }, object);
     checkName(body, name);
     if (live !== undefined) checkVersion(definition, body, live);
+    const errors = scope.writtenIn?.validate?.({ next: body, prev: live }) ?? [];
+    if (errors.length > 0) throw invalid(kind, name, errors);
     return { body, managedFields };
   };
   return context.turns.take(objectPrefix(kind) + key, async () => {
@@ -90,6 +92,20 @@ export async function applyToObject<T extends KubeObject>(
 }
 
 const MAX_ATTEMPTS = 5;
+
+/** What an apply made, which is of the version it was written in. */
+function decodeApplied<T extends KubeObject>(
+  definition: Definition<T>,
+  scope: RequestScope,
+  object: JsonObject,
+): T {
+  const version = scope.writtenIn?.version;
+  return decodeBody(
+    definition,
+    scope,
+    version === undefined ? object : decodeVersion(version, scope, object),
+  );
+}
 
 async function createApplied<T extends KubeObject>(
   { context, definition, scope }: Target<T>,

@@ -6,13 +6,10 @@ import type { Status } from '../../../api/meta/v1/status.ts';
 import { applyJsonPatch } from '../../../api/patch/json-patch.ts';
 import { applyMergePatch } from '../../../api/patch/merge-patch.ts';
 import { applyStrategicMergePatch } from '../../../api/patch/strategic-merge-patch.ts';
-import { decodeObject } from '../../../api/schema/decode.ts';
-import { applyDefaults } from '../../../api/schema/defaults.ts';
 import { flowOf, iterableOf, mapFlow } from '../../../base/flow.ts';
 import type { JsonObject } from '../../../base/json.ts';
 import { isShared, markShared, onceForAll } from '../../rest/shared-batches.ts';
 import type {
-  ApplyRequest,
   ListOutcome,
   ListQuery,
   PatchRequest,
@@ -21,8 +18,10 @@ import type {
   Resource,
   WatchEvent,
   WriteHandler,
+  WrittenIn,
 } from '../../rest/rest.ts';
 import type { Change } from '../strategy.ts';
+import { decodeVersion, restored } from './decode.ts';
 
 /** What a further version of a kind is served with. */
 export interface VersionedOptions {
@@ -37,8 +36,8 @@ export interface VersionedOptions {
 interface Conversion extends VersionedOptions {
   /** The object in this version; the same one each time, so that what is kept of its text is found again. */
   readonly shown: (object: KubeObject) => KubeObject;
-  /** A request's body, decoded and defaulted by this version's schema, in its stored form. */
-  readonly decoded: (scope: RequestScope, body: JsonObject) => JsonObject;
+  /** What a client does by way of this version. */
+  readonly within: (scope: RequestScope) => RequestScope;
 }
 
 /** The resource of a further version: everything happens to the stored objects, which are converted in and out. */
@@ -57,18 +56,13 @@ export function versionedResource(options: VersionedOptions): Resource<KubeObjec
   };
 }
 
-/** An object of this version as the stored one looks. */
-const restored = ({ stored, toStored }: KindVersion, object: KubeObject): KubeObject => ({
-  ...(toStored(asJson(object)) as unknown as KubeObject),
-  apiVersion: apiVersionOf(stored),
-  kind: stored.kind,
-});
-
 function createConversion(options: VersionedOptions): Conversion {
   const { version } = options;
   const { kind, fromStored } = version;
   const names = { apiVersion: apiVersionOf(kind), kind: kind.kind };
   const known = new WeakMap<KubeObject, KubeObject>();
+  const { validate } = options;
+  const writtenIn: WrittenIn = { version, ...(validate === undefined ? {} : { validate }) };
   return {
     ...options,
     shown(object) {
@@ -78,11 +72,7 @@ function createConversion(options: VersionedOptions): Conversion {
       known.set(object, made);
       return made;
     },
-    decoded(scope, body) {
-      const { object, warnings } = decodeObject(kind, body, { mode: scope.fieldValidation });
-      scope.warnings.push(...warnings);
-      return asJson(restored(version, applyDefaults(kind, object)));
-    },
+    within: (scope) => ({ ...scope, writtenIn }),
   };
 }
 
@@ -132,22 +122,22 @@ const shownBatches = (shown: Conversion['shown']): ((batch: EventBatch) => Event
   });
 
 function writeHandler(conversion: Conversion): WriteHandler<KubeObject> {
-  const { version, stored, shown, decoded } = conversion;
+  const { version, stored, shown, within } = conversion;
   const { write } = stored;
   return {
     async create(scope, body) {
-      const object = decoded(scope, body);
+      const object = decodeVersion(version, scope, body);
       check(conversion, scope, { next: object, prev: undefined });
-      return shown(await write.create(scope, object));
+      return shown(await write.create(within(scope), object));
     },
     async update(scope, request) {
-      const body = decoded(scope, request.body);
+      const body = decodeVersion(version, scope, request.body);
       await checkUpdate(conversion, scope, { ...request, body });
-      const { object, isCreated } = await write.update(scope, { ...request, body });
+      const { object, isCreated } = await write.update(within(scope), { ...request, body });
       return { object: shown(object), isCreated };
     },
     async apply(scope, request) {
-      const { object, isCreated } = await write.apply(scope, convertedApply(version, request));
+      const { object, isCreated } = await write.apply(within(scope), request);
       return { object: shown(object), isCreated };
     },
     patch: async (scope, request) => shown(await patchStored(conversion, scope, request)),
@@ -197,15 +187,13 @@ async function patchStored(
   scope: RequestScope,
   request: PatchRequest,
 ): Promise<KubeObject> {
-  const { stored, shown, version } = conversion;
+  const { stored, shown, version, within } = conversion;
   const { name, subresource } = request;
   for (let attempt = 1; ; attempt++) {
     const current = await stored.read.get(scope, name);
     const warnings: string[] = [];
-    const body = conversion.decoded(
-      { ...scope, warnings },
-      patched(version, request, asJson(shown(current))),
-    );
+    const patch = patched(version, request, asJson(shown(current)));
+    const body = decodeVersion(version, { ...scope, warnings }, patch);
     const { resourceVersion: seen } = current.metadata;
     const { metadata } = body as unknown as KubeObject;
     if ((metadata.resourceVersion ?? seen) !== seen) throw conflict(version.stored, name);
@@ -213,7 +201,7 @@ async function patchStored(
     const pinned = { ...body, metadata: { ...asJson(metadata), resourceVersion: seen } };
     const write = { name, body: pinned, ...(subresource === undefined ? {} : { subresource }) };
     try {
-      const { object } = await stored.write.update(scope, write);
+      const { object } = await stored.write.update(within(scope), write);
       scope.warnings.push(...warnings);
       return object;
     } catch (error) {
@@ -221,12 +209,6 @@ async function patchStored(
     }
   }
 }
-
-/** A configuration names only some fields; they are renamed, and owned under their stored names. */
-const convertedApply = ({ stored, toStored }: KindVersion, request: ApplyRequest): ApplyRequest => ({
-  ...request,
-  config: { ...toStored(request.config), apiVersion: apiVersionOf(stored), kind: stored.kind },
-});
 
 function patched({ kind }: KindVersion, { type, body }: PatchRequest, json: JsonObject): JsonObject {
   switch (type) {
