@@ -14,7 +14,7 @@ import { parseQuantity } from '../../../api/quantity.ts';
 import { dns1123Subdomain, qualifiedName } from '../../../api/validation/names.ts';
 import { deepEqual } from '../../../base/deep-equal.ts';
 import { amountFaults, numberOf } from '../deployments/validation.ts';
-import { selectorFaults } from '../replicasets/validation.ts';
+import { selectorFaults } from '../rules/label-selectors.ts';
 import { immutableFaults, invalidEach, nonNegativeFields } from '../rules/fields.ts';
 
 const ACCESS_MODES = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];

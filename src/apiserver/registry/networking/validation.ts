@@ -26,7 +26,7 @@ import {
 } from '../../../api/validation/names.ts';
 import { type Cidr, cidrContains } from '../../../net/cidr.ts';
 import { ipFromValue, parseIp } from '../../../net/ip.ts';
-import { selectorFaults } from '../replicasets/validation.ts';
+import { selectorFaults } from '../rules/label-selectors.ts';
 import { cidrFaults, cidrWarnings, sloppyCidr, type Standing } from '../rules/addresses.ts';
 import { immutableFaults, invalidEach } from '../rules/fields.ts';
 import { domainPathFaults } from '../rules/paths.ts';

@@ -1,5 +1,4 @@
 import type { Container } from '../../../api/core/v1/container.ts';
-import type { EnvFromSource, EnvVar } from '../../../api/core/v1/env.ts';
 import type { PodSpec } from '../../../api/core/v1/pod-spec.ts';
 import type { LifecycleHandler, Probe } from '../../../api/core/v1/probe.ts';
 import {
@@ -12,12 +11,16 @@ import {
   type FieldError,
 } from '../../../api/errors/field-error.ts';
 import { parseQuantity } from '../../../api/quantity.ts';
-import { dns1123Label, envVarName, portName, portNumber } from '../../../api/validation/names.ts';
+import { dns1123Label, portName, portNumber } from '../../../api/validation/names.ts';
 import { invalidEach, nonNegativeFields } from '../rules/fields.ts';
 import { portNumberOrNameFaults, PROTOCOLS } from '../rules/ports.ts';
+import { envFaults, envFromFaults } from './environment.ts';
+import { localPathFaults } from './paths.ts';
+import { containerSecurityFaults } from './security.ts';
 
 const PULL_POLICIES = ['Always', 'IfNotPresent', 'Never'];
 const SCHEMES = ['HTTP', 'HTTPS'];
+const MESSAGE_POLICIES = ['File', 'FallbackToLogsOnError'];
 
 export interface ContainerPlace {
   readonly path: string;
@@ -30,7 +33,7 @@ export function containerFaults(
   container: Container,
   { path, volumes, isInit }: ContainerPlace,
 ): FieldError[] {
-  const { name, image = '', imagePullPolicy = '' } = container;
+  const { name, image = '', imagePullPolicy = '', terminationMessagePolicy: message = '' } = container;
   const errors: FieldError[] = [];
   if (name === '') errors.push(required(`${path}.name`));
   else errors.push(...invalidEach(`${path}.name`, name, dns1123Label(name)));
@@ -38,6 +41,9 @@ export function containerFaults(
   else if (image !== image.trim()) {
     errors.push(invalidValue(`${path}.image`, image, 'must not have leading or trailing whitespace'));
   }
+  if (message === '') errors.push(required(`${path}.terminationMessagePolicy`));
+  else if (!MESSAGE_POLICIES.includes(message))
+    errors.push(notSupported(`${path}.terminationMessagePolicy`, message, MESSAGE_POLICIES));
   if (imagePullPolicy !== '' && !PULL_POLICIES.includes(imagePullPolicy)) {
     errors.push(notSupported(`${path}.imagePullPolicy`, imagePullPolicy, PULL_POLICIES));
   }
@@ -47,6 +53,7 @@ export function containerFaults(
     ...envFromFaults(container.envFrom ?? [], `${path}.envFrom`),
     ...mountFaults(container, path, volumes),
     ...resourceFaults(container, `${path}.resources`),
+    ...containerSecurityFaults(container.securityContext, `${path}.securityContext`),
   );
   const isSidecar = container.restartPolicy === 'Always';
   for (const field of ['livenessProbe', 'readinessProbe', 'startupProbe'] as const) {
@@ -108,13 +115,8 @@ export function hostPortFaults({ containers, hostNetwork }: PodSpec, path: strin
       const at = `${path}.containers[${i}].ports[${j}]`;
       const errors: FieldError[] = [];
       if (hostNetwork === true && hostPort !== containerPort) {
-        errors.push(
-          invalidValue(
-            `${at}.containerPort`,
-            containerPort,
-            'must match `hostPort` when `hostNetwork` is true',
-          ),
-        );
+        const detail = 'must match `containerPort` when `hostNetwork` is true';
+        errors.push(invalidValue(`${at}.hostPort`, hostPort, detail));
       }
       if (hostPort === 0) return errors;
       const id = `${protocol}/${hostIP}/${hostPort}`;
@@ -122,49 +124,6 @@ export function hostPortFaults({ containers, hostNetwork }: PodSpec, path: strin
       return errors;
     }),
   );
-}
-
-function envFaults(env: readonly EnvVar[], path: string): FieldError[] {
-  return env.flatMap(({ name, value = '', valueFrom }, i) => {
-    const at = `${path}[${i}]`;
-    const errors = name === '' ? [required(`${at}.name`)] : invalidEach(`${at}.name`, name, envVarName(name));
-    if (valueFrom === undefined) return errors;
-    const from = `${at}.valueFrom`;
-    const sources = Object.entries(valueFrom).filter(([, source]) => source !== undefined);
-    if (sources.length === 0) {
-      errors.push(
-        invalidValue(
-          from,
-          '',
-          'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`',
-        ),
-      );
-    } else if (value !== '') {
-      errors.push(invalidValue(from, '', 'may not be specified when `value` is not empty'));
-    } else if (sources.length > 1) {
-      errors.push(invalidValue(from, '', 'may not have more than one field specified at a time'));
-    }
-    for (const field of ['configMapKeyRef', 'secretKeyRef'] as const) {
-      const ref = valueFrom[field];
-      if (ref !== undefined && !ref.name) errors.push(required(`${from}.${field}.name`));
-      if (ref?.key === '') errors.push(required(`${from}.${field}.key`));
-    }
-    if (valueFrom.fieldRef?.fieldPath === '') errors.push(required(`${from}.fieldRef.fieldPath`));
-    return errors;
-  });
-}
-
-function envFromFaults(sources: readonly EnvFromSource[], path: string): FieldError[] {
-  return sources.flatMap(({ prefix = '', configMapRef, secretRef }, i) => {
-    const at = `${path}[${i}]`;
-    const errors = prefix === '' ? [] : invalidEach(`${at}.prefix`, prefix, envVarName(prefix));
-    const n = Number(configMapRef !== undefined) + Number(secretRef !== undefined);
-    if (n === 0) errors.push(invalidValue(at, '', 'must specify one of: `configMapRef` or `secretRef`'));
-    if (n === 2) errors.push(invalidValue(at, '', 'may not have more than one field specified at a time'));
-    if (configMapRef !== undefined && !configMapRef.name) errors.push(required(`${at}.configMapRef.name`));
-    if (secretRef !== undefined && !secretRef.name) errors.push(required(`${at}.secretRef.name`));
-    return errors;
-  });
 }
 
 function mountFaults(
@@ -189,12 +148,6 @@ function mountFaults(
     }
     return errors;
   });
-}
-
-/** A path inside a volume. */
-export function localPathFaults(path: string, value: string): FieldError[] {
-  if (value.startsWith('/')) return [invalidValue(path, value, 'must be a relative path')];
-  return value.split('/').includes('..') ? [invalidValue(path, value, "must not contain '..'")] : [];
 }
 
 const PROBE_FIELDS = [

@@ -45,7 +45,7 @@ const pods: Readonly<Record<string, readonly [JsonObject, string]>> = {
   ],
   'in the network of the node, ports are those of the node': [
     { ...one({ ports: [{ containerPort: 80, hostPort: 81 }] }), hostNetwork: true },
-    'spec.containers[0].ports[0].containerPort: Invalid value: 80: must match `hostPort` when `hostNetwork` is true',
+    'spec.containers[0].ports[0].hostPort: Invalid value: 81: must match `containerPort` when `hostNetwork` is true',
   ],
   'what is asked for fits below the limit': [
     one({ resources: { requests: { cpu: '1', memory: '1Gi' }, limits: { cpu: '1000m', memory: '1Gi' } } }),
@@ -157,7 +157,7 @@ const pods: Readonly<Record<string, readonly [JsonObject, string]>> = {
     'spec.dnsPolicy: Unsupported value: "Mine": supported values: "ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"',
   ],
   'own DNS has a server': [
-    { ...one({}), dnsPolicy: 'None' },
+    { ...one({}), dnsPolicy: 'None', dnsConfig: {} },
     'spec.dnsConfig.nameservers: Required value: must provide at least one DNS nameserver when `dnsPolicy` is None',
   ],
   'a deadline is positive': [

@@ -10,14 +10,18 @@ import {
   required,
   type FieldError,
 } from '../../../api/errors/field-error.ts';
-import { dns1123Label, dns1123Subdomain } from '../../../api/validation/names.ts';
+import { dns1123Label, dns1123Subdomain, qualifiedName } from '../../../api/validation/names.ts';
 import { validateAnnotations, validateLabels } from '../../../api/validation/object-meta.ts';
 import { deepEqual } from '../../../base/deep-equal.ts';
 import { invalidEach, nonNegativeFaults } from '../rules/fields.ts';
 import { containerFaults, hostPortFaults } from './containers.ts';
+import { nameResolutionFaults } from './name-resolution.ts';
+import { placementFaults } from './placement.ts';
+import { podSecurityFaults } from './security.ts';
 import { volumeFaults } from './volumes.ts';
 
 const RESTART_POLICIES = ['Always', 'OnFailure', 'Never'];
+const PREEMPTION_POLICIES = ['PreemptLowerPriority', 'Never'];
 const DNS_POLICIES = ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None'];
 const MAX_DEADLINE_SECONDS = 2 ** 31 - 1;
 
@@ -29,11 +33,13 @@ export function podSpecFaults(spec: PodSpec, path: string): FieldError[] {
     ...volumeFaults(spec, path),
     ...containerListFaults(spec, path),
     ...policyFaults(spec, path),
+    ...podSecurityFaults(spec, path),
     ...nameFaults(spec, path),
-    ...validateLabels(spec.nodeSelector ?? {}, `${path}.nodeSelector`),
-    ...tolerationFaults(spec, path),
-    ...dnsFaults(spec, path),
-    ...hostAliasFaults(spec, path),
+    ...placementFaults(spec, path),
+    ...nameResolutionFaults(spec, path),
+    ...(spec.readinessGates ?? []).flatMap(({ conditionType: type }, i) =>
+      invalidEach(`${path}.readinessGates[${i}].conditionType`, type, qualifiedName(type)),
+    ),
   ];
 }
 
@@ -75,6 +81,7 @@ function policyFaults(spec: PodSpec, path: string): FieldError[] {
   const {
     restartPolicy = '',
     dnsPolicy = '',
+    preemptionPolicy,
     terminationGracePeriodSeconds,
     activeDeadlineSeconds: deadline,
   } = spec;
@@ -83,6 +90,8 @@ function policyFaults(spec: PodSpec, path: string): FieldError[] {
   else if (!RESTART_POLICIES.includes(restartPolicy)) {
     errors.push(notSupported(`${path}.restartPolicy`, restartPolicy, RESTART_POLICIES));
   }
+  if (preemptionPolicy !== undefined && !PREEMPTION_POLICIES.includes(preemptionPolicy))
+    errors.push(notSupported(`${path}.preemptionPolicy`, preemptionPolicy, PREEMPTION_POLICIES));
   if (dnsPolicy === '') errors.push(required(`${path}.dnsPolicy`));
   else if (!DNS_POLICIES.includes(dnsPolicy))
     errors.push(notSupported(`${path}.dnsPolicy`, dnsPolicy, DNS_POLICIES));
@@ -94,65 +103,24 @@ function policyFaults(spec: PodSpec, path: string): FieldError[] {
   return errors;
 }
 
+type NamedField =
+  'hostname' | 'subdomain' | 'serviceAccountName' | 'nodeName' | 'priorityClassName' | 'runtimeClassName';
+
 function nameFaults(spec: PodSpec, path: string): FieldError[] {
-  const check = (field: 'hostname' | 'subdomain' | 'serviceAccountName' | 'nodeName'): FieldError[] => {
+  const check = (field: NamedField): FieldError[] => {
     const value = spec[field] ?? '';
     if (value === '') return [];
     const isLabel = field === 'hostname' || field === 'subdomain';
     return invalidEach(`${path}.${field}`, value, isLabel ? dns1123Label(value) : dns1123Subdomain(value));
   };
-  const secrets = (spec.imagePullSecrets ?? []).flatMap(({ name = '' }, i) =>
-    name === '' ? [required(`${path}.imagePullSecrets[${i}].name`)] : [],
-  );
   return [
     ...check('hostname'),
     ...check('subdomain'),
     ...check('serviceAccountName'),
     ...check('nodeName'),
-    ...secrets,
+    ...check('priorityClassName'),
+    ...check('runtimeClassName'),
   ];
-}
-
-function tolerationFaults({ tolerations = [] }: PodSpec, path: string): FieldError[] {
-  return tolerations.flatMap(({ key = '', operator = '', value = '', effect = '', tolerationSeconds }, i) => {
-    const at = `${path}.tolerations[${i}]`;
-    const errors: FieldError[] = [];
-    if (key === '' && operator !== 'Exists') {
-      errors.push(
-        invalidValue(
-          `${at}.operator`,
-          operator,
-          'operator must be Exists when `key` is empty, which means "match all values and all keys"',
-        ),
-      );
-    }
-    if (tolerationSeconds !== undefined && effect !== 'NoExecute') {
-      errors.push(
-        invalidValue(`${at}.effect`, effect, "effect must be 'NoExecute' when `tolerationSeconds` is set"),
-      );
-    }
-    if (operator === 'Exists' && value !== '') {
-      errors.push(invalidValue(`${at}.operator`, value, "value must be empty when `operator` is 'Exists'"));
-    } else if (operator !== '' && operator !== 'Exists' && operator !== 'Equal') {
-      errors.push(notSupported(`${at}.operator`, operator, ['Equal', 'Exists']));
-    }
-    return errors;
-  });
-}
-
-function dnsFaults({ dnsPolicy, dnsConfig }: PodSpec, path: string): FieldError[] {
-  const isAlone = dnsPolicy === 'None' && (dnsConfig?.nameservers ?? []).length === 0;
-  if (!isAlone) return [];
-  const detail = 'must provide at least one DNS nameserver when `dnsPolicy` is None';
-  return [required(`${path}.dnsConfig.nameservers`, detail)];
-}
-
-function hostAliasFaults({ hostAliases = [] }: PodSpec, path: string): FieldError[] {
-  return hostAliases.flatMap(({ hostnames = [] }, i) =>
-    hostnames.flatMap((name, j) =>
-      invalidEach(`${path}.hostAliases[${i}].hostnames[${j}]`, name, dns1123Subdomain(name)),
-    ),
-  );
 }
 
 const FIXED =

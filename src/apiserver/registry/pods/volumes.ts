@@ -1,9 +1,17 @@
 import type { PodSpec } from '../../../api/core/v1/pod-spec.ts';
+import type { DownwardAPIVolumeFile } from '../../../api/core/v1/volume-projection.ts';
 import type { Volume } from '../../../api/core/v1/volume.ts';
-import { duplicate, forbiddenField, required, type FieldError } from '../../../api/errors/field-error.ts';
+import {
+  duplicate,
+  forbiddenField,
+  invalidValue,
+  required,
+  type FieldError,
+} from '../../../api/errors/field-error.ts';
 import { dns1123Label } from '../../../api/validation/names.ts';
 import { invalidEach } from '../rules/fields.ts';
-import { localPathFaults } from './containers.ts';
+import { FILE_FIELDS, fieldRefFaults, resourceRefFaults } from './downward.ts';
+import { localPathFaults } from './paths.ts';
 
 /** Each volume has a unique name and exactly one source, which says where the data is. */
 export function volumeFaults({ volumes = [] }: PodSpec, path: string): FieldError[] {
@@ -40,5 +48,28 @@ function sourceFaults(volume: Volume, path: string): FieldError[] {
     if (file === '') errors.push(required(`${at}.path`));
     else errors.push(...localPathFaults(`${at}.path`, file));
   }
+  const files = (volume.downwardAPI?.items ?? []).map(
+    (file, i) => [`${path}.downwardAPI.items[${i}]`, file] as const,
+  );
+  return [...errors, ...files.flatMap(([at, file]) => fileFaults(file, at))];
+}
+
+/** A file with a fact of the Pod. */
+function fileFaults(
+  { path: file, fieldRef, resourceFieldRef: resource }: DownwardAPIVolumeFile,
+  path: string,
+): FieldError[] {
+  const errors = file === '' ? [required(`${path}.path`)] : localPathFaults(`${path}.path`, file);
+  if (fieldRef !== undefined) {
+    errors.push(...fieldRefFaults(fieldRef, FILE_FIELDS, `${path}.fieldRef`));
+    if (resource !== undefined)
+      errors.push(
+        invalidValue(path, 'resource', 'fieldRef and resourceFieldRef can not be specified simultaneously'),
+      );
+  } else if (resource === undefined) {
+    errors.push(required(path, 'one of fieldRef and resourceFieldRef is required'));
+  } else if (!resource.containerName) {
+    errors.push(required(`${path}.resourceFieldRef.containerName`));
+  } else errors.push(...resourceRefFaults(resource, `${path}.resourceFieldRef`));
   return errors;
 }

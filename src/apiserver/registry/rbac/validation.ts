@@ -4,7 +4,7 @@ import type { RoleBinding, RoleRef, Subject } from '../../../api/rbac/v1/role-bi
 import { RBAC_GROUP, type PolicyRule } from '../../../api/rbac/v1/role.ts';
 import { dns1123Subdomain, pathSegmentName } from '../../../api/validation/names.ts';
 import { deepEqual } from '../../../base/deep-equal.ts';
-import { selectorFaults } from '../replicasets/validation.ts';
+import { selectorFaults } from '../rules/label-selectors.ts';
 import { invalidEach } from '../rules/fields.ts';
 
 /** What is wrong with the rules of a Role (in a namespace) or a ClusterRole. */

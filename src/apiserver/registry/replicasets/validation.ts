@@ -9,10 +9,9 @@ import {
 } from '../../../api/errors/field-error.ts';
 import type { LabelSelector } from '../../../api/meta/v1/label-selector.ts';
 import { fromLabelSelector, matchesLabels } from '../../../api/selectors/label-selector.ts';
-import { labelValueRule, qualifiedName } from '../../../api/validation/names.ts';
-import { validateLabels } from '../../../api/validation/object-meta.ts';
 import { podTemplateFaults } from '../pods/validation.ts';
-import { immutableFaults, invalidEach, nonNegativeFaults, nonNegativeFields } from '../rules/fields.ts';
+import { immutableFaults, nonNegativeFaults, nonNegativeFields } from '../rules/fields.ts';
+import { selectorFaults } from '../rules/label-selectors.ts';
 
 export function replicaSetFaults({ spec }: ReplicaSet): FieldError[] {
   return [
@@ -81,30 +80,4 @@ export function workloadFaults(selector: LabelSelector, template: PodTemplateSpe
     faults.push(forbiddenField(`${path}.spec.activeDeadlineSeconds`, detail));
   }
   return faults;
-}
-
-const OPERATORS = ['In', 'NotIn', 'Exists', 'DoesNotExist'];
-
-export function selectorFaults(
-  { matchLabels = {}, matchExpressions = [] }: LabelSelector,
-  path: string,
-): FieldError[] {
-  const errors = validateLabels(matchLabels, `${path}.matchLabels`);
-  for (const [i, { key, operator, values = [] }] of matchExpressions.entries()) {
-    const at = `${path}.matchExpressions[${i}]`;
-    if (!OPERATORS.includes(operator))
-      errors.push(invalidValue(`${at}.operator`, operator, 'not a valid selector operator'));
-    else if (operator.endsWith('In') && values.length === 0) {
-      errors.push(required(`${at}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
-    } else if (!operator.endsWith('In') && values.length > 0) {
-      errors.push(
-        forbiddenField(`${at}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"),
-      );
-    }
-    errors.push(...invalidEach(`${at}.key`, key, qualifiedName(key)));
-    for (const [j, value] of values.entries()) {
-      errors.push(...invalidEach(`${at}.values[${j}]`, value, labelValueRule(value)));
-    }
-  }
-  return errors;
 }

@@ -9,7 +9,7 @@ import {
 import { fromLabelSelector, matchesLabels } from '../../../api/selectors/label-selector.ts';
 import { dns1123Label } from '../../../api/validation/names.ts';
 import { podTemplateFaults } from '../pods/validation.ts';
-import { selectorFaults } from '../replicasets/validation.ts';
+import { selectorFaults } from '../rules/label-selectors.ts';
 import { immutableFaults, nonNegativeFaults, nonNegativeFields } from '../rules/fields.ts';
 import { domainPathFaults } from '../rules/paths.ts';
 import { scheduleFaults, timeZoneFaults } from './schedule-validation.ts';

@@ -18,7 +18,7 @@ import { validateAnnotations, validateLabels } from '../../../api/validation/obj
 import { deepEqual } from '../../../base/deep-equal.ts';
 import { amountFaults, numberOf } from '../deployments/validation.ts';
 import { podTemplateFaults } from '../pods/validation.ts';
-import { selectorFaults } from '../replicasets/validation.ts';
+import { selectorFaults } from '../rules/label-selectors.ts';
 import { immutableFaults, nonNegativeFaults, nonNegativeFields } from '../rules/fields.ts';
 
 /** The checks of pkg/apis/apps/validation and of core's ReplicationController. */

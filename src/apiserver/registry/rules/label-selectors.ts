@@ -1,0 +1,31 @@
+import type { LabelSelector } from '../../../api/meta/v1/label-selector.ts';
+import { forbiddenField, invalidValue, required, type FieldError } from '../../../api/errors/field-error.ts';
+import { labelValueRule, qualifiedName } from '../../../api/validation/names.ts';
+import { validateLabels } from '../../../api/validation/object-meta.ts';
+import { invalidEach } from './fields.ts';
+
+const OPERATORS = ['In', 'NotIn', 'Exists', 'DoesNotExist'];
+
+export function selectorFaults(
+  { matchLabels = {}, matchExpressions = [] }: LabelSelector,
+  path: string,
+): FieldError[] {
+  const errors = validateLabels(matchLabels, `${path}.matchLabels`);
+  for (const [i, { key, operator, values = [] }] of matchExpressions.entries()) {
+    const at = `${path}.matchExpressions[${i}]`;
+    if (!OPERATORS.includes(operator))
+      errors.push(invalidValue(`${at}.operator`, operator, 'not a valid selector operator'));
+    else if (operator.endsWith('In') && values.length === 0) {
+      errors.push(required(`${at}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
+    } else if (!operator.endsWith('In') && values.length > 0) {
+      errors.push(
+        forbiddenField(`${at}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"),
+      );
+    }
+    errors.push(...invalidEach(`${at}.key`, key, qualifiedName(key)));
+    for (const [j, value] of values.entries()) {
+      errors.push(...invalidEach(`${at}.values[${j}]`, value, labelValueRule(value)));
+    }
+  }
+  return errors;
+}
