@@ -23,9 +23,9 @@ interface Place {
 }
 
 /**
- * Takes away what the applier named the last time, names no longer, and no other applier names. What only writers that are
- * no appliers own goes, too; what nobody owned stays. Each applier's fields are looked for in the version it wrote in; of a
- * version that is served no longer nothing is known, and nothing goes. Source: structured-merge-diff, merge/update.go.
+ * Takes away what the applier named the last time, names no longer, and nobody else owns. What nobody owned stays. Each
+ * owner's fields are looked for in the version it wrote in; of a version that is served no longer nothing is known, and
+ * nothing goes. Source: structured-merge-diff, merge/update.go.
  */
 export function prune(writing: InVersions, merged: JsonObject, { all, last }: Pruning): JsonObject {
   const { kind: own, versions } = writing;
@@ -33,24 +33,24 @@ export function prune(writing: InVersions, merged: JsonObject, { all, last }: Pr
   if (kind === undefined || isEmptySet(last.fields)) return merged;
   const start = converted(versions, merged, [own, kind]);
   const gone = withNamedFields(kind.schema, last.fields);
-  const applied = appliedByVersion(all, last.apiVersion);
+  const owned = ownedByVersion(all, last.apiVersion);
   let place: Place = { kind, merged: start, pruned: without(kind, start, { gone }) };
-  for (const [apiVersion, fields] of applied) {
+  for (const [apiVersion, fields] of owned) {
     const next = kindIn(writing, apiVersion);
     if (next !== undefined) place = withOwned(moved(writing, place, next), fields);
   }
   const back = moved(writing, place, kind);
   const left = fieldsIn(kind, back.pruned);
   const dangling = intersectionOf(differenceOf(fieldsIn(kind, start), left), gone);
-  const pruned = without(kind, start, { gone: dangling, kept: applied.get(last.apiVersion) });
+  const pruned = without(kind, start, { gone: dangling, kept: owned.get(last.apiVersion) });
   return converted(versions, pruned, [kind, own]);
 }
 
-/** What appliers name, by version, beginning with `first`: conversions need what others of that version want to keep. */
-function appliedByVersion(all: Managers, first: string): ReadonlyMap<string, FieldSet> {
+/** What somebody owns, by version, beginning with `first`: conversions need what others of that version want to keep. */
+function ownedByVersion(all: Managers, first: string): ReadonlyMap<string, FieldSet> {
   const sets = new Map<string, FieldSet>([[first, {}]]);
-  for (const { operation, apiVersion, fields } of all.values()) {
-    if (operation === 'Apply') sets.set(apiVersion, unionOf(sets.get(apiVersion) ?? {}, fields));
+  for (const { apiVersion, fields } of all.values()) {
+    sets.set(apiVersion, unionOf(sets.get(apiVersion) ?? {}, fields));
   }
   return sets;
 }
@@ -60,9 +60,9 @@ function moved({ versions }: InVersions, { kind, merged, pruned }: Place, to: Ki
   return { kind: to, merged: shown(merged), pruned: shown(pruned) };
 }
 
-/** Puts back what appliers of this version name. */
-function withOwned({ kind, merged, pruned }: Place, applied: FieldSet): Place {
-  const stays = unionOf(fieldsIn(kind, pruned), withNamedFields(kind.schema, applied));
+/** Puts back what writers of this version own. */
+function withOwned({ kind, merged, pruned }: Place, owned: FieldSet): Place {
+  const stays = unionOf(fieldsIn(kind, pruned), withNamedFields(kind.schema, owned));
   const gone = differenceOf(fieldsIn(kind, merged), stays);
   return { kind, merged, pruned: without(kind, merged, { gone }) };
 }
