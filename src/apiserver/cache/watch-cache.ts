@@ -4,6 +4,8 @@ import { CompactedError, type Store, type StoreEvent, type WatchBatch } from '..
 import { type Change, changeOf, createEventLog, type EventLog } from './event-log.ts';
 import { createDecoded, createObjectTable, type ObjectTable } from './object-table.ts';
 import { createRevisionGate } from './revision-gate.ts';
+import { createSharedHistory } from './shared-history.ts';
+import type { SharedHistory } from './shared-history.ts';
 import { decodeStored, prefixOf } from './stored-object.ts';
 import { createWakeUp } from './wake-up.ts';
 
@@ -55,7 +57,7 @@ export interface WatchCache {
    */
   subscribe(prefix: string, wake: () => void): () => void;
   /** Changes of a resource after `from` up to the floor of its log, read from the store. Throws CompactedError. */
-  history(resource: CachedResource, from: number, signal: AbortSignal): AsyncIterable<readonly Change[]>;
+  readonly history: SharedHistory;
 }
 
 /** Per resource. A few hundred large ConfigMaps must not cost a few hundred megabytes. */
@@ -108,14 +110,7 @@ export function createWatchCache(options: WatchCacheOptions): WatchCache {
     subscribe(prefix, wakeOne) {
       return subscribers.get(prefix)?.add(wakeOne) ?? (() => undefined);
     },
-    async *history(resource, from, signal) {
-      // The floor is the revision of a commit, so the watch of all keys surely gets there.
-      const { floor } = resource.log;
-      for await (const batch of store.watch('', from, signal)) {
-        if (batch.revision <= floor) yield changesIn(batch, resource.prefix);
-        if (batch.revision >= floor) return;
-      }
-    },
+    history: createSharedHistory({ store, changesIn }),
   };
 }
 

@@ -53,3 +53,19 @@ export function eventsAfter<T extends KubeObject>(
   if (places.length > KEPT_PLACES) places.shift();
   return batch;
 }
+
+const keptOfPast = new WeakMap<readonly Change[], Map<string, Batch<KubeObject>>>();
+
+/** The events of changes that several watchers read from the store; the same batch for all of one selection. */
+export function eventsAmong<T extends KubeObject>(
+  changes: readonly Change[],
+  { selection, eventsOf }: Pick<SeenThrough<T>, 'selection' | 'eventsOf'>,
+): Batch<T> {
+  let selections = keptOfPast.get(changes);
+  if (selections === undefined) keptOfPast.set(changes, (selections = new Map<string, Batch<KubeObject>>()));
+  const known = selections.get(selection);
+  if (known !== undefined) return known as Batch<T>;
+  const batch = markShared(eventsOf(changes));
+  selections.set(selection, batch);
+  return batch;
+}

@@ -10,7 +10,7 @@ import { freshResource, type RegistryContext } from './context.ts';
 import type { Definition } from './definition.ts';
 import { parseRevision } from './list.ts';
 import { type Selection, selectionOf } from './selection.ts';
-import { eventsAfter } from './shared-events.ts';
+import { eventsAfter, eventsAmong } from './shared-events.ts';
 
 /** Tells a client that waited for a whole initial list (WatchList) that it has it. */
 const INITIAL_EVENTS_END = { 'k8s.io/initial-events-end': 'true' };
@@ -143,7 +143,7 @@ class WatchFlow<T extends KubeObject> implements Flow<Batch<T>> {
     // Changes that concern nobody here give an empty batch, and may go with a bookmark.
     const events = eventsAfter({ log, selection: selection.text, eventsOf }, this.place.seen);
     if (events === undefined) {
-      this.slow = flowOf(this.past(log.floor));
+      this.slow = flowOf(pastEvents(this.watching, this.place));
       return this.slowly(this.slow, wake);
     }
     const batch = nextBatch(this.watching, this.place, { events, head: log.head });
@@ -156,11 +156,6 @@ class WatchFlow<T extends KubeObject> implements Flow<Batch<T>> {
     const { batches, revision } = await begin(this.watching);
     this.place = { seen: revision, told: revision, toldAtMs: this.watching.context.clock.now() };
     yield* batches;
-  }
-
-  private async *past(floor: number): AsyncGenerator<Batch<T>> {
-    yield* pastEvents(this.watching, this.place.seen);
-    this.place.seen = floor;
   }
 }
 
@@ -190,16 +185,18 @@ function nextBatch<T extends KubeObject>(
   return [{ type: 'BOOKMARK', resourceVersion: String(place.seen) }];
 }
 
-/** From the store, what the log has dropped. Rejects with 410 when the store has forgotten it, too. */
+/** From the store, what the log has dropped; moves the place along. Throws 410 when the store has forgotten it, too. */
 async function* pastEvents<T extends KubeObject>(
-  watching: Watching<T>,
-  from: number,
+  { context, definition, selection, signal }: Watching<T>,
+  place: Place,
 ): AsyncGenerator<Batch<T>> {
-  const { context, definition, signal } = watching;
   const resource = context.cache.resource(objectPrefix(definition.kind));
+  const from = place.seen;
+  const eventsOf = (changes: readonly Change[]): Batch<T> => eventsIn(selection, changes);
   try {
-    for await (const changes of context.cache.history(resource, from, signal)) {
-      const events = eventsIn(watching.selection, changes);
+    for await (const { changes, to } of context.cache.history(resource, from, signal)) {
+      place.seen = to;
+      const events = eventsAmong(changes, { selection: selection.text, eventsOf });
       if (events.length > 0) yield events;
     }
   } catch (error) {
