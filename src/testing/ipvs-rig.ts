@@ -1,4 +1,5 @@
 import { memoryLogger } from '../base/logger.ts';
+import { createFakeConntrack } from '../kernel/conntrack/fake-conntrack.ts';
 import { createFakeIpvs } from '../kernel/ipvs/fake-ipvs.ts';
 import type { IpvsPacket } from '../kernel/ipvs/fake-ipvs.ts';
 import { createFakeNft } from '../kernel/nft/fake-nft.ts';
@@ -19,6 +20,7 @@ export interface IpvsRig {
   readonly ipvs: ReturnType<typeof createFakeIpvs>;
   readonly nft: ReturnType<typeof createFakeNft>;
   readonly stack: ReturnType<typeof fakeNetworkStack>;
+  readonly conntrack: ReturnType<typeof createFakeConntrack>;
   readonly logger: ReturnType<typeof memoryLogger>;
   /** A mode of a new process. */
   start(options?: Partial<IpvsModeOptions>): ProxyMode;
@@ -36,6 +38,7 @@ class Rig implements IpvsRig {
   readonly ipvs = createFakeIpvs();
   readonly nft = createFakeNft();
   readonly stack = fakeNetworkStack();
+  readonly conntrack = createFakeConntrack();
   readonly logger = memoryLogger();
   readonly #family: IpFamily;
 
@@ -54,7 +57,7 @@ class Rig implements IpvsRig {
       ipvs,
       nft,
       stack,
-
+      conntrack: this.conntrack,
       logger,
       kernelRelease: '6.1.0',
       ...options,

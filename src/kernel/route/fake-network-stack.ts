@@ -14,7 +14,7 @@ const identity = (object: NetworkObject): string => {
     case 'address':
       return `address ${object.link} ${object.address}`;
     case 'route':
-      return `route ${object.to}`;
+      return `${object.isLocal === true ? 'local ' : ''}route ${object.to}`;
     case 'neighbour':
       return `neighbour ${object.link} ${object.ip}`;
   }
@@ -77,7 +77,9 @@ class FakeStack implements FakeNetworkStack {
   }
 
   list(kind: 'address' | 'route'): (AddressSpec | RouteSpec)[] {
-    return this.objects.filter((o): o is AddressSpec | RouteSpec => o.kind === kind);
+    return this.objects.filter(
+      (o): o is AddressSpec | RouteSpec => o.kind === kind && !(o.kind === 'route' && o.isLocal === true),
+    );
   }
 
   sysctl(name: string, value: string): boolean {

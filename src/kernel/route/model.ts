@@ -53,6 +53,12 @@ export interface RouteSpec {
   readonly isUnreachable?: boolean;
   /** Preferred source address. */
   readonly source?: string;
+  /**
+   * The destination is this machine's own (type and table `local`), as if it were an address of `link`, behind routes the kernel
+   * itself makes for such addresses. With `source` processes that call it have that address, not the destination's own. Such
+   * routes are not listed.
+   */
+  readonly isLocal?: boolean;
 }
 
 /** A neighbour entry that never expires. */

@@ -14,16 +14,22 @@ const RTM_GETROUTE = 26;
 const RTA_DST = 1;
 const RTA_OIF = 4;
 const RTA_GATEWAY = 5;
+const RTA_PRIORITY = 6;
 const RTA_PREFSRC = 7;
+const RT_TABLE_LOCAL = 255;
 const RT_TABLE_MAIN = 254;
 const RTPROT_KERNEL = 2;
 const RTPROT_STATIC = 4;
 const RT_SCOPE_UNIVERSE = 0;
 const RT_SCOPE_LINK = 253;
+const RT_SCOPE_HOST = 254;
 const RT_SCOPE_NOWHERE = 255;
 const RTN_UNICAST = 1;
+const RTN_LOCAL = 2;
 const RTN_UNREACHABLE = 7;
 const RTNH_F_ONLINK = 4;
+/** Any but 0, which the kernel's own local routes have: one that is replaced is never theirs. IPv6 has no other for users' routes. */
+const LOCAL_METRIC = 1024;
 
 function address(text: string): Uint8Array {
   const ip = parseIp(text);
@@ -40,16 +46,22 @@ function rtmsg(
   const to = parseCidr(spec.to);
   if (to === undefined) throw new Error(`not a CIDR: ${spec.to}`);
   const base = cidrBase(spec.to);
-  writer.u8(familyOf(base)).u8(to.prefix).u8(0).u8(0).u8(RT_TABLE_MAIN);
-  writer.u8(scope === RT_SCOPE_NOWHERE ? 0 : RTPROT_STATIC).u8(scope);
-  writer
-    .u8(scope === RT_SCOPE_NOWHERE ? 0 : spec.isUnreachable === true ? RTN_UNREACHABLE : RTN_UNICAST)
-    .u32(spec.isOnLink === true ? RTNH_F_ONLINK : 0);
+  const isGone = scope === RT_SCOPE_NOWHERE;
+  writer.u8(familyOf(base)).u8(to.prefix).u8(0).u8(0);
+  writer.u8(spec.isLocal === true ? RT_TABLE_LOCAL : RT_TABLE_MAIN);
+  writer.u8(isGone ? 0 : RTPROT_STATIC).u8(scope);
+  writer.u8(isGone ? 0 : typeOf(spec)).u32(spec.isOnLink === true ? RTNH_F_ONLINK : 0);
+  if (spec.isLocal === true) writer.attrU32(RTA_PRIORITY, LOCAL_METRIC);
   if (to.prefix > 0) writer.attrBytes(RTA_DST, ipToBytes(base));
   if (spec.via !== undefined) writer.attrBytes(RTA_GATEWAY, address(spec.via));
   if (spec.link !== undefined) writer.attrU32(RTA_OIF, linkIndex(socket, spec.link));
   if (spec.source !== undefined) writer.attrBytes(RTA_PREFSRC, address(spec.source));
   return writer.finish();
+}
+
+function typeOf({ isUnreachable, isLocal }: RouteSpec): number {
+  if (isLocal === true) return RTN_LOCAL;
+  return isUnreachable === true ? RTN_UNREACHABLE : RTN_UNICAST;
 }
 
 function cidrBase(text: string): NonNullable<ReturnType<typeof parseIp>> {
@@ -61,6 +73,7 @@ function cidrBase(text: string): NonNullable<ReturnType<typeof parseIp>> {
 /** IPv6 has no scopes of routes; IPv4 wants `link` for what has no gateway. */
 function scopeOf(spec: RouteSpec): number {
   if (spec.isUnreachable === true) return RT_SCOPE_UNIVERSE;
+  if (spec.isLocal === true && !spec.to.includes(':')) return RT_SCOPE_HOST;
   return spec.via === undefined && !spec.to.includes(':') ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
 }
 
@@ -73,6 +86,10 @@ export function ensureRoute(socket: NetlinkSocket, spec: RouteSpec): boolean {
     });
   const what = `add route to ${spec.to}`;
   if (optional(() => socket.request(write(NLM_F_EXCL), what), 'EEXIST') !== undefined) return true;
+  if (spec.isLocal === true) {
+    socket.request(write(NLM_F_REPLACE), what);
+    return true;
+  }
   const same = listRoutes(socket).find((route) => route.to === spec.to);
   if (same !== undefined && same.via === spec.via && (spec.link === undefined || same.link === spec.link))
     return false;

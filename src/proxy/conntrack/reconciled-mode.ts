@@ -79,5 +79,11 @@ export function withStaleFlowsEnded(mode: ProxyMode, options: ReconcileOptions):
       known = undefined;
       await mode.cleanup();
     },
+    retire: async (state) => {
+      known = undefined;
+      if (mode.retire !== undefined) return mode.retire(state);
+      await mode.cleanup();
+      return false;
+    },
   };
 }

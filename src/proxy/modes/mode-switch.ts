@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
+import { createLeavingModes } from './leaving-modes.ts';
 import type { ProxyMode, ProxyState } from '../state/model.ts';
 
 export interface ModeSwitchOptions<Name extends string> {
@@ -17,7 +18,8 @@ export interface ModeSwitchOptions<Name extends string> {
 export interface ModeSwitch<Name extends string> extends ProxyMode {
   readonly name: Name;
   /**
-   * The next sync brings this mode up to date beside the one in use, and only then takes that one's rules away. Of two
+   * The next sync brings this mode up to date beside the one in use, and only then takes that one's rules away, but for what
+   * established connections need, which goes at a later full sync. Of two
    * rules for one connection the kernel obeys the older, so there is no moment without. A mode that cannot do it
    * leaves everything as it was, with a line in the log.
    */
@@ -29,19 +31,21 @@ export function createModeSwitch<Name extends string>(options: ModeSwitchOptions
   let current: { readonly name: Name; readonly mode: Promise<ProxyMode> } | undefined;
   let wanted: Name = first;
   let hasTidied = false;
+  const leaving = createLeavingModes<Name>(logger);
 
   const changeTo = async (name: Name, state: ProxyState): Promise<void> => {
     const previous = current;
     const fields = { family: state.family, from: previous?.name, to: name };
     try {
       const mode = await open(name);
+      leaving.forget(name);
       await mode.sync(state);
       current = { name, mode: Promise.resolve(mode) };
     } catch (err) {
       wanted = previous?.name ?? first;
       return logger.error('the proxy mode stays as it was: the other one cannot be used', { ...fields, err });
     }
-    await (await previous?.mode)?.cleanup();
+    if (previous !== undefined) await leaving.add(previous.name, await previous.mode, state);
     // Flows that the old rules sent elsewhere are looked at once those are gone.
     await (await current.mode).sync(state);
     logger.info('the proxy mode is another one now', fields);
@@ -49,11 +53,11 @@ export function createModeSwitch<Name extends string>(options: ModeSwitchOptions
   };
 
   /** After the first sync: connections find new rules before the old ones go. */
-  const tidy = async (): Promise<void> => {
+  const tidy = async (state: ProxyState): Promise<void> => {
     hasTidied = true;
     for (const name of names.filter((other) => other !== current?.name)) {
       try {
-        await (await open(name)).cleanup();
+        await leaving.add(name, await open(name), state);
       } catch (err) {
         logger.debug('nothing to take away of another proxy mode', { mode: name, err });
       }
@@ -78,10 +82,12 @@ export function createModeSwitch<Name extends string>(options: ModeSwitchOptions
         }
         logger.warn('the proxy mode that is to go cannot be brought up to date', { err: error });
       }
-      if (!hasTidied) await tidy();
+      if (!hasTidied) await tidy(state);
+      else if (changed === undefined) await leaving.lookAgain(state);
       if (isOther) await changeTo(wanted, state);
     },
     cleanup: async () => {
+      for (const name of names) leaving.forget(name);
       for (const name of names) await (await open(name)).cleanup();
     },
   };

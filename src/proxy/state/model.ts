@@ -113,4 +113,9 @@ export interface ProxyMode {
   sync(state: ProxyState, changed?: ReadonlySet<string>): Promise<void>;
   /** Removes everything the mode ever made, also of an earlier process. Harmless when there is nothing. */
   cleanup(): Promise<void>;
+  /**
+   * Another mode serves every new connection from now on: removes what the mode made but for what established connections need.
+   * True: something stays for them, call it again now and then. Absent: `cleanup` ends no connection that another mode takes over.
+   */
+  retire?(state: ProxyState): Promise<boolean>;
 }

@@ -72,6 +72,7 @@ for (const family of families) {
         family,
         ...kernel,
         ipvs,
+        conntrack,
         logger,
         kernelRelease: '6.1.0',
         serviceCIDRs: [at.services],

@@ -31,8 +31,10 @@ export const mode: ModeModule = {
     const { openNetworkStack } = await import('../../../kernel/route/network-stack.ts');
     const { openConntrack } = await import('../../../kernel/conntrack/open-conntrack.ts');
     const { withStaleFlowsEnded } = await import('../../conntrack/reconciled-mode.ts');
+    const conntrack = openConntrack(netnsPath === undefined ? {} : { netnsPath });
     const ipvs = createIpvsMode({
       family,
+      conntrack,
       ...(await openKernel({ netnsPath })),
       stack: openNetworkStack(netnsPath),
       logger,
@@ -40,7 +42,6 @@ export const mode: ModeModule = {
       kernelRelease: release(),
       ...(settings?.ipvs === undefined ? {} : { settings: settings.ipvs }),
     });
-    const conntrack = openConntrack(netnsPath === undefined ? {} : { netnsPath });
     return withStaleFlowsEnded(ipvs, { family, conntrack, logger });
   },
 };

@@ -1,29 +1,34 @@
 import { deepEqual } from '../../../base/deep-equal.ts';
 import type { Logger } from '../../../base/logger.ts';
+import type { Conntrack } from '../../../kernel/conntrack/model.ts';
 import { serverText } from '../../../kernel/ipvs/model.ts';
 import type { Scheduler, VirtualServer } from '../../../kernel/ipvs/model.ts';
 import { IpvsError } from '../../../kernel/ipvs/model.ts';
 import { NftError } from '../../../kernel/nft/nft-kernel.ts';
-import { hasCode } from '../../../kernel/libc/system-error.ts';
 import type { IpFamily } from '../../../net/ip.ts';
 import type { ProxyMode, ProxyNode, ProxyState, ServicePort } from '../../state/model.ts';
 import type { IpvsSettings } from '../mode.ts';
+import { dropRoutes, leaveAtOnce, leaveGradually } from './departure.ts';
+import type { Departure } from './departure.ts';
 import { nodeElements } from './node-elements.ts';
 import * as kernel from './kernel.ts';
 import type { Kernel } from './kernel.ts';
-import { layoutOf, linkName } from './layout.ts';
+import { layoutOf } from './layout.ts';
 import type { Layout } from './layout.ts';
+import { createLocalhost } from './localhost.ts';
 import { createMarks } from './marks.ts';
 import type { Marks } from './marks.ts';
-import { isExcluded, isOurs, leftovers } from './ownership.ts';
-import { emptyMemory, ghostOf, planChange, planElements, placeKey } from './plan.ts';
-import type { Contents, Memory, Step } from './plan.ts';
+import { isExcluded, leftovers, recordOf } from './ownership.ts';
+import { emptyMemory, ghostOf, planChange, planElements } from './plan.ts';
+import type { Memory, Step } from './plan.ts';
 import { renderServicePort } from './render.ts';
 import type { PlannedServer, PortPlan, RenderContext } from './render.ts';
 import { ensureSysctls } from './sysctls.ts';
 
 export interface IpvsModeOptions extends Kernel {
   readonly family: IpFamily;
+  /** Tells which virtual addresses processes of this machine have for source. */
+  readonly conntrack: Conntrack;
   readonly logger: Logger;
   readonly serviceCIDRs?: readonly string[];
   readonly settings?: IpvsSettings;
@@ -44,6 +49,7 @@ const textOf = ({ server }: { readonly server: VirtualServer }): string => serve
 class IpvsMode implements ProxyMode {
   readonly #options: IpvsModeOptions;
   readonly #marks: Marks = createMarks();
+  readonly #localhost: ProxyMode;
   #known: Known | undefined;
   /** Servers with destinations that wait for their connections to end, by serverText. */
   #draining = new Set<string>();
@@ -51,27 +57,45 @@ class IpvsMode implements ProxyMode {
 
   constructor(options: IpvsModeOptions) {
     this.#options = options;
+    this.#localhost = createLocalhost(options);
   }
 
   sync(state: ProxyState, changed?: ReadonlySet<string>): Promise<void> {
     /** The map is a live view: what is wanted is read now, not when earlier syncs are done. */
-    const { node } = state;
     const all = changed === undefined ? [...state.services.values()] : undefined;
     const next: Next = new Map([...(changed ?? [])].map((id) => [id, state.services.get(id)]));
     return this.#inTurn(async () => {
-      const known = this.#known;
-      if (all === undefined && known !== undefined && deepEqual(known.node, node)) {
-        if (await this.#tryChange(known, next)) return;
-      }
-      await this.#all(node, all ?? [...state.services.values()]);
+      await this.#balance(state, { all, next });
+      await this.#localhost.sync(state, changed);
     });
   }
 
-  cleanup(): Promise<void> {
-    return this.#inTurn(() => this.#cleanup());
+  async #balance(
+    { node, services }: ProxyState,
+    { all, next }: { readonly all: readonly ServicePort[] | undefined; readonly next: Next },
+  ): Promise<void> {
+    const known = this.#known;
+    if (all === undefined && known !== undefined && deepEqual(known.node, node)) {
+      if (await this.#tryChange(known, next)) return;
+    }
+    await this.#all(node, all ?? [...services.values()]);
   }
 
-  #inTurn(work: () => Promise<void>): Promise<void> {
+  cleanup(): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#localhost.cleanup();
+      await leaveAtOnce(this.#departure());
+    });
+  }
+
+  retire({ node }: ProxyState): Promise<boolean> {
+    return this.#inTurn(async () => {
+      await this.#localhost.cleanup();
+      return leaveGradually(this.#departure(), node.ip);
+    });
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const run = this.#last.then(work);
     this.#last = run.catch(() => undefined);
     return run;
@@ -204,7 +228,9 @@ class IpvsMode implements ProxyMode {
     for (const port of ports) memory.ports.set(port.id, port);
     const plans = ports.map((port) => renderServicePort(port, context));
     const excludeCIDRs = this.#excluded();
-    const found = { layout, addresses, contents, excludeCIDRs };
+    /** A table of another layout: what it says is ours is still ours. */
+    const record = contents ?? (await recordOf(nft, layout));
+    const found = { layout, addresses, contents: record, excludeCIDRs };
     const { ghosts, gone } = await leftovers(found, {
       held: held.values(),
       wanted: new Set(plans.flatMap(({ servers }) => servers.map(textOf))),
@@ -230,6 +256,7 @@ class IpvsMode implements ProxyMode {
       },
       { layout, known: held },
     );
+    if (contents === undefined) dropRoutes(stack, [...(record?.values() ?? [])]);
     logger.info('ipvs is in place', {
       family,
       ports: ports.length,
@@ -276,44 +303,11 @@ class IpvsMode implements ProxyMode {
     };
   }
 
-  /** Without our table nothing is ours: a device of that name may be kube-proxy's. */
-  async #cleanup(): Promise<void> {
-    const { family, nft, ipvs, stack } = this.#options;
-    const wasKnown = this.#known !== undefined;
+  #departure(): Departure {
+    const isKnown = this.#known !== undefined;
     this.#known = undefined;
     this.#draining = new Set();
-    const layout = layoutOf(family);
-    if (!wasKnown && (await nft.table(layout.table)) === undefined) return;
-    const addresses = kernel.readAddresses(stack, family);
-    const contents = await this.#frontends(layout);
-    const found = { layout, addresses, contents, excludeCIDRs: this.#excluded() };
-    const servers = await ipvs.servers().catch((error: unknown) => {
-      if (hasCode(error, 'ENOENT')) return [];
-      throw error;
-    });
-    const ours = servers.filter((server) => isOurs(server, found));
-    await kernel.deleteServers(
-      ipvs,
-      ours.map(({ key }) => key),
-    );
-    const own = [...addresses.link].filter((ip) => !isExcluded(ip, this.#excluded()));
-    kernel.removeAddresses(stack, own);
-    const other = kernel.readAddresses(stack, family === 'IPv4' ? 'IPv6' : 'IPv4').link;
-    if (own.length === addresses.link.size && other.size === 0)
-      stack.remove({ kind: 'link', name: linkName });
-    await nft.apply({ table: layout.table, commands: [{ op: 'add-table' }, { op: 'delete-table' }] });
-  }
-
-  /** The recorded frontends alone, whatever layout the table has. */
-  async #frontends(layout: Layout): Promise<Contents> {
-    const set = layout.sets.frontends;
-    try {
-      const elements = await this.#options.nft.elements(layout.table, set);
-      return new Map(elements.map((element) => [placeKey({ set, element }), { set, element }]));
-    } catch (error) {
-      if (error instanceof NftError) return new Map();
-      throw error;
-    }
+    return { ...this.#options, excludeCIDRs: this.#excluded(), isKnown };
   }
 }
 

@@ -103,16 +103,18 @@ function base(name: string, hook: NonNullable<NftChain['base']>, ...rules: reado
   return { chain: { name, base: hook }, rules };
 }
 
+const refusedChain = chain(
+  'refused',
+  rule({ kind: 'match', left: field.l4proto, value: 'tcp' }, { kind: 'reject', with: 'tcp-reset' }),
+  rule({ kind: 'reject', with: 'port-unreachable' }),
+);
+
 /** What IPVS shall not see: in the input hook and, for local processes, in the output hook, both before IPVS. */
 function refusalChains(sets: LayoutSets): ChainRules[] {
   const refused = goto('refused');
   const dropped = goto('dropped-packets');
   return [
-    chain(
-      'refused',
-      rule({ kind: 'match', left: field.l4proto, value: 'tcp' }, { kind: 'reject', with: 'tcp-reset' }),
-      rule({ kind: 'reject', with: 'port-unreachable' }),
-    ),
+    refusedChain,
     chain('dropped-packets', rule({ kind: 'verdict', verdict: { kind: 'drop' } })),
     chain(
       'check',
@@ -263,8 +265,35 @@ export const chainCommands = ({ chain: made, rules }: ChainRules): Command[] => 
   ...rules.map((each): Command => ({ op: 'add-rule', chain: made.name, rule: each })),
 ];
 
+/** What is left of the table when another mode serves new connections. */
+export interface RetiredLayout extends Pick<Layout, 'table' | 'comment' | 'chains'> {
+  readonly sets: Pick<LayoutSets, 'virtualIps' | 'frontends' | 'marks' | 'insideMarks'>;
+}
+
+/**
+ * Sets record what is ours. Addresses that stay are this machine's: what nobody serves there must not meet a local process that
+ * listens on all addresses. The rule is behind those of the mode that serves new connections.
+ */
+export function retiredLayoutOf(family: IpFamily): RetiredLayout {
+  const { table, sets } = layoutOf(family);
+  const { virtualIps, frontends, marks, insideMarks } = sets;
+  return {
+    table,
+    comment: `portico ipvs proxy, retired, layout ${layoutVersion}`,
+    sets: { virtualIps, frontends, marks, insideMarks },
+    chains: [
+      refusedChain,
+      base(
+        'filter-input',
+        { type: 'filter', priority: 1, hook: 'input' },
+        rule(isNew, inSet([field.daddr], virtualIps), goto('refused')),
+      ),
+    ],
+  };
+}
+
 /** Makes the table anew, whatever was there under its name. */
-export function layoutCommands({ sets, chains, comment }: Layout): Command[] {
+export function layoutCommands({ sets, chains, comment }: Layout | RetiredLayout): Command[] {
   return [
     { op: 'add-table' },
     { op: 'delete-table' },

@@ -1,5 +1,8 @@
 import { serverText } from '../../../kernel/ipvs/model.ts';
 import type { VirtualServer } from '../../../kernel/ipvs/model.ts';
+import { elementData } from '../../../kernel/nft/model.ts';
+import type { NftElement } from '../../../kernel/nft/model.ts';
+import type { NftKernel } from '../../../kernel/nft/nft-kernel.ts';
 import { cidrContains, parseCidr } from '../../../net/cidr.ts';
 import { parseIp } from '../../../net/ip.ts';
 import type { MachineAddresses } from './kernel.ts';
@@ -7,13 +10,35 @@ import type { Layout } from './layout.ts';
 import { isOwnMark } from './marks.ts';
 import { placeKey } from './plan.ts';
 import type { Contents } from './plan.ts';
-import type { PlannedServer, PortPlan } from './render.ts';
+import type { PlacedElement, PlannedServer, PortPlan } from './render.ts';
+
+/**
+ * What the table says is ours, whatever layout it has: addresses, frontends and their marks. Undefined: there is no such table.
+ */
+export async function recordOf(nft: NftKernel, { table, sets }: Layout): Promise<Contents | undefined> {
+  const shape = await nft.table(table);
+  if (shape === undefined) return undefined;
+  const contents = new Map<string, PlacedElement>();
+  for (const set of [sets.virtualIps, sets.frontends, sets.marks, sets.insideMarks]) {
+    if (!shape.sets.has(set.name)) continue;
+    for (const element of await nft.elements(table, set)) {
+      contents.set(placeKey({ set, element }), { set, element });
+    }
+  }
+  return contents;
+}
+
+/** Whether the table has the address as one of ours. */
+export const isRecordedIp = (
+  ip: string,
+  { layout, contents }: { readonly layout: Pick<Layout, 'sets'>; readonly contents: Contents | undefined },
+): boolean => contents?.has(placeKey({ set: layout.sets.virtualIps, element: { key: [ip] } })) === true;
 
 /** What a process finds in the machine. */
 export interface Found {
   readonly layout: Layout;
   readonly addresses: MachineAddresses;
-  /** Undefined: there is no table of ours. */
+  /** Of the table, what says whose things are at least. Undefined: there is no table of ours. */
   readonly contents: Contents | undefined;
   /** Blocks whose virtual servers and addresses are somebody else's. */
   readonly excludeCIDRs: readonly string[];
@@ -43,18 +68,32 @@ export function isOurs({ key }: VirtualServer, found: Found): boolean {
   return found.addresses.link.has(key.ip) || found.contents?.has(place) === true;
 }
 
-/** What stays of a server whose Service port nobody remembers. */
-function leftOver(planned: PlannedServer, { layout, addresses }: Found): PortPlan {
+/** What stays of a server whose Service port nobody remembers: it, and the addresses of the frontends the table had for it. */
+function leftOver(planned: PlannedServer, found: Found): PortPlan {
   const { key } = planned.server;
-  const none = { servers: [planned], chains: [], owners: [] };
-  if (key.kind === 'mark') return { ...none, elements: [], addresses: [] };
-  const isVirtual = addresses.link.has(key.ip);
-  const virtual = isVirtual ? [{ set: layout.sets.virtualIps, element: { key: [key.ip] } }] : [];
+  const { sets } = found.layout;
+  const keys = key.kind === 'address' ? [frontendElement(key).key] : markedFrontends(key.mark, found);
+  const ips = [...new Set(keys.map(([ip]) => String(ip)))].filter(
+    (ip) => found.addresses.link.has(ip) || isRecordedIp(ip, found),
+  );
   return {
-    ...none,
-    elements: [{ set: layout.sets.frontends, element: frontendElement(key) }, ...virtual],
-    addresses: isVirtual ? [key.ip] : [],
+    servers: [planned],
+    chains: [],
+    owners: [],
+    elements: [
+      ...keys.map((each) => ({ set: sets.frontends, element: { key: each } })),
+      ...ips.map((ip) => ({ set: sets.virtualIps, element: { key: [ip] } })),
+    ],
+    addresses: ips,
   };
+}
+
+/** The frontends whose packets get that mark. */
+function markedFrontends(mark: number, { contents, layout: { sets } }: Found): NftElement['key'][] {
+  const names = [sets.marks.name, sets.insideMarks.name];
+  return [...(contents?.values() ?? [])].flatMap(({ set, element }) =>
+    names.includes(set.name) && elementData(element.data) === String(mark) ? [element.key] : [],
+  );
 }
 
 /** Servers of an earlier process that nobody wants: those with connections stay as ghosts. Others' are left alone. */

@@ -10,6 +10,7 @@ import type { AffinityTargets } from './affinity.ts';
 import { affinityMaps, applyAll, applyChange } from './apply.ts';
 import type { Target, Wanted } from './apply.ts';
 import { layoutOf } from './layout.ts';
+import type { Layout } from './layout.ts';
 import { countOwnWrites } from './own-writes.ts';
 import type { OwnWrites } from './own-writes.ts';
 import type { Memory } from './plan.ts';
@@ -23,6 +24,8 @@ export interface NftablesModeOptions {
   readonly logger: Logger;
   /** Where cluster IPs come from: packets to an address there that no Service has are dropped. Default: none are. */
   readonly serviceCIDRs?: readonly string[];
+  /** Default: that of the mode nftables itself. */
+  readonly tableName?: string;
 }
 
 type PortChanges = ReadonlyMap<string, ServicePort | undefined>;
@@ -44,7 +47,7 @@ class NftablesMode implements ProxyMode {
     this.#options = options;
     const { serviceCIDRs = [] } = options;
     this.#writes = countOwnWrites(options.nft);
-    this.#target = { nft: this.#writes.nft, layout: layoutOf(options.family), serviceCIDRs };
+    this.#target = { nft: this.#writes.nft, layout: this.#layout(), serviceCIDRs };
   }
 
   sync(state: ProxyState, changed?: ReadonlySet<string>): Promise<void> {
@@ -71,6 +74,12 @@ class NftablesMode implements ProxyMode {
       const { nft, layout } = this.#target;
       await nft.apply({ table: layout.table, commands: [{ op: 'add-table' }, { op: 'delete-table' }] });
     });
+  }
+
+  #layout(node?: ProxyNode): Layout {
+    const { family, tableName } = this.#options;
+    const layout = layoutOf(family, node);
+    return tableName === undefined ? layout : { ...layout, table: { ...layout.table, name: tableName } };
   }
 
   #inTurn(work: () => Promise<void>): Promise<void> {
@@ -114,7 +123,7 @@ class NftablesMode implements ProxyMode {
   /** `udp` are frontends whose flows a change that failed would have ended. */
   async #all({ node, ports }: Wanted, udp: UdpTargets): Promise<void> {
     this.#known = undefined;
-    this.#target = { ...this.#target, layout: layoutOf(this.#options.family, node) };
+    this.#target = { ...this.#target, layout: this.#layout(node) };
     await this.#writes.watch();
     const { memory, found, goneFrontends } = await applyAll(this.#target, { node, ports });
     const { table } = this.#target.layout;
