@@ -97,6 +97,9 @@ export function createPlace(folder: string, name: string): Place {
     },
     close: () => {
       poller.close();
+      const own = openNetworkStack();
+      own.remove({ kind: 'link', name: 'node' });
+      own.close();
       deleteNamedNetns(netns);
     },
   };

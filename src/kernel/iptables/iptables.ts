@@ -1,6 +1,16 @@
 import type { IpFamily } from '../../net/ip.ts';
 import type { TableName } from './model.ts';
 
+/** Chains that go, and with them the rules of other chains that jump there. */
+export interface ChainDrop {
+  readonly table: TableName;
+  readonly chains: readonly string[];
+  /** Chains that lead there by rules whose last word is the jump. */
+  readonly from: readonly string[];
+  /** How many of those rules there are. */
+  readonly nJumps: number;
+}
+
 /** The kernel has two implementations of iptables side by side; rules in one are invisible to the other's programs. */
 export type IptablesBackend = 'nft' | 'legacy';
 
@@ -16,6 +26,11 @@ export interface Iptables {
    */
   restore(text: string): Promise<void>;
   hasChain(table: TableName, chain: string): Promise<boolean>;
+  /**
+   * Drops chains faster than a restore can, in one transaction. False: nothing was done, a restore must do it, or will say why it cannot
+   * be. Absent where there is no faster way.
+   */
+  dropChains?(drop: ChainDrop): Promise<boolean>;
 }
 
 /**

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import type { IpFamily } from '../../net/ip.ts';
 import { withNetns } from '../netns/named-netns.ts';
 import { IptablesError } from './iptables.ts';
-import type { Iptables, IptablesBackend, IptablesFailure } from './iptables.ts';
+import type { ChainDropper } from './chain-dropper.ts';
+import type { ChainDrop, Iptables, IptablesBackend, IptablesFailure } from './iptables.ts';
 import type { TableName } from './model.ts';
 
 /** How long another program may hold the lock before we give up, as kube-proxy waits. */
@@ -115,6 +116,13 @@ export function openIptables(options: Place & { readonly backend: IptablesBacken
     last = turn.catch(() => undefined);
     return turn;
   };
+  let dropper: Promise<ChainDropper> | undefined;
+  const dropChains = (drop: ChainDrop): Promise<boolean> => {
+    dropper ??= import('./chain-dropper.ts').then((module) => new module.ChainDropper(options));
+    const turn = Promise.all([dropper, last]).then(([ready]) => ready.drop(drop));
+    last = turn.catch(() => undefined);
+    return turn;
+  };
   const isWaiting = backend === 'legacy' ? ['-w', String(lockSeconds)] : [];
 
   return {
@@ -133,5 +141,6 @@ export function openIptables(options: Place & { readonly backend: IptablesBacken
       const { code } = await run('', [...isWaiting, '-t', table, '-S', chain, '1']);
       return code === 0;
     },
+    ...(backend === 'nft' ? { dropChains } : {}),
   };
 }

@@ -77,7 +77,8 @@ class Walk {
   isMasqueraded = false;
   rejectWith: string | undefined;
   readonly noted: string[] = [];
-  readonly path: string[] = [];
+  /** Written out only when somebody reads it: most of a walk's time would go there. */
+  readonly matched: { readonly table: TableName; readonly chain: string; readonly rule: Rule }[] = [];
 
   constructor(ruleset: Ruleset, packet: Packet, how: { options: TraceOptions; script: readonly boolean[] }) {
     this.#ruleset = ruleset;
@@ -112,7 +113,7 @@ class Walk {
   #chain(table: TableName, name: string, hook: Hook): End | undefined {
     for (const rule of this.#ruleset.get(table)?.get(name)?.rules ?? []) {
       if (!this.#matches(rule, hook)) continue;
-      this.path.push(`${table} ${name}: ${renderRule(rule, this.#options.family)}`);
+      this.matched.push({ table, chain: name, rule });
       const { target } = rule;
       if (target === undefined) continue;
       if (target.kind === 'return') return undefined;
@@ -234,21 +235,23 @@ export function trace(ruleset: Ruleset, packet: Packet, options: TraceOptions): 
   while (script !== undefined) {
     const walk: Walk = new Walk(ruleset, packet, { options, script });
     const verdict = walk.run();
-    if (walk.probability > 0) results.push(resultOf(walk, verdict));
+    if (walk.probability > 0) results.push(resultOf(walk, verdict, options.family));
     const lastYes = walk.draws.lastIndexOf(true);
     script = lastYes < 0 ? undefined : [...walk.draws.slice(0, lastYes), false];
   }
   return results;
 }
 
-function resultOf(walk: Walk, verdict: End): TraceResult {
-  const { probability, packet, isDnat, isMasqueraded, rejectWith, noted, path } = walk;
+function resultOf(walk: Walk, verdict: End, family: IpFamily): TraceResult {
+  const { probability, packet, isDnat, isMasqueraded, rejectWith, noted, matched } = walk;
   return {
     probability,
     verdict,
     isMasqueraded,
     noted,
-    path,
+    get path() {
+      return matched.map(({ table, chain, rule }) => `${table} ${chain}: ${renderRule(rule, family)}`);
+    },
     ...(isDnat ? { dnat: { ip: packet.daddr, port: packet.dport } } : {}),
     ...(rejectWith === undefined ? {} : { rejectWith }),
   };

@@ -34,6 +34,7 @@ export const HOOK_PRIORITY = 2;
 
 export const RULE_TABLE = 1;
 export const RULE_CHAIN = 2;
+export const RULE_HANDLE = 3;
 export const RULE_EXPRESSIONS = 4;
 export const RULE_USERDATA = 7;
 
@@ -82,6 +83,7 @@ export const VERDICT_RETURN = -5;
 
 export const EXPR_NAME = 1;
 export const EXPR_DATA = 2;
+export const IMMEDIATE_DATA = 2;
 
 /** Registers: 0 holds a verdict, 8 to 23 are sixteen words of four bytes. */
 export const REG_VERDICT = 0;

@@ -113,6 +113,28 @@ for (const backend of ['nft', 'legacy'] as const) {
         );
       });
 
+      it('a Service that goes takes one restore, or none where the kernel can be told at once', async () => {
+        const { mode } = start(iptables);
+        const [one, two, three] = [
+          some(family, ['one', 71], 1, 2),
+          some(family, ['two', 72], 1),
+          some(family, ['three', 73]),
+        ];
+        await mode.sync(proxyState(family, [...all, one]));
+        const before = await rules(iptables);
+        await mode.sync(proxyState(family, [...all, one, two, three]), new Set([two.id, three.id]));
+        iptables.written.length = 0;
+        await mode.sync(proxyState(family, [...all, one, three]), new Set([two.id]));
+        assert.equal(iptables.written.length, backend === 'nft' ? 0 : 1);
+        iptables.written.length = 0;
+        const unserved = some(family, ['one', 71]);
+        await mode.sync(proxyState(family, [...all, unserved, three]), new Set([one.id]));
+        await mode.sync(proxyState(family, [...all, one]), new Set([one.id, three.id]));
+        assert.equal(await rules(iptables), before);
+        await mode.sync(proxyState(family, all), new Set([one.id]));
+        assert.ok(!(await rules(iptables)).includes('/one'));
+      });
+
       it('takes over from a process that wanted something else, and leaves the rules of others', async () => {
         const foreign = '*filter\n:MINE - [0:0]\n-A MINE -j RETURN\n-A INPUT -j MINE\nCOMMIT\n';
         const stale =

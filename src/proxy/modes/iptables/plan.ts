@@ -1,7 +1,9 @@
+import type { ChainDrop } from '../../../kernel/iptables/iptables.ts';
 import type { TableName } from '../../../kernel/iptables/model.ts';
 import { chainLine } from '../../../kernel/iptables/render.ts';
 import type { TableLines } from '../../../kernel/iptables/render.ts';
 import type { ChainRef } from './layout.ts';
+import { dispatchChains } from './render.ts';
 import type { DispatchChain, ServiceRules } from './render.ts';
 
 /** Lines for one table, by what they do; iptables-restore gets them in this order. */
@@ -137,6 +139,58 @@ const manyLines = 64;
 
 export const isBetterRewritten = (nGone: number, nKept: number): boolean =>
   nGone > manyLines && nGone > nKept / 2;
+
+/** What a step takes away in the table nat, where it does nothing else, and what it does in other tables. */
+export interface Removal {
+  readonly drop: ChainDrop;
+  /** The same as lines. */
+  readonly own: Step;
+  readonly rest: Step | undefined;
+  /** The rest takes away too, and so comes behind. */
+  readonly isRestLast: boolean;
+}
+
+const natDispatchers = dispatchChains.filter((ref) => ref.startsWith('nat ')).map((ref) => ref.slice(4));
+const deletedJump = /^-D (\S+) .*-j (\S+)$/;
+
+/** A step that takes away chains with the lines that lead there; undefined = it does other things in the table nat too. */
+export function removalOf(step: Step): Removal | undefined {
+  const nat = step.tables.get('nat');
+  if (nat === undefined || nat.appends.length + nat.inserts.length > 0) return undefined;
+  const { chains, deletes, drops } = nat;
+  if (drops.length === 0 || deletes.length === 0 || chains.length !== drops.length) return undefined;
+  const gone = drops.map((line) => line.slice('-X '.length));
+  const goes = new Set(gone);
+  for (const line of deletes) {
+    const [, from = '', to = ''] = deletedJump.exec(line) ?? [];
+    if (!natDispatchers.includes(from) || !goes.has(to)) return undefined;
+  }
+  const rest = partOf(step, (table) => table !== 'nat');
+  return {
+    drop: { table: 'nat', chains: gone, from: natDispatchers, nJumps: deletes.length },
+    own: partOf(step, (table) => table === 'nat') ?? step,
+    rest,
+    isRestLast: ![...(rest?.tables.values() ?? [])].some(
+      ({ appends, inserts }) => appends.length + inserts.length > 0,
+    ),
+  };
+}
+
+function partOf({ id, tables }: Step, isWanted: (table: TableName) => boolean): Step | undefined {
+  const part = new Map([...tables].filter(([table]) => isWanted(table)));
+  const nLines = [...part.values()]
+    .flatMap((lines) => Object.values(lines) as string[][])
+    .reduce((sum, lines) => sum + lines.length, 0);
+  return nLines === 0 ? undefined : { tables: part, nLines, ...(id === undefined ? {} : { id }) };
+}
+
+/** Several drops in the table nat as one. */
+export const joinDrops = (drops: readonly ChainDrop[]): ChainDrop => ({
+  table: 'nat',
+  from: natDispatchers,
+  chains: drops.flatMap(({ chains }) => chains),
+  nJumps: drops.reduce((sum, { nJumps }) => sum + nJumps, 0),
+});
 
 /** Steps cut into pieces of about `maxLines` lines; a step is never cut. */
 export function packSteps(steps: readonly Step[], maxLines: number): Step[][] {

@@ -1,8 +1,8 @@
 import type { Iptables } from '../../../kernel/iptables/iptables.ts';
 import { IptablesError } from '../../../kernel/iptables/iptables.ts';
 import { renderRestore } from '../../../kernel/iptables/render.ts';
-import { linesOf, packSteps } from './plan.ts';
-import type { Step } from './plan.ts';
+import { joinDrops, linesOf, packSteps, removalOf } from './plan.ts';
+import type { Removal, Step } from './plan.ts';
 
 /**
  * iptables-nft-restore searches what it has read so far for every line, and so takes minutes for 100 000 lines at once; in
@@ -34,7 +34,7 @@ export class RestoreWriter {
   async write(steps: readonly Step[]): Promise<void> {
     for (const pack of packSteps(steps, this.#maxLines)) {
       try {
-        await this.#restore(pack);
+        await this.#put(pack);
       } catch (error) {
         // An ordinary user's sockets are small.
         if (!this.#isTooLong(error) || pack.length === 1) throw error;
@@ -67,6 +67,31 @@ export class RestoreWriter {
     const middle = pack.length >> 1;
     await this.#narrow(pack.slice(0, middle), rejected);
     await this.#narrow(pack.slice(middle), rejected);
+  }
+
+  /**
+   * As `#restore`, with chains that go dropped by themselves where the kernel can be told so at once: in the order that a restore has,
+   * what refuses in the table filter first, then what goes.
+   */
+  async #put(pack: readonly Step[]): Promise<void> {
+    if (this.#iptables.dropChains === undefined) return this.#restore(pack);
+    const removals: Removal[] = [];
+    const [first, last]: [Step[], Step[]] = [[], []];
+    for (const step of pack) {
+      const removal = removalOf(step);
+      if (removal === undefined) first.push(step);
+      else {
+        removals.push(removal);
+        if (removal.rest !== undefined) (removal.isRestLast ? last : first).push(removal.rest);
+      }
+    }
+    if (first.length > 0) await this.#restore(first);
+    if (removals.length > 0) {
+      const isDone = await this.#iptables.dropChains(joinDrops(removals.map(({ drop }) => drop)));
+      if (isDone) this.nWritten++;
+      else await this.#restore(removals.map(({ own }) => own));
+    }
+    if (last.length > 0) await this.#restore(last);
   }
 
   async #restore(pack: readonly Step[]): Promise<void> {
