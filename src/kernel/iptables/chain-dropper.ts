@@ -13,8 +13,7 @@ import {
 } from '../netlink/protocol.ts';
 import { NetlinkWriter } from '../netlink/writer.ts';
 import * as nft from '../nft/protocol.ts';
-import type { ChainDrop } from './iptables.ts';
-import type { Place } from './open-iptables.ts';
+import type { ChainDrop, Place } from './iptables.ts';
 
 /** Somebody else wrote while rules were read. */
 const EINTR = 4;

@@ -1,6 +1,5 @@
-import type { IptablesBackend } from './iptables.ts';
+import type { IptablesBackend, Place } from './iptables.ts';
 import { findProgram, runProgram } from './open-iptables.ts';
-import type { Place } from './open-iptables.ts';
 
 /** Chains that a kubelet makes for this very question (KEP-3178, and the canary of kubelets before). */
 const hint = /^:(?:KUBE-IPTABLES-HINT|KUBE-KUBELET-CANARY) /m;

@@ -1,6 +1,12 @@
 import type { IpFamily } from '../../net/ip.ts';
 import type { TableName } from './model.ts';
 
+/** One family's tables of the network namespace at `netnsPath` (default: the calling thread's). */
+export interface Place {
+  readonly family: IpFamily;
+  readonly netnsPath?: string | undefined;
+}
+
 /** Chains that go, and with them the rules of other chains that jump there. */
 export interface ChainDrop {
   readonly table: TableName;

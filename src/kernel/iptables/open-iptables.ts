@@ -6,18 +6,13 @@ import type { IpFamily } from '../../net/ip.ts';
 import { withNetns } from '../netns/named-netns.ts';
 import { IptablesError } from './iptables.ts';
 import type { ChainDropper } from './chain-dropper.ts';
-import type { ChainDrop, Iptables, IptablesBackend, IptablesFailure } from './iptables.ts';
+import type { ChainDrop, Iptables, IptablesBackend, IptablesFailure, Place } from './iptables.ts';
 import type { TableName } from './model.ts';
 
 /** How long another program may hold the lock before we give up, as kube-proxy waits. */
 const lockSeconds = 5;
 const lockFile = '/run/xtables.lock';
 const folders = ['/usr/sbin', '/sbin', '/usr/local/sbin', '/usr/bin'];
-
-export interface Place {
-  readonly family: IpFamily;
-  readonly netnsPath?: string | undefined;
-}
 
 export interface Output {
   readonly code: number | null;
