@@ -20,7 +20,7 @@ import { layoutSets } from './sets.ts';
 import type { LayoutSets } from './sets.ts';
 
 /** Changes whenever chains, rules or sets do: a table with another comment is replaced. */
-const layoutVersion = 2;
+const layoutVersion = 3;
 
 /** What of the node shows in the rules, not only in the sets. */
 export type LayoutNode = Pick<ProxyNode, 'podLinks' | 'hasLocalhostNodePorts'>;
@@ -66,7 +66,6 @@ function atNodePort({ sets, loopback, hasLocalhost }: Parts, from: 'network' | '
 
 function translationChains(parts: Parts): ChainRules[] {
   const { sets, isPod } = parts;
-  const nat = { type: 'nat', priority: -100 } as const;
   const isGuarded = rule(
     inSet(frontendKey, sets.guardedIps),
     { ...inSet([...frontendKey, field.saddr], sets.allowedSources), isNegated: true },
@@ -120,8 +119,22 @@ function translationChains(parts: Parts): ChainRules[] {
     chain('node-ports-from-node', rule(jump('inside-node-ports')), rule(goto('node-ports'))),
     services('services', 'network', 'network'),
     services('services-from-node', 'node', 'node'),
+    ...translationHooks(),
+  ];
+}
+
+/**
+ * A transaction between two lookups of one packet lets both miss: the old slot was asked for too late, and the new one too early. Who is
+ * translated nowhere is asked for once more; that is a new walk, of rules and elements that belong together.
+ */
+function translationHooks(): ChainRules[] {
+  const nat = { type: 'nat', priority: -100 } as const;
+  const again = { type: 'nat', priority: -99 } as const;
+  return [
     base('nat-prerouting', { ...nat, hook: 'prerouting' }, rule(jump('services'))),
     base('nat-output', { ...nat, hook: 'output' }, rule(jump('services-from-node'))),
+    base('nat-prerouting-again', { ...again, hook: 'prerouting' }, rule(jump('services'))),
+    base('nat-output-again', { ...again, hook: 'output' }, rule(jump('services-from-node'))),
   ];
 }
 

@@ -75,6 +75,19 @@ export function layoutSets(family: NftFamily) {
 
 export type LayoutSets = ReturnType<typeof layoutSets>;
 
+/**
+ * Looked up behind the translation, by the endpoint that was chosen before it: what goes, goes after the endpoint, since a connection may be
+ * between the two.
+ */
+const askedByEndpoint: ReadonlySet<string> = new Set([
+  'hairpin',
+  'masquerade-node-ports',
+  'masquerade-off-cluster-node-ports',
+  'short-way-node-ports',
+]);
+
+export const isAskedByEndpoint = ({ name }: NftSet): boolean => askedByEndpoint.has(name);
+
 /** Maps from a frontend and a slot to an endpoint. */
 export type EndpointsKind =
   | 'endpoints'

@@ -3,6 +3,7 @@ import type { Command, NftElement, NftSet, TableRef } from '../../../kernel/nft/
 import type { NftKernel } from '../../../kernel/nft/nft-kernel.ts';
 import { chainCommands, rewriteCommands } from './layout.ts';
 import type { Change, Step } from './plan.ts';
+import { isAskedByEndpoint } from './sets.ts';
 
 /**
  * Elements in one transaction: fits the 400 kB an ordinary user's socket takes, in IPv6 too (130 bytes each), and keeps the event loop
@@ -46,6 +47,8 @@ export class SliceWriter {
   #before: Command[] = [];
   #changes: Change[] = [];
   #after: Command[] = [];
+  /** Sent when the endpoints that went are gone for sure. */
+  #late: Change[] = [];
   #size = 0;
 
   /** `isWhole` = one transaction whatever its size (EMSGSIZE when the socket refuses it). */
@@ -67,6 +70,10 @@ export class SliceWriter {
     for (const name of step.goneChains) this.#after.push({ op: 'delete-chain', name });
     for (const name of step.goneSets) this.#after.push({ op: 'delete-set', name });
     for (const change of step.changes) {
+      if (change.kind === 'delete' && isAskedByEndpoint(change.set)) {
+        this.#late.push(change);
+        continue;
+      }
       await this.#makeRoom(1);
       this.#changes.push(change);
     }
@@ -81,7 +88,11 @@ export class SliceWriter {
     const limit = this.#isWhole ? Infinity : maxElements;
     while (this.#after.length > limit) await this.#send(this.#after.splice(0, limit));
     if (this.#before.length + this.#changes.length + this.#after.length > 0)
-      await this.#send(this.#after, true);
+      await this.#send(this.#after, this.#late.length === 0);
+    while (this.#late.length > 0) {
+      this.#changes = this.#late.splice(0, maxElements);
+      await this.#send([], this.#late.length === 0);
+    }
   }
 
   async #send(after: readonly Command[], isLast = false): Promise<void> {
