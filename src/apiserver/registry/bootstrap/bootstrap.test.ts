@@ -285,13 +285,17 @@ describe('the Service of the API', () => {
 });
 
 describe('housekeeping', () => {
-  it('removes events an hour after they were last seen', async () => {
+  it('removes events an hour after they were last written, whenever they happened', async () => {
     const registry = await startRegistry();
     const { write, read } = registry.resource('events');
     const involvedObject = { kind: 'Pod', namespace: 'default', name: 'a' };
     await write.create(scopeOf(), { metadata: { name: 'old' }, involvedObject });
     await write.create(scopeOf(), { metadata: { name: 'again' }, involvedObject });
     await registry.clock.advance(EVENT_TTL_MS - 60_000);
+    const wrong = { late: '2001-01-01T00:00:00Z', early: '9999-01-01T00:00:00Z' };
+    for (const [name, at] of Object.entries(wrong)) {
+      await write.create(scopeOf(), { metadata: { name }, involvedObject, lastTimestamp: at });
+    }
     const lastTimestamp = new Date(registry.clock.now()).toISOString();
     await write.patch(scopeOf(), {
       name: 'again',
@@ -301,7 +305,14 @@ describe('housekeeping', () => {
     await registry.clock.advance(180_000);
     await settle(10);
     assert.match(await refusalOf(read.get(scopeOf(), 'old')), /^404 NotFound/);
-    assert.equal(await refusalOf(read.get(scopeOf(), 'again')), 'accepted');
+    for (const name of ['again', 'late', 'early']) {
+      assert.equal(await refusalOf(read.get(scopeOf(), name)), 'accepted', name);
+    }
+    await registry.clock.advance(EVENT_TTL_MS);
+    await settle(10);
+    for (const name of ['again', 'late', 'early']) {
+      assert.match(await refusalOf(read.get(scopeOf(), name)), /^404 NotFound/, name);
+    }
     await registry.stop();
   });
 

@@ -40,16 +40,28 @@ export async function runHousekeeping({ context, mend }: Housekeeping, signal: A
   ]);
 }
 
-/** When an event was seen last. */
-const lastSeenMs = ({ series, lastTimestamp, eventTime, metadata }: Event): number =>
-  Date.parse(series?.lastObservedTime ?? lastTimestamp ?? eventTime ?? metadata.creationTimestamp ?? '');
+/**
+ * When an event was written last, as far as it tells: upstream counts from there, and so an event that is handed in late
+ * has its hour too. What lies ahead of the clock says nothing.
+ */
+function lastWrittenMs({ series, lastTimestamp, eventTime, metadata }: Event, nowMs: number): number {
+  const told = [
+    metadata.creationTimestamp,
+    ...(metadata.managedFields ?? []).map(({ time }) => time),
+    eventTime,
+    lastTimestamp,
+    series?.lastObservedTime,
+  ];
+  const times = told.map((time) => Date.parse(time ?? '')).filter((ms) => ms <= nowMs);
+  return Math.max(...times, Number.NEGATIVE_INFINITY);
+}
 
 /** Several servers may do this at once: each event goes only once, and one that was seen again stays. */
 export async function removeExpiredEvents({ store, cache, clock }: RegistryContext): Promise<void> {
   const prefix = objectPrefix(events);
-  const limit = clock.now() - EVENT_TTL_MS;
+  const now = clock.now();
   const old = (cache.resource(prefix).objects.range('', '') as Event[]).filter(
-    (event) => lastSeenMs(event) <= limit,
+    (event) => lastWrittenMs(event, now) <= now - EVENT_TTL_MS,
   );
   for (let i = 0; i < old.length; i += MAX_REMOVED) {
     const removals = old
