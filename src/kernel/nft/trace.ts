@@ -1,9 +1,11 @@
 import { cidrContains, parseCidr } from '../../net/cidr.ts';
+import type { Cidr } from '../../net/cidr.ts';
 import { parseIp } from '../../net/ip.ts';
+import type { Ip } from '../../net/ip.ts';
 import { elementKey } from './model.ts';
 import type { NftElement, NftFamily, NftHook, Scalar, Verdict } from './model.ts';
 import { renderRule } from './render.ts';
-import type { Selector, Statement } from './rule.ts';
+import type { Rule, Selector, Statement } from './rule.ts';
 import { isAlive } from './ruleset.ts';
 import type { ChainState, Ruleset, SetState, TableState } from './ruleset.ts';
 
@@ -63,7 +65,8 @@ class Tracer {
   mark = 0;
   isMasqueraded = false;
   rejectWith: TraceResult['rejectWith'];
-  readonly path: string[] = [];
+  /** Written out only when somebody reads it: most of a walk's time would go there. */
+  readonly matched: { readonly chain: string; readonly rule: Rule }[] = [];
 
   constructor(packet: Packet, options: TraceOptions) {
     this.#options = options;
@@ -73,11 +76,14 @@ class Tracer {
 
   /** Runs all base chains of a hook in order of priority. */
   hook(ruleset: Ruleset, hook: NftHook): End {
-    const bases = [...ruleset.values()]
-      .filter(({ ref }) => ref.family === this.#options.family)
-      .flatMap((table) => [...table.chains.values()].map((state) => ({ table, state })))
-      .filter(({ state }) => state.chain.base?.hook === hook)
-      .sort((a, b) => (a.state.chain.base?.priority ?? 0) - (b.state.chain.base?.priority ?? 0));
+    const bases: { readonly table: TableState; readonly state: ChainState }[] = [];
+    for (const table of ruleset.values()) {
+      if (table.ref.family !== this.#options.family) continue;
+      for (const state of table.chains.values()) {
+        if (state.chain.base?.hook === hook) bases.push({ table, state });
+      }
+    }
+    bases.sort((a, b) => (a.state.chain.base?.priority ?? 0) - (b.state.chain.base?.priority ?? 0));
     for (const { table, state } of bases) {
       /** A connection's destination, and its source, are translated once. */
       const isDone = hook === 'postrouting' ? this.isMasqueraded : this.isDnat;
@@ -92,7 +98,7 @@ class Tracer {
     for (const rule of rules) {
       const step = this.#rule(table, rule.statements);
       if (step === noMatch) continue;
-      this.path.push(`${chain.name}: ${renderRule(rule, this.#options.family)}`);
+      this.matched.push({ chain: chain.name, rule });
       if (step === 'next') continue;
       if (step === 'return') return undefined;
       if (typeof step === 'string') return step;
@@ -185,9 +191,10 @@ class Tracer {
     if (state === undefined) return undefined;
     const values = this.#values(key);
     if (state.set.isInterval) {
-      return [...state.elements.values()].find(({ key }) =>
-        key.every((part, i) => isWithin(part, values[i])),
-      );
+      for (const element of state.elements.values()) {
+        if (element.key.every((part, i) => isWithin(part, values[i]))) return element;
+      }
+      return undefined;
     }
     const element = state.elements.get(elementKey(values));
     return element !== undefined && isAlive(element, this.#options.nowMs) ? element : undefined;
@@ -239,9 +246,22 @@ function isWithin(part: Scalar, value: Scalar | undefined): boolean {
   );
 }
 
+const blocks = new Map<string, Cidr | undefined>();
+const addresses = new Map<string, Ip | undefined>();
+
+function remembered<T>(known: Map<string, T>, text: string, parse: (text: string) => T): T {
+  const found = known.get(text);
+  if (found !== undefined) return found;
+  // Bounded: a tracer may run over very many states.
+  if (known.size > 10_000) known.clear();
+  const value = parse(text);
+  known.set(text, value);
+  return value;
+}
+
 function isInBlock(block: Scalar | undefined, address: Scalar | undefined): boolean {
-  const cidr = parseCidr(String(block));
-  const ip = parseIp(String(address));
+  const cidr = remembered(blocks, String(block), parseCidr);
+  const ip = remembered(addresses, String(address), parseIp);
   return cidr !== undefined && ip !== undefined && cidrContains(cidr, ip);
 }
 
@@ -280,21 +300,23 @@ export function trace(ruleset: Ruleset, packet: Packet, options: TraceOptions): 
         ];
   for (const stage of stages) {
     const hooks = stage();
-    if (hooks === 'reject') return result(tracer, 'reject');
+    if (hooks === 'reject') return result(tracer, 'reject', options.family);
     for (const hook of hooks) {
       const end = tracer.hook(ruleset, hook);
-      if (end !== undefined) return result(tracer, end);
+      if (end !== undefined) return result(tracer, end, options.family);
     }
   }
-  return result(tracer, 'accept');
+  return result(tracer, 'accept', options.family);
 }
 
-function result(tracer: Tracer, verdict: TraceResult['verdict']): TraceResult {
-  const { packet, isDnat, isBalanced, isMasqueraded, rejectWith, path } = tracer;
+function result(tracer: Tracer, verdict: TraceResult['verdict'], family: NftFamily): TraceResult {
+  const { packet, isDnat, isBalanced, isMasqueraded, rejectWith, matched } = tracer;
   return {
     verdict,
     isMasqueraded,
-    path,
+    get path() {
+      return matched.map(({ chain, rule }) => `${chain}: ${renderRule(rule, family)}`);
+    },
     ...(isDnat || isBalanced ? { dnat: { ip: packet.daddr, port: packet.dport } } : {}),
     ...(rejectWith === undefined ? {} : { rejectWith }),
   };

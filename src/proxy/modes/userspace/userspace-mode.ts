@@ -19,6 +19,8 @@ export interface UserspaceModeOptions {
   readonly udpIdleMs?: number;
   /** What carries TCP; default: the thread, where there can be one. */
   readonly relay?: TcpRelay;
+  /** What carries UDP; default: sockets of this thread. */
+  readonly openUdp?: typeof openUdpListener;
 }
 
 /**
@@ -128,12 +130,12 @@ function carryTcp({ relay }: Mode, id: string): Carrier {
 }
 
 function carryUdp(mode: Mode, id: string): Carrier {
-  const { clock, udpIdleMs } = mode;
+  const { clock, udpIdleMs, openUdp = openUdpListener } = mode;
   const balancer = createBalancer({ clock, clients: memoryOf(mode, serviceOf(id)) });
   return {
     setEndpoints: (settings) => balancer.set(settings),
     open: (address): Promise<Listener> =>
-      openUdpListener(address, { balancer, clock, idleMs: udpIdleMs ?? UDP_IDLE_MS }),
+      openUdp(address, { balancer, clock, idleMs: udpIdleMs ?? UDP_IDLE_MS }),
   };
 }
 
