@@ -32,11 +32,12 @@ export interface ProcessRuntimeOptions {
  * The shell that stays beside a container's program and writes its exit code to descriptor 3, so that the code is known even when no agent was there. In
  * a process namespace it is the first process: its end ends all others. Descriptor 4 keeps the container's stderr while the shell itself is silent.
  * TERM, INT and HUP only wake it: they are meant for the program. A terminal
- * becomes that of the shell's session by being opened once more; descriptor 5 is its other end.
+ * becomes that of the shell's session by being opened once more; descriptor 5 is its other end, for the next agent to find. The program's descriptors
+ * are closed in a shell of its own: dash would close them in this one, and keep copies that nobody knows the numbers of.
  */
 const supervise = (terminal?: string): string =>
   `trap : TERM INT HUP; ${terminal === undefined ? '' : `exec <>${terminal} >&0 2>&0; `}exec 4>&2 2>/dev/null; ` +
-  `[ -z "$0" ] || "$0" -t proc proc /proc; "$@" 2>&4 3>&- 4>&- 5>&-; s=$?; echo $s >&3; exit $s`;
+  `[ -z "$0" ] || "$0" -t proc proc /proc; (exec "$@" 2>&4 3>&- 4>&- 5>&-); s=$?; echo $s >&3; exit $s`;
 
 const shell = '/bin/sh';
 const mountsProc = ['', '-t', 'proc', 'proc', '/proc', ''].join('\0');
