@@ -23,14 +23,14 @@ const unshare = [
 /**
  * Runs a test file again inside fresh namespaces, where it may change the network, mount and start PID 1s as it likes.
  * Call it first in the file with `import.meta.filename`: inside it returns, outside it never does: the tests run in the inner process, report through
- * the same pipe to the runner, and this process ends with their exit code. Without user namespaces the file fails, it is not skipped.
+ * the same pipe to the runner, and this process ends with their exit code. `args` are for the file. Without user namespaces the file fails, it is not skipped.
  */
-export function inSandbox(file: string): void {
+export function inSandbox(file: string, args: readonly string[] = []): void {
   if (process.env[marker] !== undefined) return;
   const coverage = openCoverageFolder();
   const result = spawnSync(
     'unshare',
-    [...unshare, '--mount-proc', '--', process.execPath, ...process.execArgv, file],
+    [...unshare, '--mount-proc', '--', process.execPath, ...process.execArgv, file, ...args],
     { stdio: 'inherit', env: { ...process.env, ...coverage.env, [marker]: '1' } },
   );
   coverage.collect();

@@ -1,6 +1,7 @@
 /**
- * `connector.probe.ts IP PORT N PARALLEL`: opens connections one after the other, so many at a time, each until it has an answer, and resets
- * it. Goes on until its input is closed and there were at least N; prints what became of all of them, as a ConnectorReport.
+ * `connector.probe.ts IP PORT N PARALLEL [PER_SECOND]`: opens connections one after the other, so many at a time, each until it has an answer, and resets
+ * it. Goes on until its input is closed and there were at least N; prints what became of all of them so far, as a ConnectorReport a line,
+ * five times a second and at the end.
  */
 import { EPOLL_ERR, EPOLL_IN, calls } from '../../src/kernel/streams/calls.ts';
 import { errnoName } from '../../src/kernel/libc/system-error.ts';
@@ -12,6 +13,8 @@ import { resetOnClose } from '../../src/kernel/streams/socket-options.ts';
 
 export interface ConnectorReport {
   readonly n: number;
+  /** The first failures in words: when, and what. */
+  readonly notes: readonly string[];
   /** By errno's name, `closed` or `timeout`. */
   readonly failures: Readonly<Record<string, number>>;
   /** By the first word of the answer. */
@@ -20,6 +23,10 @@ export interface ConnectorReport {
 
 /** A lost packet is sent again after 1, 3 and 7 seconds; what needs longer is lost. */
 const LIMIT_MS = 10_000;
+const REPORT_EVERY_MS = 200;
+/** How often a connection may begin that was held back. */
+const PACE_MS = 10;
+const MAX_NOTES = 20;
 const EINPROGRESS = -115;
 const EAGAIN = -11;
 
@@ -27,13 +34,26 @@ function count(counts: Record<string, number>, name: string): void {
   counts[name] = (counts[name] ?? 0) + 1;
 }
 
-function connectAll(target: SocketAddress, nAtLeast: number, nParallel: number): ConnectorReport {
+interface Load {
+  readonly nAtLeast: number;
+  readonly nParallel: number;
+  readonly perSecond: number;
+}
+
+function connectAll(target: SocketAddress, { nAtLeast, nParallel, perSecond }: Load): void {
   const poller = openPoller();
   const buffer = pin(256);
   const failures: Record<string, number> = {};
   const answers: Record<string, number> = {};
+  const notes: string[] = [];
+  let reportedAt = performance.now();
+  const report = (): void =>
+    console.log(JSON.stringify({ n, failures, answers, notes } satisfies ConnectorReport));
   const startedAt = new Map<number, number>();
   let [n, isStopping] = [0, false];
+  const sinceMs = performance.now();
+  const mayBegin = (): boolean =>
+    !isOver() && n + startedAt.size <= (perSecond * (performance.now() - sinceMs)) / 1000;
   const isOver = (): boolean => isStopping && n >= nAtLeast;
   const begin = (): void => {
     const fd = calls.socket(target.domain);
@@ -44,11 +64,14 @@ function connectAll(target: SocketAddress, nAtLeast: number, nParallel: number):
   };
   const end = (fd: number, failure: string | undefined): void => {
     n++;
-    if (failure !== undefined) count(failures, failure);
+    if (failure !== undefined) {
+      count(failures, failure);
+      const tookMs = Math.round(performance.now() - (startedAt.get(fd) ?? 0));
+      if (notes.length < MAX_NOTES) notes.push(`${new Date().toISOString()} ${failure} after ${tookMs} ms`);
+    }
     resetOnClose(fd);
     calls.close(fd);
     startedAt.delete(fd);
-    if (!isOver()) begin();
   };
   const read = (fd: number): void => {
     const length = calls.recv(fd, buffer.address, 256);
@@ -57,24 +80,27 @@ function connectAll(target: SocketAddress, nAtLeast: number, nParallel: number):
     end(fd, length > 0 ? undefined : length === 0 ? 'closed' : errnoName(-length));
   };
   poller.add(0, EPOLL_IN, 0);
-  for (let i = 0; i < nParallel; i++) begin();
-  while (startedAt.size > 0) {
-    poller.wait(1000, (events, fd) => {
+  while (startedAt.size > 0 || !isOver()) {
+    for (let i = startedAt.size; i < nParallel && mayBegin(); i++) begin();
+    poller.wait(perSecond === Infinity ? REPORT_EVERY_MS : PACE_MS, (events, fd) => {
       if (fd !== 0) return (events & (EPOLL_IN | EPOLL_ERR)) === 0 ? undefined : read(fd);
       isStopping = true;
       poller.remove(0);
     });
-    const limit = performance.now() - LIMIT_MS;
+    const now = performance.now();
     for (const [fd, at] of startedAt) {
-      if (at > limit) break;
+      if (at > now - LIMIT_MS) break;
       end(fd, 'timeout');
     }
+    if (now - reportedAt < REPORT_EVERY_MS) continue;
+    reportedAt = now;
+    report();
   }
-  return { n, failures, answers };
+  report();
 }
 
 if (import.meta.main) {
   const [ip = '', ...numbers] = process.argv.slice(2);
-  const [port = 0, n = 0, nParallel = 1] = numbers.map(Number);
-  console.log(JSON.stringify(connectAll(socketAddress(ip, port), n, nParallel)));
+  const [port = 0, nAtLeast = 0, nParallel = 1, perSecond = Infinity] = numbers.map(Number);
+  connectAll(socketAddress(ip, port), { nAtLeast, nParallel, perSecond });
 }

@@ -31,7 +31,7 @@ export interface ProxyLab {
   readonly folder: string;
   readonly kubeconfig: string;
   /** Starts the API server, on the same data as before. */
-  startApi(): Promise<Program>;
+  startApi(...flags: readonly string[]): Promise<Program>;
   startProxy(...flags: readonly string[]): Program;
   /** Runs a command on the node to its end; rejects unless it ends with 0. */
   run(command: string, args: readonly string[], input?: string): Promise<string>;
@@ -90,8 +90,8 @@ export function createProxyLab(nPods: number): ProxyLab {
     packets,
     folder,
     kubeconfig,
-    startApi: async () => {
-      const flags = [`--data-dir=${folder}/data`, `--write-kubeconfig=${kubeconfig}`];
+    startApi: async (...more) => {
+      const flags = [`--data-dir=${folder}/data`, `--write-kubeconfig=${kubeconfig}`, ...more];
       const api = portico(
         'apiserver',
         ...flags,

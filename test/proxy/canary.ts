@@ -1,0 +1,225 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { withNetns } from '../../src/kernel/netns/named-netns.ts';
+import { labAddresses, podPort } from '../../src/testing/packet-lab.ts';
+import { uncovered } from '../../src/testing/coverage.ts';
+import type { ConnectorReport } from './connector.probe.ts';
+import type { Jot } from './pen.probe.ts';
+import type { ProxyLab } from './proxy-lab.ts';
+
+const VIPS = { IPv4: '10.96.1.1', IPv6: 'fd00:10:96::1:1' } as const;
+export const NODE_PORT = 30_080;
+const families = ['IPv4', 'IPv6'] as const;
+const PATIENCE_MS = 120_000;
+
+type Object = Jot['object'];
+
+/** A Service with endpoints in both families, on the given node port if any. */
+export function serviceWith(name: string, spec: Readonly<Record<string, unknown>>): Object {
+  const metadata = { name, namespace: 'default', labels: { app: name === 'web' ? 'web' : 'others' } };
+  return { apiVersion: 'v1', kind: 'Service', metadata, spec } as Object;
+}
+
+export interface Members {
+  readonly ready: readonly number[];
+  /** Serve still, and get nothing new as long as others are ready. */
+  readonly ending?: readonly number[];
+}
+
+/** The slices of a Service, one a family. */
+export function slicesWith(name: string, { ready, ending = [] }: Members): Object[] {
+  return families.map((family) => ({
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: {
+      name: `${name}-${family.toLowerCase()}`,
+      namespace: 'default',
+      labels: { 'kubernetes.io/service-name': name, app: name === 'web' ? 'web' : 'others' },
+    },
+    addressType: family,
+    ports: [{ name: '', port: podPort, protocol: 'TCP' }],
+    endpoints: [...ready, ...ending].map((n) => ({
+      addresses: [labAddresses[family].pod(n)],
+      nodeName: 'node-1',
+      conditions: { ready: ready.includes(n), serving: true, terminating: ending.includes(n) },
+    })),
+  }));
+}
+
+export const canaryService = serviceWith('web', {
+  type: 'NodePort',
+  clusterIP: VIPS.IPv4,
+  clusterIPs: [VIPS.IPv4, VIPS.IPv6],
+  ipFamilyPolicy: 'RequireDualStack',
+  ports: [{ port: 80, targetPort: podPort, nodePort: NODE_PORT }],
+});
+
+/** Who calls the canary how: Pods, the node itself and somebody outside, in both families. */
+const CALLS: readonly (readonly [place: string, ip: string, port: number])[] = [
+  ['pod1', VIPS.IPv4, 80],
+  ['pod1', VIPS.IPv6, 80],
+  ['node', VIPS.IPv4, 80],
+  ['outside', labAddresses.IPv4.node, NODE_PORT],
+  ['outside', labAddresses.IPv6.node, NODE_PORT],
+];
+/** Connections of each caller at a time. */
+const AT_ONCE = 4;
+
+/** Callers that go on until they are stopped. */
+export interface Callers {
+  /** All of them together, so far. */
+  report(): ConnectorReport;
+  /** Resolves when all callers are answered by these Pods and by no others, in as many looks as it takes. */
+  meet(...pods: readonly number[]): Promise<void>;
+  stop(): Promise<ConnectorReport>;
+}
+
+export interface Canary {
+  /** A Pod begins to answer. */
+  startPod(n: number): Promise<void>;
+  killPod(n: number): Promise<void>;
+  /** Writes objects, as fast as the server takes them. */
+  write(...jots: readonly Jot[]): Promise<void>;
+  setMembers(members: Members): Promise<void>;
+  /** `perSecond`: of each caller at most; default: as many as it can. */
+  call(perSecond?: number): Callers;
+  /** Ends the Pods and everything else. */
+  close(): Promise<void>;
+}
+
+/** A Service that is called without a pause, in a lab whose API server runs. Everything ends with the lab and the process. */
+export function createCanary(lab: ProxyLab): Canary {
+  const pods = new Map<number, ChildProcess>();
+  const running = new Set<ChildProcess>();
+  const start = (place: string, file: string, ...args: readonly string[]): ChildProcess => {
+    const child = withNetns(lab.packets.netns(place), () =>
+      spawn(process.execPath, [join(import.meta.dirname, file), ...args], {
+        env: { ...process.env, ...uncovered },
+        stdio: ['pipe', 'pipe', 'inherit'],
+      }),
+    );
+    running.add(child);
+    child.once('close', () => running.delete(child));
+    return child;
+  };
+  const kill = async (child: ChildProcess): Promise<void> => {
+    const ended = once(child, 'close');
+    child.kill('SIGKILL');
+    await ended;
+  };
+  let pen: ReturnType<typeof createPen> | undefined;
+  const write = (...jots: readonly Jot[]): Promise<void> =>
+    (pen ??= createPen(start('node', 'pen.probe.ts', lab.kubeconfig)))(jots);
+  return {
+    startPod: async (n) => {
+      const pod = start(`pod${n}`, 'answerer.probe.ts', `pod${n}`, String(podPort));
+      pods.set(n, pod);
+      if (pod.stdout !== null) await once(pod.stdout, 'data');
+    },
+    killPod: async (n) => {
+      const pod = pods.get(n);
+      if (pod !== undefined) await kill(pod);
+    },
+    close: async () => {
+      await Promise.all([...running].map(kill));
+    },
+    write,
+    setMembers: (members) =>
+      write(...slicesWith('web', members).map((object) => ({ do: 'put', object }) as const)),
+    call: (perSecond = Infinity) =>
+      createCallers(
+        CALLS.map(([place, ip, port]) =>
+          start(place, 'connector.probe.ts', ip, String(port), '0', String(AT_ONCE), String(perSecond)),
+        ),
+      ),
+  };
+}
+
+function createPen(child: ChildProcess): (jots: readonly Jot[]) => Promise<void> {
+  if (child.stdout === null) throw new Error('the pen has no output');
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const ready = lines.next();
+  let last: Promise<unknown> = ready;
+  return (jots) => {
+    const done = last.then(async () => {
+      child.stdin?.write(`${JSON.stringify(jots)}\n`);
+      const { value } = (await lines.next()) as { value?: string };
+      if (value !== 'done') throw new Error(`the API server did not take it: ${value ?? 'it is gone'}`);
+    });
+    last = done.catch(() => undefined);
+    return done;
+  };
+}
+
+const nothing: ConnectorReport = { n: 0, failures: {}, answers: {}, notes: [] };
+
+function sum(reports: readonly ConnectorReport[]): ConnectorReport {
+  const add = (which: 'failures' | 'answers'): Record<string, number> => {
+    const total: Record<string, number> = {};
+    for (const report of reports)
+      for (const [name, n] of Object.entries(report[which])) total[name] = (total[name] ?? 0) + n;
+    return total;
+  };
+  return {
+    n: reports.reduce((n, report) => n + report.n, 0),
+    failures: add('failures'),
+    answers: add('answers'),
+    notes: reports.flatMap(({ notes }) => notes),
+  };
+}
+
+function createCallers(children: readonly ChildProcess[]): Callers {
+  const names = CALLS.map(([place, ip, port]) => `${place} to ${ip} ${port}`);
+  const latest = children.map(() => nothing);
+  const nReports = children.map(() => 0);
+  const ended = children.map((child, i) => {
+    if (child.stdout === null) throw new Error('a caller has no output');
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const report = JSON.parse(line) as ConnectorReport;
+      latest[i] = { ...report, notes: report.notes.map((note) => `${names[i]}: ${note}`) };
+      nReports[i] = (nReports[i] ?? 0) + 1;
+    });
+    return once(child, 'close');
+  });
+  /** Each caller speaks of a time after now: a report that is under way does not. */
+  const nextReports = async (): Promise<void> => {
+    const wanted = nReports.map((n) => n + 2);
+    const end = Date.now() + PATIENCE_MS;
+    while (nReports.some((n, i) => n < (wanted[i] ?? 0))) {
+      if (Date.now() > end) throw new Error('a caller says nothing any more');
+      await sleep(20);
+    }
+  };
+  const answeredBy = (before: readonly ConnectorReport[], i: number): string =>
+    Object.entries(latest[i]?.answers ?? {})
+      .filter(([name, n]) => n > (before[i]?.answers[name] ?? 0))
+      .map(([name]) => name)
+      .sort()
+      .join();
+  return {
+    report: () => sum(latest),
+    meet: async (...pods) => {
+      const wanted = pods
+        .map((n) => `pod${n}`)
+        .sort()
+        .join();
+      const end = Date.now() + PATIENCE_MS;
+      for (;;) {
+        const before = [...latest];
+        await nextReports();
+        const met = latest.map((_, i) => answeredBy(before, i));
+        if (met.every((each) => each === wanted)) return;
+        if (Date.now() > end) throw new Error(`answered by ${met.join(' | ')} in place of ${wanted}`);
+      }
+    },
+    stop: async () => {
+      for (const child of children) child.stdin?.end();
+      await Promise.all(ended);
+      return sum(latest);
+    },
+  };
+}

@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { labAddresses } from '../../src/testing/packet-lab.ts';
+import { canaryService, createCanary, slicesWith } from './canary.ts';
+import type { Canary } from './canary.ts';
+import type { ConnectorReport } from './connector.probe.ts';
+import { comeAndGo, remains } from './crowd.ts';
+import { awaitMode, harms, startProxy } from './harms.ts';
+import type { Mode, Scene } from './harms.ts';
+import { createProxyLab, writeStatus } from './proxy-lab.ts';
+import type { ProxyLab } from './proxy-lab.ts';
+
+const node = {
+  apiVersion: 'v1',
+  kind: 'Node',
+  metadata: { name: 'node-1' },
+  status: {
+    addresses: [labAddresses.IPv4.node, labAddresses.IPv6.node].map((address) => ({
+      type: 'InternalIP',
+      address,
+    })),
+  },
+};
+
+const ranges = '--service-cluster-ip-range=10.96.0.0/12,fd00:10:96::/108';
+
+/** A lab with its canary; ending it ends both. */
+export interface Place {
+  readonly lab: ProxyLab;
+  readonly canary: Canary;
+  close(): Promise<void>;
+}
+
+/** A lab with an API server, the canary Service, and Pods 2, 3 and 4; 2 and 3 are its members. */
+export async function openZeroLoss(): Promise<Place> {
+  const lab = createProxyLab(4);
+  const canary = createCanary(lab);
+  const close = async (): Promise<void> => {
+    await canary.close();
+    await lab.close();
+  };
+  try {
+    await Promise.all([2, 3, 4].map((n) => canary.startPod(n)));
+    await lab.startApi(ranges);
+    await lab.apply(node);
+    await writeStatus(lab, node);
+    const objects = [canaryService, ...slicesWith('web', { ready: [2, 3] })];
+    await canary.write(...objects.map((object) => ({ do: 'put', object }) as const));
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { lab, canary, close };
+}
+
+export interface Figures extends ConnectorReport {
+  readonly mode: Mode;
+  /** How often each harm was done. */
+  readonly rounds: Readonly<Record<string, number>>;
+  readonly seconds: number;
+}
+
+export interface RunOptions {
+  readonly mode: Mode;
+  /** At least. */
+  readonly connections: number;
+  /** Others that come and go at the end; 0 = none. */
+  readonly services: number;
+  /** Harms whose name has this; default: all. */
+  readonly only?: string;
+  /** Of each caller at most. */
+  readonly perSecond?: number;
+  /** After each round. */
+  readonly onRound?: (what: string, soFar: ConnectorReport) => void;
+}
+
+/** Does every harm round after round until there were enough connections, and each at least once. Ends the proxy with SIGTERM. */
+export async function runZeroLoss(
+  { lab, canary }: Place,
+  { mode, connections, services, only = '', perSecond, onRound }: RunOptions,
+): Promise<Figures> {
+  const proxy = startProxy(lab, mode);
+  await awaitMode({ lab, proxy }, mode);
+  const startMs = Date.now();
+  const callers = canary.call(perSecond);
+  const scene: Scene = { lab, canary, callers, mode, proxy };
+  const rounds: Record<string, number> = {};
+  const done = Object.entries(harms).filter(([what]) => what.includes(only));
+  const doRound = async (what: string, round: () => Promise<void>): Promise<void> => {
+    await round();
+    rounds[what] = (rounds[what] ?? 0) + 1;
+    onRound?.(what, callers.report());
+  };
+  try {
+    await callers.meet(2, 3);
+    do {
+      for (const [what, harm] of done) await doRound(what, () => harm(scene));
+    } while (callers.report().n < connections);
+    if (services > 0)
+      await doRound(`${services} other Services come and go`, () => comeAndGo(lab, canary, services));
+  } catch (error) {
+    throw new Error(`the proxy said last:\n${scene.proxy.output().slice(-10_000)}`, { cause: error });
+  }
+  const report = await callers.stop();
+  await scene.proxy.kill('SIGTERM');
+  return { ...report, mode, rounds, seconds: Math.round((Date.now() - startMs) / 1000) };
+}
+
+/** Throws unless every connection was answered, and by each of the Pods. */
+export function assertNoLoss({ n, failures, answers, notes }: Figures): void {
+  assert.deepEqual(failures, {}, `of ${n} connections\n${notes.join('\n')}`);
+  for (const name of ['pod2', 'pod3', 'pod4']) assert.ok((answers[name] ?? 0) > 0, `${name} answered`);
+}
+
+/** `--cleanup`, and what it leaves. */
+export async function cleanUp(lab: ProxyLab): Promise<void> {
+  const cleanup = lab.startProxy('--cleanup');
+  assert.equal(await cleanup.ended, 0, cleanup.output());
+  assert.equal(await remains(lab), '');
+}
