@@ -22,7 +22,8 @@ import {
 } from '../../src/apiserver/fixtures/running-server.ts';
 import { renderKubeconfig } from '../../src/apiserver/pki/kubeconfig.ts';
 import { eventually } from '../../src/testing/test-cluster.ts';
-import { kindSamples, NAMESPACE, serviceSamples, type Sample } from '../kubectl/battery-objects.ts';
+import { kindSamples, NAMESPACE, type Sample } from '../kubectl/battery-objects.ts';
+import { serviceSamples } from '../kubectl/battery-services.ts';
 
 const serviceOf = (name: string, more: object = {}): V1Service => ({
   metadata: { name },
@@ -51,7 +52,12 @@ describe('@kubernetes/client-node', { concurrency: 4 }, () => {
   const config = new KubeConfig();
   before(async () => {
     pki = await createTestPki();
-    running = await startServer(pki.pki);
+    running = await startServer(pki.pki, {
+      config: {
+        serviceCidrs: ['10.0.0.0/8', 'fd00:10:96::/112'],
+        disabledAdmission: ['DenyServiceExternalIPs'],
+      },
+    });
     const { caCert, admin } = pki.pki;
     config.loadFromString(renderKubeconfig({ server: running.url, caCert, client: admin }));
   });
@@ -111,7 +117,7 @@ describe('@kubernetes/client-node', { concurrency: 4 }, () => {
     });
   };
   Object.entries({ ...serviceSamples, ...kindSamples }).forEach(([sentence, sample], index) =>
-    everyVerb(sentence, sample, `own-${index}`),
+    everyVerb(sentence, sample, sample.name ?? `own-${index}`),
   );
 
   it('reads the version, and what it may do', async () => {

@@ -8,16 +8,21 @@ export interface Sample {
   /** Fields that may change, with other values; absent where only metadata may. */
   readonly change?: Manifest;
   readonly isClusterScoped?: boolean;
+  /** Where it may not be any. */
+  readonly name?: string;
   /** kubectl sends a patch even where nothing differs: it compares lists or selectors that are replaced as a whole. */
   readonly isAlwaysSent?: boolean;
+  /** Only a cluster with ranges of IPv4 and IPv6 can have it. */
+  readonly needsTwoFamilies?: boolean;
 }
 
 /** Stands for the namespace that a sample comes to live in. */
 export const NAMESPACE = '$NAMESPACE';
 
 const meta = (name: string, more: Manifest = {}): Manifest => ({ name, ...more });
-const port = { protocol: 'TCP', port: 80, targetPort: 9376 };
-const selector = { app: 'MyApp' };
+/** Of all samples that select Pods. */
+export const selectorOfAll = { app: 'MyApp' };
+const selector = selectorOfAll;
 const container = { name: 'main', image: 'host', command: ['sleep', '1000'] };
 /** No scheduler takes these Pods, so they stay as they were written. */
 const template = {
@@ -30,88 +35,27 @@ function sample(apiVersion: string, kind: string, rest: Manifest): Sample['objec
   return { apiVersion, kind, metadata: meta('it'), ...rest };
 }
 
-const service = (spec: Manifest): Sample => ({
-  resource: 'service',
-  object: sample('v1', 'Service', { spec }),
-  change: { spec: { sessionAffinity: 'ClientIP' } },
-});
-
-/** The Services of the documents that describe what a Service is, one by one. */
-export const serviceSamples: Readonly<Record<string, Sample>> = {
-  'a Service with one port': service({ selector, ports: [port] }),
-  'a Service with a named target port': service({
-    selector,
-    ports: [{ ...port, targetPort: 'http-web-svc' }],
-  }),
-  'a Service without a selector': service({ ports: [port] }),
-  'a Service with two ports': service({
-    selector,
-    ports: [
-      { name: 'http', ...port },
-      { name: 'https', protocol: 'TCP', port: 443, targetPort: 9377 },
-    ],
-  }),
-  'a Service with an address of its own choice': service({
-    selector,
-    ports: [port],
-    clusterIP: '10.100.17.29',
-  }),
-  'a headless Service': service({ selector, ports: [port], clusterIP: 'None' }),
-  'a NodePort Service': service({
-    type: 'NodePort',
-    selector,
-    ports: [{ port: 80, targetPort: 80, nodePort: 30107 }],
-  }),
-  'a LoadBalancer Service': service({ type: 'LoadBalancer', selector, ports: [port] }),
-  'a LoadBalancer Service with local traffic and source ranges': service({
-    type: 'LoadBalancer',
-    selector,
-    ports: [port],
-    externalTrafficPolicy: 'Local',
-    loadBalancerSourceRanges: ['192.0.2.0/24'],
-    loadBalancerClass: 'example.com/internal',
-  }),
-  'a LoadBalancer Service of mixed protocols without node ports': service({
-    type: 'LoadBalancer',
-    selector,
-    allocateLoadBalancerNodePorts: false,
-    ports: [
-      { name: 'tcp', ...port },
-      { name: 'udp', ...port, protocol: 'UDP' },
-    ],
-  }),
-  'an ExternalName Service': {
-    ...service({ type: 'ExternalName', externalName: 'my.database.example.com' }),
-    change: { spec: { externalName: 'other.example.com' } },
-  },
-  'a Service with client affinity': {
-    ...service({
-      selector,
-      ports: [port],
-      sessionAffinity: 'ClientIP',
-      sessionAffinityConfig: { clientIP: { timeoutSeconds: 600 } },
-    }),
-    change: { spec: { internalTrafficPolicy: 'Local' } },
-  },
-  'a Service that prefers two families': service({
-    selector,
-    ports: [port],
-    ipFamilyPolicy: 'PreferDualStack',
-  }),
-  'a Service with SCTP and appProtocol': service({
-    selector,
-    ports: [{ name: 's', port: 3868, protocol: 'SCTP', appProtocol: 'example.com/diameter' }],
-    trafficDistribution: 'PreferClose',
-  }),
-};
-
 const role = { rules: [{ apiGroups: [''], resources: ['services'], verbs: ['get', 'list'] }] };
 const RBAC = 'rbac.authorization.k8s.io';
 const subjects = [{ kind: 'User', name: 'jane', apiGroup: RBAC }];
 const roleRef = { apiGroup: RBAC, kind: 'ClusterRole', name: 'view' };
 const backend = { service: { name: 'web', port: { number: 80 } } };
 
-/** Every other kind that is served. */
+const cronJob = {
+  spec: {
+    schedule: '*/5 * * * *',
+    jobTemplate: { spec: { template: { spec: { ...template.spec, restartPolicy: 'Never' } } } },
+  },
+};
+const slice = {
+  addressType: 'IPv4',
+  ports: [{ name: 'http', protocol: 'TCP', port: 80 }],
+};
+const budget = { spec: { minAvailable: 1, selector: { matchLabels: selector } } };
+/** Not of a Service, so that nobody takes it for a claim that was left behind. */
+const parentRef = { group: 'example.com', resource: 'widgets', namespace: 'default', name: 'w' };
+
+/** Every other kind that is served, in every version. */
 export const kindSamples: Readonly<Record<string, Sample>> = {
   'a Namespace': { resource: 'namespace', object: sample('v1', 'Namespace', {}), isClusterScoped: true },
   'a Node': {
@@ -146,11 +90,20 @@ export const kindSamples: Readonly<Record<string, Sample>> = {
   'an EndpointSlice': {
     resource: 'endpointslice',
     object: sample('discovery.k8s.io/v1', 'EndpointSlice', {
-      addressType: 'IPv4',
-      ports: [{ name: 'http', protocol: 'TCP', port: 80 }],
+      ...slice,
       endpoints: [{ addresses: ['192.0.2.7'], conditions: { ready: true }, nodeName: 'node-1', zone: 'a' }],
     }),
     change: { ports: [{ name: 'http', protocol: 'TCP', port: 81 }] },
+  },
+  'an EndpointSlice of v1beta1': {
+    resource: 'endpointslice',
+    object: sample('discovery.k8s.io/v1beta1', 'EndpointSlice', {
+      ...slice,
+      endpoints: [{ addresses: ['192.0.2.8'], topology: { 'kubernetes.io/hostname': 'node-1' } }],
+    }),
+    change: { ports: [{ name: 'http', protocol: 'TCP', port: 81 }] },
+    // Its topology is kept in fields of v1, and comes back under another name.
+    isAlwaysSent: true,
   },
   'an Event': {
     resource: 'event',
@@ -264,6 +217,118 @@ export const kindSamples: Readonly<Record<string, Sample>> = {
   'a ServiceCIDR': {
     resource: 'servicecidr',
     object: sample('networking.k8s.io/v1', 'ServiceCIDR', { spec: { cidrs: ['10.112.0.0/24'] } }),
+    isClusterScoped: true,
+  },
+  'a ServiceCIDR of v1beta1': {
+    resource: 'servicecidr',
+    object: sample('networking.k8s.io/v1beta1', 'ServiceCIDR', { spec: { cidrs: ['10.113.0.0/24'] } }),
+    isClusterScoped: true,
+  },
+  'an IPAddress': {
+    resource: 'ipaddress',
+    name: '10.250.0.1',
+    object: sample('networking.k8s.io/v1', 'IPAddress', { spec: { parentRef } }),
+    isClusterScoped: true,
+  },
+  'an IPAddress of v1beta1': {
+    resource: 'ipaddress',
+    name: '10.250.0.2',
+    object: sample('networking.k8s.io/v1beta1', 'IPAddress', { spec: { parentRef } }),
+    isClusterScoped: true,
+  },
+  'an Event of events.k8s.io': {
+    resource: 'event',
+    object: sample('events.k8s.io/v1', 'Event', {
+      eventTime: '2026-01-02T03:04:05.000000Z',
+      regarding: { kind: 'Pod', name: 'y', namespace: NAMESPACE },
+      action: 'Look',
+      reason: 'Seen',
+      reportingController: 'example.com/looker',
+      reportingInstance: 'looker-1',
+      note: 'something was seen',
+      type: 'Normal',
+    }),
+  },
+  'a PodDisruptionBudget of v1beta1': {
+    resource: 'poddisruptionbudget',
+    object: sample('policy/v1beta1', 'PodDisruptionBudget', budget),
+    change: { spec: { minAvailable: 2 } },
+    isAlwaysSent: true,
+  },
+  'a CronJob': {
+    resource: 'cronjob',
+    object: sample('batch/v1', 'CronJob', cronJob),
+    change: { spec: { suspend: true } },
+  },
+  'a CronJob of v1beta1': {
+    resource: 'cronjob',
+    object: sample('batch/v1beta1', 'CronJob', cronJob),
+    change: { spec: { suspend: true } },
+  },
+  'a PersistentVolumeClaim': {
+    resource: 'persistentvolumeclaim',
+    object: sample('v1', 'PersistentVolumeClaim', {
+      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+    }),
+  },
+  'a PersistentVolume': {
+    resource: 'persistentvolume',
+    object: sample('v1', 'PersistentVolume', {
+      spec: {
+        accessModes: ['ReadWriteOnce'],
+        capacity: { storage: '1Gi' },
+        hostPath: { path: '/srv/data' },
+      },
+    }),
+    change: { spec: { persistentVolumeReclaimPolicy: 'Delete' } },
+    isClusterScoped: true,
+  },
+  'a ResourceQuota': {
+    resource: 'resourcequota',
+    object: sample('v1', 'ResourceQuota', {
+      spec: { hard: { services: '100', 'services.nodeports': '50' } },
+    }),
+    change: { spec: { hard: { services: '99' } } },
+  },
+  'a LimitRange': {
+    resource: 'limitrange',
+    object: sample('v1', 'LimitRange', { spec: { limits: [{ type: 'Container', max: { cpu: '2' } }] } }),
+    change: { spec: { limits: [{ type: 'Container', max: { cpu: '3' } }] } },
+  },
+  'a PriorityClass': {
+    resource: 'priorityclass',
+    object: sample('scheduling.k8s.io/v1', 'PriorityClass', { value: 1000, description: 'often' }),
+    change: { description: 'now and then' },
+    isClusterScoped: true,
+  },
+  'a RuntimeClass': {
+    resource: 'runtimeclass',
+    object: sample('node.k8s.io/v1', 'RuntimeClass', { handler: 'light' }),
+    isClusterScoped: true,
+  },
+  'a StorageClass': {
+    resource: 'storageclass',
+    object: sample('storage.k8s.io/v1', 'StorageClass', { provisioner: 'example.com/disks' }),
+    change: { allowVolumeExpansion: true },
+    isClusterScoped: true,
+  },
+  'a CSIDriver': {
+    resource: 'csidriver',
+    object: sample('storage.k8s.io/v1', 'CSIDriver', { spec: { attachRequired: false } }),
+    change: { spec: { requiresRepublish: true } },
+    isClusterScoped: true,
+  },
+  'a CSINode': {
+    resource: 'csinode',
+    object: sample('storage.k8s.io/v1', 'CSINode', { spec: { drivers: [] } }),
+    change: { spec: { drivers: [{ name: 'example.com', nodeID: 'n' }] } },
+    isClusterScoped: true,
+  },
+  'a VolumeAttachment': {
+    resource: 'volumeattachment',
+    object: sample('storage.k8s.io/v1', 'VolumeAttachment', {
+      spec: { attacher: 'example.com', nodeName: 'node-1', source: { persistentVolumeName: 'v' } },
+    }),
     isClusterScoped: true,
   },
 };
