@@ -85,6 +85,8 @@ export interface Canary {
   /** Writes objects, as fast as the server takes them. */
   write(...jots: readonly Jot[]): Promise<void>;
   setMembers(members: Members): Promise<void>;
+  /** Resolves when the Service answers each caller. */
+  isServed(): Promise<void>;
   /** `perSecond`: of each caller at most; default: as many as it can. */
   call(perSecond?: number): Callers;
   /** Ends the Pods and everything else. */
@@ -130,6 +132,12 @@ export function createCanary(lab: ProxyLab): Canary {
     write,
     setMembers: (members) =>
       write(...slicesWith('web', members).map((object) => ({ do: 'put', object }) as const)),
+    isServed: async () => {
+      const end = Date.now() + PATIENCE_MS;
+      for (const [place, host, port] of CALLS)
+        while (!(await lab.packets.call(place, { protocol: 'TCP', host, port })).join().startsWith('pod'))
+          if (Date.now() > end) throw new Error(`${place} does not reach ${host} port ${port}`);
+    },
     call: (perSecond = Infinity) =>
       createCallers(
         CALLS.map(([place, ip, port]) =>

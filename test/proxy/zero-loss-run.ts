@@ -7,7 +7,7 @@ import { comeAndGo, remains } from './crowd.ts';
 import { awaitMode, harms, startProxy } from './harms.ts';
 import type { Mode, Scene } from './harms.ts';
 import { createProxyLab, writeStatus } from './proxy-lab.ts';
-import type { ProxyLab } from './proxy-lab.ts';
+import type { Program, ProxyLab } from './proxy-lab.ts';
 
 const node = {
   apiVersion: 'v1',
@@ -27,6 +27,7 @@ const ranges = '--service-cluster-ip-range=10.96.0.0/12,fd00:10:96::/108';
 export interface Place {
   readonly lab: ProxyLab;
   readonly canary: Canary;
+  readonly api: Program;
   close(): Promise<void>;
 }
 
@@ -40,16 +41,16 @@ export async function openZeroLoss(): Promise<Place> {
   };
   try {
     await Promise.all([2, 3, 4].map((n) => canary.startPod(n)));
-    await lab.startApi(ranges);
+    const api = await lab.startApi(ranges);
     await lab.apply(node);
     await writeStatus(lab, node);
     const objects = [canaryService, ...slicesWith('web', { ready: [2, 3] })];
     await canary.write(...objects.map((object) => ({ do: 'put', object }) as const));
+    return { lab, canary, api, close };
   } catch (error) {
     await close();
     throw error;
   }
-  return { lab, canary, close };
 }
 
 export interface Figures extends ConnectorReport {
@@ -75,11 +76,12 @@ export interface RunOptions {
 
 /** Does every harm round after round until there were enough connections, and each at least once. Ends the proxy with SIGTERM. */
 export async function runZeroLoss(
-  { lab, canary }: Place,
+  { lab, canary, api }: Place,
   { mode, connections, services, only = '', perSecond, onRound }: RunOptions,
 ): Promise<Figures> {
   const proxy = startProxy(lab, mode);
   await awaitMode({ lab, proxy }, mode);
+  await canary.isServed();
   const startMs = Date.now();
   const callers = canary.call(perSecond);
   const scene: Scene = { lab, canary, callers, mode, proxy };
@@ -98,7 +100,8 @@ export async function runZeroLoss(
     if (services > 0)
       await doRound(`${services} other Services come and go`, () => comeAndGo(lab, canary, services));
   } catch (error) {
-    throw new Error(`the proxy said last:\n${scene.proxy.output().slice(-10_000)}`, { cause: error });
+    const [ofProxy, ofApi] = [scene.proxy, api].map((program) => program.output().slice(-5000));
+    throw new Error(`the proxy said last:\n${ofProxy}\nthe API server:\n${ofApi}`, { cause: error });
   }
   const report = await callers.stop();
   await scene.proxy.kill('SIGTERM');
