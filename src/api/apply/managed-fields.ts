@@ -122,7 +122,13 @@ export function trackUpdate(
   const { kind, versions } = writing;
   const shown = (object: JsonObject): JsonObject =>
     versions === undefined ? object : converted(versions, object, [versions.stored, kind]);
-  return writeManagers(updateManagers(writing, managers, [before && shown(before), shown(asJson(next))]));
+  try {
+    return writeManagers(updateManagers(writing, managers, [before && shown(before), shown(asJson(next))]));
+  } catch (error) {
+    // Of lists whose items cannot be told apart nobody owns anything; the write itself is no worse for it.
+    if (error instanceof RangeError) return [];
+    throw error;
+  }
 }
 
 /**

@@ -68,7 +68,7 @@ describe('validateObjectMeta', () => {
     'a finalizer without a domain': [
       { finalizers: ['mine'] },
       [
-        'metadata.finalizers: Invalid value: "mine": name is neither a standard finalizer name nor is it fully qualified',
+        'metadata.finalizers[0]: Invalid value: "mine": name is neither a standard finalizer name nor is it fully qualified',
       ],
     ],
   };
@@ -153,7 +153,7 @@ describe('validateObjectMetaUpdate', () => {
       {},
       { finalizers: ['x'] },
       [
-        'metadata.finalizers: Invalid value: "x": name is neither a standard finalizer name nor is it fully qualified',
+        'metadata.finalizers[0]: Invalid value: "x": name is neither a standard finalizer name nor is it fully qualified',
       ],
     ],
   };

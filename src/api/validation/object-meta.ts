@@ -102,12 +102,11 @@ function validateOwners(owners: readonly OwnerReference[], path: string): FieldE
 }
 
 function validateFinalizers(finalizers: readonly string[], path: string): FieldError[] {
-  return finalizers.flatMap((finalizer) => {
+  return finalizers.flatMap((finalizer, i) => {
     const errors = invalidEach(path, finalizer, qualifiedName(finalizer));
     if (!finalizer.includes('/') && !plainFinalizers.has(finalizer)) {
-      errors.push(
-        invalidValue(path, finalizer, 'name is neither a standard finalizer name nor is it fully qualified'),
-      );
+      const detail = 'name is neither a standard finalizer name nor is it fully qualified';
+      errors.push(invalidValue(`${path}[${i}]`, finalizer, detail));
     }
     return errors;
   });

@@ -18,13 +18,13 @@ import { statusStrategy, withStatusOf } from '../strategy.ts';
 import {
   disruptionBudgetFaults,
   disruptionBudgetStatusFaults,
-  limitRangeFaults,
   priorityClassFaults,
   resourceQuotaFaults,
   resourceQuotaStatusFaults,
   volumeClaimChangeFaults,
   volumeClaimFaults,
 } from './validation.ts';
+import { limitRangeFaults } from './limit-ranges.ts';
 
 const text = <T>(name: string, description: string, cell: Column<T>['cell']): Column<T> =>
   column(name, 'string', [description, cell]);

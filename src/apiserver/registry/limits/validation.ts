@@ -1,9 +1,8 @@
-import type { LimitRange, ResourceQuota } from '../../../api/core/v1/quota.ts';
+import type { ResourceQuota } from '../../../api/core/v1/quota.ts';
 import type { PersistentVolumeClaim } from '../../../api/core/v1/volume-claim.ts';
 import type { PodDisruptionBudget } from '../../../api/policy/v1/pod-disruption-budget.ts';
 import type { PriorityClass } from '../../../api/scheduling/v1/priority-class.ts';
 import {
-  duplicate,
   forbiddenField,
   invalidValue,
   notSupported,
@@ -114,7 +113,7 @@ const SYSTEM_VALUES: Readonly<Record<string, number>> = {
   'system-cluster-critical': 2_000_000_000,
 };
 const MAX_USER_PRIORITY = 1_000_000_000;
-const PREEMPTION = ['Never', 'PreemptLowerPriority'];
+const PREEMPTION = ['PreemptLowerPriority', 'Never'];
 
 /** Upstream's ValidatePriorityClass and its update. */
 export function priorityClassFaults(next: PriorityClass, prev: PriorityClass | undefined): FieldError[] {
@@ -146,13 +145,15 @@ function systemProblem(name: string, value: number, isDefault: boolean): string 
   return isDefault ? `globalDefault of ${name} PriorityClass must be false` : undefined;
 }
 
-const quantityFaults = (path: string, amounts: Readonly<Record<string, string>> = {}): FieldError[] =>
+export const quantityFaults = (path: string, amounts: Readonly<Record<string, string>> = {}): FieldError[] =>
   Object.entries(amounts).flatMap(([resource, amount]) => [
     ...invalidEach(`${path}[${resource}]`, resource, qualifiedName(resource)),
     ...((parseQuantity(amount)?.nano ?? 0n) < 0n
       ? [invalidValue(`${path}[${resource}]`, amount, 'must be greater than or equal to 0')]
       : []),
   ]);
+
+const NANO = 1_000_000_000n;
 
 const SCOPES = [
   'BestEffort',
@@ -164,13 +165,33 @@ const SCOPES = [
   'VolumeAttributesClass',
 ];
 
+/** What is counted, not measured. */
+const COUNTED: ReadonlySet<string> = new Set([
+  'configmaps',
+  'persistentvolumeclaims',
+  'pods',
+  'replicationcontrollers',
+  'resourcequotas',
+  'secrets',
+  'services',
+  'services.loadbalancers',
+  'services.nodeports',
+]);
+
+const wholeFaults = (path: string, amounts: Readonly<Record<string, string>> = {}): FieldError[] =>
+  Object.entries(amounts)
+    .filter(
+      ([resource, amount]) => COUNTED.has(resource) && (parseQuantity(amount)?.nano ?? 0n) % NANO !== 0n,
+    )
+    .map(([resource, amount]) => invalidValue(`${path}[${resource}]`, amount, 'must be an integer'));
+
 /** The core of upstream's ValidateResourceQuota. */
 export function resourceQuotaFaults(
   { spec = {} }: ResourceQuota,
   prev: ResourceQuota | undefined,
 ): FieldError[] {
   const { hard, scopes = [] } = spec;
-  const errors = quantityFaults('spec.hard', hard);
+  const errors = [...quantityFaults('spec.hard', hard), ...wholeFaults('spec.hard', hard)];
   for (const scope of scopes) {
     if (!SCOPES.includes(scope)) errors.push(invalidValue('spec.scopes', scopes, 'unsupported scope'));
   }
@@ -180,33 +201,7 @@ export function resourceQuotaFaults(
 
 export const resourceQuotaStatusFaults = ({ status }: ResourceQuota): FieldError[] => [
   ...quantityFaults('status.hard', status?.hard),
+  ...wholeFaults('status.hard', status?.hard),
   ...quantityFaults('status.used', status?.used),
+  ...wholeFaults('status.used', status?.used),
 ];
-
-/** The core of upstream's ValidateLimitRange: each sort once, and amounts in their order. */
-export function limitRangeFaults({ spec }: LimitRange): FieldError[] {
-  const seen = new Set<string>();
-  return (spec?.limits ?? []).flatMap((item, i) => {
-    const path = `spec.limits[${i}]`;
-    const errors = seen.size === seen.add(item.type).size ? [duplicate(`${path}.type`, item.type)] : [];
-    for (const field of ['max', 'min', 'default', 'defaultRequest'] as const) {
-      errors.push(...quantityFaults(`${path}.${field}`, item[field]));
-    }
-    if (item.type === 'Pod' && Object.keys(item.default ?? {}).length > 0) {
-      errors.push(forbiddenField(`${path}.default`, "may not be specified when `type` is 'Pod'"));
-    }
-    if (item.type === 'Pod' && Object.keys(item.defaultRequest ?? {}).length > 0) {
-      errors.push(forbiddenField(`${path}.defaultRequest`, "may not be specified when `type` is 'Pod'"));
-    }
-    for (const [resource, least] of Object.entries(item.min ?? {})) {
-      const most = item.max?.[resource];
-      if (most !== undefined && nanoOf(least) > nanoOf(most)) {
-        const detail = `min value ${least} is greater than max value ${most}`;
-        errors.push(invalidValue(`${path}.min[${resource}]`, least, detail));
-      }
-    }
-    return errors;
-  });
-}
-
-const nanoOf = (text: string): bigint => parseQuantity(text)?.nano ?? 0n;

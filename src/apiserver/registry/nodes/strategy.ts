@@ -2,12 +2,11 @@ import type { Node } from '../../../api/core/v1/node.ts';
 import { type Strategy, statusStrategy } from '../strategy.ts';
 import { nodeChangeFaults, nodeFaults, nodeWarnings } from './validation.ts';
 
-/** podCIDR is the first of podCIDRs; clients may write either. */
+/** podCIDR is the first of podCIDRs; clients may write either, and the old one counts where they differ. */
 function withPodCIDRs(node: Node): Node {
   const { podCIDR = '', podCIDRs = [] } = node.spec;
-  if (podCIDR !== '' && podCIDRs.length === 0)
-    return { ...node, spec: { ...node.spec, podCIDRs: [podCIDR] } };
   const [first] = podCIDRs;
+  if (podCIDR !== '' && first !== podCIDR) return { ...node, spec: { ...node.spec, podCIDRs: [podCIDR] } };
   return podCIDR === '' && first !== undefined ? { ...node, spec: { ...node.spec, podCIDR: first } } : node;
 }
 

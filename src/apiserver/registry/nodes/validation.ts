@@ -44,9 +44,6 @@ function podCIDRFaults({ spec }: Node, prev: Node | undefined): FieldError[] {
   const standing = new Set(prev?.spec.podCIDRs);
   const path = 'spec.podCIDRs';
   const errors = list.flatMap((text, i) => cidrFaults(`${path}[${i}]`, text, standing));
-  if (spec.podCIDR !== undefined && list[0] !== spec.podCIDR) {
-    errors.push(invalidValue(path, list, 'first value must match `podCIDR`'));
-  }
   const families = new Set(list.map((text) => sloppyCidr(text)?.cidr.family));
   if (errors.length === 0 && families.size < list.length) {
     errors.push(invalidValue(path, list, 'may specify no more than one CIDR for each IP family'));

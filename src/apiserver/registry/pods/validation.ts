@@ -13,7 +13,7 @@ import {
 import { dns1123Label, dns1123Subdomain, qualifiedName } from '../../../api/validation/names.ts';
 import { validateAnnotations, validateLabels } from '../../../api/validation/object-meta.ts';
 import { deepEqual } from '../../../base/deep-equal.ts';
-import { invalidEach, nonNegativeFaults } from '../rules/fields.ts';
+import { invalidEach } from '../rules/fields.ts';
 import { containerFaults, hostPortFaults } from './containers.ts';
 import { nameResolutionFaults } from './name-resolution.ts';
 import { placementFaults } from './placement.ts';
@@ -78,13 +78,7 @@ function containerListFaults(spec: PodSpec, path: string): FieldError[] {
 }
 
 function policyFaults(spec: PodSpec, path: string): FieldError[] {
-  const {
-    restartPolicy = '',
-    dnsPolicy = '',
-    preemptionPolicy,
-    terminationGracePeriodSeconds,
-    activeDeadlineSeconds: deadline,
-  } = spec;
+  const { restartPolicy = '', dnsPolicy = '', preemptionPolicy, activeDeadlineSeconds: deadline } = spec;
   const errors: FieldError[] = [];
   if (restartPolicy === '') errors.push(required(`${path}.restartPolicy`));
   else if (!RESTART_POLICIES.includes(restartPolicy)) {
@@ -95,7 +89,6 @@ function policyFaults(spec: PodSpec, path: string): FieldError[] {
   if (dnsPolicy === '') errors.push(required(`${path}.dnsPolicy`));
   else if (!DNS_POLICIES.includes(dnsPolicy))
     errors.push(notSupported(`${path}.dnsPolicy`, dnsPolicy, DNS_POLICIES));
-  errors.push(...nonNegativeFaults(`${path}.terminationGracePeriodSeconds`, terminationGracePeriodSeconds));
   if (deadline !== undefined && (deadline < 1 || deadline > MAX_DEADLINE_SECONDS)) {
     const detail = `must be between 1 and ${MAX_DEADLINE_SECONDS}, inclusive`;
     errors.push(invalidValue(`${path}.activeDeadlineSeconds`, deadline, detail));

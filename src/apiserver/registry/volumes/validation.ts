@@ -145,7 +145,7 @@ export function storageClassFaults(next: StorageClass, prev: StorageClass | unde
   const bytes = entries.reduce((sum, [key, value]) => sum + Buffer.byteLength(key + value), 0);
   if (bytes > MAX_PARAMETERS_BYTES) errors.push(tooLong('parameters', MAX_PARAMETERS_BYTES));
   if ('' in parameters) errors.push(invalidValue('parameters', '', 'field can not be empty.'));
-  if (reclaimPolicy !== undefined && !RECLAIM_POLICIES.includes(reclaimPolicy)) {
+  if (reclaimPolicy !== undefined && reclaimPolicy !== '' && !RECLAIM_POLICIES.includes(reclaimPolicy)) {
     errors.push(notSupported('reclaimPolicy', reclaimPolicy, RECLAIM_POLICIES));
   }
   if (volumeBindingMode === undefined) errors.push(required('volumeBindingMode'));
