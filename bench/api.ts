@@ -12,17 +12,23 @@ import type { ServerJob } from './api/server.probe.ts';
 import { quantile, rounded, wholeOption, type Benchmark, type Figure, type Params } from './figure.ts';
 
 type Result = Omit<Figure, 'bench'>;
+type Whose = 'portico' | 'kube-apiserver';
 
 interface Setting {
   readonly dir: string;
   readonly storage: 'sqlite' | 'memory';
   readonly protocol: Protocol;
-  /** Whose server: ours, or one to compare with. */
-  readonly against: 'portico' | 'kube-apiserver';
+  /** Whose server: ours, or the one to compare with. */
+  readonly whose: Whose;
+  /** Both are measured in the same way: on smaller stores, and memory right after these were filled. */
+  readonly isComparing: boolean;
   readonly params: Params;
   readonly credentials: Omit<Target, 'port'>;
   readonly children: ChildProcess[];
 }
+
+/** What a program needs until it runs as fast as it will; does not count. */
+const WARM_UP_MS = 3000;
 
 const metricsOf = {
   writes: ['create_1_p50', 'create_64', 'update_64', 'get_64'],
@@ -34,8 +40,8 @@ const metricsOf = {
 /**
  * An API server in a process of its own, over HTTPS, on a durable store, under the load of another process. Options:
  * `--only METRIC`, `--storage memory`, `--protocol http1|http2`, `--cpu-prof DIR` (profiles of the server), and the sizes.
- * `--against kube-apiserver --kubernetes-bin DIR` puts the same load on that program and an etcd; figures of processor time and memory
- * are those of both together.
+ * `--against kube-apiserver --kubernetes-bin DIR` puts the same load on that program and an etcd, part by part after ours, and says how
+ * many times better ours is; its figures of processor time and memory are those of both together.
  */
 export const run: Benchmark['run'] = async function* (params) {
   const storage = oneOf(params, 'storage', ['sqlite', 'memory']);
@@ -43,20 +49,27 @@ export const run: Benchmark['run'] = async function* (params) {
   const against = oneOf(params, 'against', ['portico', 'kube-apiserver']);
   const all = Object.values(metricsOf).flat();
   const only = params['only'] === undefined ? undefined : oneOf(params, 'only', all);
-  const wants = (names: readonly string[]): boolean => only === undefined || names.includes(only);
+  const wants: Wants = (names) => only === undefined || names.includes(only);
   const dir = mkdtempSync(join(tmpdir(), 'portico-bench-'));
   const children: ChildProcess[] = [];
   const pki = await createPki({ dir, nodes: [], apiServerHosts: ['127.0.0.1', 'localhost'], clock });
   const credentials = { host: '127.0.0.1', ca: pki.caCert, ...pki.admin };
-  const setting: Setting = { dir, storage, protocol, against, params, credentials, children };
-  const given: Figure['params'] = against === 'portico' ? { storage, protocol } : { against, protocol };
+  const isComparing = against !== 'portico';
+  const common = { dir, storage, protocol, isComparing, params, credentials, children };
   try {
-    for (const [part, names] of Object.entries(metricsOf)) {
-      if (!wants(names)) continue;
-      for await (const result of parts[part as keyof typeof metricsOf](setting, wants)) {
-        if (wants([result.metric])) yield { ...result, params: { ...given, ...result.params } };
+    for (const part of Object.keys(metricsOf) as (keyof typeof metricsOf)[]) {
+      if (!wants(metricsOf[part])) continue;
+      const ours: Result[] = [];
+      for await (const result of measure(part, { ...common, whose: 'portico' }, wants)) {
+        ours.push(result);
+        yield result;
       }
-      rmSync(join(dir, 'store'), { recursive: true, force: true });
+      if (!isComparing) continue;
+      for await (const theirs of measure(part, { ...common, whose: against }, wants)) {
+        yield theirs;
+        const own = ours.find((each) => isPartner(each, theirs));
+        if (own !== undefined) yield ratioOf(own, theirs);
+      }
     }
   } finally {
     for (const child of children) child.kill('SIGKILL');
@@ -64,14 +77,45 @@ export const run: Benchmark['run'] = async function* (params) {
   }
 };
 
-type Part = (setting: Setting, wants: (names: readonly string[]) => boolean) => AsyncGenerator<Result>;
+type Wants = (names: readonly string[]) => boolean;
+
+async function* measure(
+  part: keyof typeof metricsOf,
+  setting: Setting,
+  wants: Wants,
+): AsyncGenerator<Result> {
+  const { whose, storage, protocol, dir } = setting;
+  const given: Figure['params'] = whose === 'portico' ? { storage, protocol } : { against: whose, protocol };
+  for await (const result of parts[part](setting, wants)) {
+    if (wants([result.metric])) yield { ...result, params: { ...given, ...result.params } };
+  }
+  rmSync(join(dir, 'store'), { recursive: true, force: true });
+}
+
+const isPartner = (own: Result, theirs: Result): boolean =>
+  own.metric === theirs.metric && own.params['perConnection'] === theirs.params['perConnection'];
+
+/** How many times better ours is: more a second, or less of anything else; of processor time, too. */
+function ratioOf(own: Result, theirs: Result): Result {
+  const { metric, unit } = own;
+  const value = unit === '/s' ? own.value / theirs.value : theirs.value / own.value;
+  const [ownUs, theirUs] = [own.params['cpu_us'], theirs.params['cpu_us']].map(Number);
+  const { perConnection } = own.params;
+  return figure(`${metric}_ratio`, [value, 'times'], {
+    against: 'kube-apiserver',
+    ...(ownUs !== undefined && theirUs !== undefined && ownUs > 0 ? { cpu: rounded(theirUs / ownUs) } : {}),
+    ...(perConnection === undefined ? {} : { perConnection }),
+  });
+}
+
+type Part = (setting: Setting, wants: Wants) => AsyncGenerator<Result>;
 
 const parts: Readonly<Record<keyof typeof metricsOf, Part>> = {
   writes: async function* (setting, wants) {
     const ms = wholeOption(setting.params, 'seconds', 8) * 1000;
     const server = await startServer(setting);
     const load = startLoad(setting, server.port);
-    const base = { type: 'closed', warmupMs: 3000, ms } as const;
+    const base = { type: 'closed', warmupMs: WARM_UP_MS, ms } as const;
     if (wants(['create_1_p50'])) {
       const { samples } = await load.ask({ ...base, verb: 'create', prefix: 'one', clients: 1, each: 1e6 });
       yield figure('create_1_p50', [quantile(samples, 0.5), 'ms'], { seconds: ms / 1000 });
@@ -112,33 +156,20 @@ const parts: Readonly<Record<keyof typeof metricsOf, Part>> = {
     await server.stop();
   },
   watches: async function* (setting) {
-    const watchers = wholeOption(setting.params, 'watchers', 1000);
-    const perSecond = wholeOption(setting.params, 'rate', 200);
-    const perConnection =
-      setting.protocol === 'http1' ? 1 : wholeOption(setting.params, 'per-connection', 10);
-    const ms = wholeOption(setting.params, 'seconds', 8) * 1000;
-    const server = await startServer(setting);
-    const [readers, writer] = [startLoad(setting, server.port), startLoad(setting, server.port)];
-    await readers.ask({ type: 'watch', watchers, perConnection, sampled: Math.min(100, watchers) });
-    const usedBefore = server.usedMs();
-    const { count } = await writer.ask({ type: 'open', prefix: 'watched', perSecond, ms });
-    const { samples } = await readers.ask({ type: 'watched', events: count });
-    // While the program warms up nobody is measured.
-    const steady = samples.slice(samples.length >> 2);
-    const used = server.usedMs() - usedBefore;
-    const cpu_us = rounded((used * 1000) / (count * watchers));
-    const sizes = { watchers, rate: perSecond, perConnection, cpu_us };
-    yield figure('watch_p50', [quantile(steady, 0.5), 'ms'], sizes);
-    yield figure('watch_p99', [quantile(steady, 0.99), 'ms'], sizes);
-    await stop(readers.child, writer.child);
-    await server.stop();
+    const { protocol, params } = setting;
+    const asked = params['per-connection'];
+    // Ten of a program's watches share its connection; a thousand programs with one each are the hard case.
+    const each = asked !== undefined ? [wholeOption(params, 'per-connection', 10)] : [10, 1];
+    for (const perConnection of protocol === 'http1' ? [1] : each)
+      yield* watchFigures(setting, perConnection);
   },
   large: async function* (setting) {
     if (setting.storage === 'memory') return;
-    const services = wholeOption(setting.params, 'large-services', 100_000);
+    const { isComparing } = setting;
+    const services = wholeOption(setting.params, 'large-services', isComparing ? 10_000 : 100_000);
     const sizes = { services, endpoints: services * 5 };
     let server = await startServer(setting, { services, endpointsEach: 5 });
-    if (setting.against === 'portico') {
+    if (!isComparing) {
       await server.stop();
       const startedAt = performance.now();
       server = await startServer(setting);
@@ -162,6 +193,27 @@ const parts: Readonly<Record<keyof typeof metricsOf, Part>> = {
   },
 };
 
+async function* watchFigures(setting: Setting, perConnection: number): AsyncGenerator<Result> {
+  const watchers = wholeOption(setting.params, 'watchers', 1000);
+  const perSecond = wholeOption(setting.params, 'rate', 200);
+  const ms = wholeOption(setting.params, 'seconds', 8) * 1000;
+  const server = await startServer(setting);
+  const [readers, writer] = [startLoad(setting, server.port), startLoad(setting, server.port)];
+  await readers.ask({ type: 'watch', watchers, perConnection, sampled: Math.min(100, watchers) });
+  const warmUp = await writer.ask({ type: 'open', prefix: 'first', perSecond, ms: WARM_UP_MS });
+  await readers.ask({ type: 'watched', events: warmUp.count });
+  const usedBefore = server.usedMs();
+  const { count } = await writer.ask({ type: 'open', prefix: 'watched', perSecond, ms });
+  const { samples } = await readers.ask({ type: 'watched', events: count });
+  const used = server.usedMs() - usedBefore;
+  const cpu_us = rounded((used * 1000) / (count * watchers));
+  const sizes = { watchers, rate: perSecond, perConnection, cpu_us };
+  yield figure('watch_p50', [quantile(samples, 0.5), 'ms'], sizes);
+  yield figure('watch_p99', [quantile(samples, 0.99), 'ms'], sizes);
+  await stop(readers.child, writer.child);
+  await server.stop();
+}
+
 const figure = (metric: string, [value, unit]: [number, string], params: Figure['params']): Result => ({
   metric,
   value: rounded(value),
@@ -170,7 +222,7 @@ const figure = (metric: string, [value, unit]: [number, string], params: Figure[
 });
 
 async function startServer(setting: Setting, fill?: ServerJob['fill']): Promise<BenchServer> {
-  if (setting.against === 'portico') return startOwn(setting, fill);
+  if (setting.whose === 'portico') return startOwn(setting, fill);
   const server = await startKubernetes(setting);
   if (fill === undefined) return server;
   const load = startLoad(setting, server.port);

@@ -11,7 +11,7 @@ export interface WakeUp {
 /** With fewer than so many, each change is told at once. */
 const MANY = 64;
 /** Longest rest between two rounds. */
-const MAX_REST_MS = 20;
+const MAX_REST_MS = 8;
 
 /**
  * A round through a thousand watchers takes a while, in which more changes arrive. After a round as much time goes to

@@ -3,6 +3,16 @@ import { CODE, ConnectionError, DEFAULT_FRAME_BYTES, DEFAULT_WINDOW, MAX_WINDOW 
 import { Output } from './output.ts';
 import type { ServerStream } from './server-stream.ts';
 
+/** Connections with something to say, in this turn of the event loop. */
+let speaking: Sender[] = [];
+
+/** All of them in one go: a turn of its own for each costs as much as what a watcher is told. */
+function flushAll(): void {
+  const senders = speaking;
+  speaking = [];
+  for (const sender of senders) sender.flush();
+}
+
 /**
  * Everything that goes out on one connection. What is said in one turn of the event loop, on however many streams, is one
  * write; streams take turns frame by frame, within the client's window and as long as the socket takes it.
@@ -57,20 +67,23 @@ export class Sender {
   private schedule(): void {
     if (this.isScheduled || this.isEnding) return;
     this.isScheduled = true;
-    setImmediate(() => this.flush());
+    speaking.push(this);
+    if (speaking.length === 1) setImmediate(flushAll);
   }
 
-  private flush(): void {
+  /** Sends what there is; called in the turn after that in which something came. */
+  flush(): void {
     this.isScheduled = false;
     if (this.isEnding || !this.socket.writable) return;
     // Nothing more to send, a full window or a full socket ends this; what changes that schedules the next flush.
-    while (this.round() > 0);
+    while (this.queue.length > 0 && this.round() > 0);
     this.output.send();
   }
 
   /** One frame of each stream, or as far as it goes. Returns the number of frames. */
   private round(): number {
     const turn = this.queue;
+    this.queue = [];
     const [late, again]: [ServerStream[], ServerStream[]] = [[], []];
     let nSent = 0;
     for (const stream of turn) {
@@ -88,7 +101,7 @@ export class Sender {
       else stream.isQueued = false;
     }
     // Whoever was left out comes first; sending may have made others ready meanwhile.
-    this.queue = [...late, ...again, ...this.queue.slice(turn.length)];
+    if (late.length + again.length > 0) this.queue = [...late, ...again, ...this.queue];
     return nSent;
   }
 }

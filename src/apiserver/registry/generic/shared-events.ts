@@ -5,6 +5,8 @@ import { markShared } from '../../rest/shared-batches.ts';
 
 type Batch<T> = readonly WatchEvent<T>[];
 
+const NOTHING: Batch<never> = [];
+
 /** What is told to whoever has seen at least `from` and nothing from `first` on. */
 interface Kept {
   readonly from: number;
@@ -36,12 +38,13 @@ export function eventsAfter<T extends KubeObject>(
   { log, selection, eventsOf }: SeenThrough<T>,
   from: number,
 ): Batch<T> | undefined {
+  const to = log.head;
+  if (from >= to && from >= log.floor) return NOTHING;
   let selections = kept.get(log);
   if (selections === undefined || (selections.size >= KEPT_SELECTIONS && !selections.has(selection))) {
     selections = new Map();
     kept.set(log, selections);
   }
-  const to = log.head;
   let places = selections.get(selection);
   const found = places?.find((place) => place.to === to && place.from <= from && from < place.first);
   if (found !== undefined) return found.batch as Batch<T>;
