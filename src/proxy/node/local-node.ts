@@ -83,9 +83,7 @@ export function proxyNode(
     ...(ip !== undefined && { ip }),
     ...(zone !== undefined && zone !== '' && { zone }),
     nodePortAddresses: nodePortAddressesOf(settings, family, ip),
-    // The kernel lets no answer from another machine back to ::1, so that only a process of ours can serve there.
-    ...(iptables.localhostNodePorts &&
-      (family === 'IPv4' || settings.mode === 'userspace') && { hasLocalhostNodePorts: true }),
+    ...(iptables.localhostNodePorts && { hasLocalhostNodePorts: true }),
   };
 }
 

@@ -88,8 +88,9 @@ export interface ProxyNode {
   /** Node ports are accepted on local addresses inside these CIDRs; empty = all addresses of the node. */
   readonly nodePortAddresses: readonly string[];
   /**
-   * Node ports answer the node's own processes on 127.0.0.0/8 or ::1 too, if nodePortAddresses admits it; absent = no. The kernel modes
-   * can do it for IPv4 alone, with the sysctl route_localnet: an answer from another machine to ::1 is never let in.
+   * Node ports answer the node's own processes on 127.0.0.0/8 or ::1 too, if nodePortAddresses admits it; absent = no. The kernel can do it
+   * for IPv4 alone, with the sysctl route_localnet: an answer from another machine to ::1 is never let in. Elsewhere listeners of the process
+   * do it (modes/localhost-relay.ts), on the addresses 127.0.0.1 and ::1.
    */
   readonly hasLocalhostNodePorts?: boolean;
   /** Endpoints may have loopback addresses: those of a cluster without a network, all on this machine. Absent = no. */

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Iptables } from '../../../kernel/iptables/iptables.ts';
 import { withNetns } from '../../../kernel/netns/named-netns.ts';
 import type { ProxyMode } from '../../state/model.ts';
+import { withLocalhostRelay } from '../localhost-relay.ts';
 import type { ModeModule, ModeOptions } from '../mode.ts';
 import { createIptablesMode } from './iptables-mode.ts';
 import { probeIptables } from './probe.ts';
@@ -57,6 +58,8 @@ export const mode: ModeModule = {
       isConntrackLiberal: isConntrackLiberal(netnsPath),
       ...(masqueradeBit === undefined ? {} : { masqueradeBit }),
     });
-    return withStaleFlowsEnded(made, { family, conntrack: openConntrack({ netnsPath }), logger });
+    const whole = withStaleFlowsEnded(made, { family, conntrack: openConntrack({ netnsPath }), logger });
+    // Listeners are the thread's, wherever its rules are.
+    return netnsPath === undefined ? withLocalhostRelay(whole, { family, clock, logger }) : whole;
   },
 };

@@ -1,3 +1,4 @@
+import { withLocalhostRelay } from '../localhost-relay.ts';
 import type { ModeModule, ModeOptions } from '../mode.ts';
 import { createIpvsMode } from './ipvs-mode.ts';
 import type { IpvsModeOptions } from './ipvs-mode.ts';
@@ -26,7 +27,7 @@ export const mode: ModeModule = {
       kernel.nft.close();
     }
   },
-  open: async ({ family, logger, serviceCIDRs, netnsPath, settings }) => {
+  open: async ({ family, clock, logger, serviceCIDRs, netnsPath, settings }) => {
     const { release } = await import('node:os');
     const { openNetworkStack } = await import('../../../kernel/route/network-stack.ts');
     const { openConntrack } = await import('../../../kernel/conntrack/open-conntrack.ts');
@@ -42,6 +43,9 @@ export const mode: ModeModule = {
       kernelRelease: release(),
       ...(settings?.ipvs === undefined ? {} : { settings: settings.ipvs }),
     });
-    return withStaleFlowsEnded(ipvs, { family, conntrack, logger });
+    const whole = withStaleFlowsEnded(ipvs, { family, conntrack, logger });
+    if (netnsPath !== undefined) return whole;
+    // Of IPv4 the mode's own table does it, and sets route_localnet. Listeners are the thread's, wherever its rules are.
+    return withLocalhostRelay(whole, { family, clock, logger, isRouted: () => family === 'IPv4' });
   },
 };

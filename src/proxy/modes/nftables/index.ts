@@ -1,3 +1,4 @@
+import { withLocalhostRelay } from '../localhost-relay.ts';
 import type { ModeModule } from '../mode.ts';
 import { createNftablesMode } from './nftables-mode.ts';
 import { probeNftables } from './probe.ts';
@@ -17,10 +18,12 @@ export const mode: ModeModule = {
       nft.close();
     }
   },
-  open: async ({ family, logger, serviceCIDRs, netnsPath }) => {
+  open: async ({ family, clock, logger, serviceCIDRs, netnsPath }) => {
     const { openNft } = await import('../../../kernel/nft/open-nft.ts');
     const { openConntrack } = await import('../../../kernel/conntrack/open-conntrack.ts');
     const kernel = { nft: openNft({ netnsPath }), conntrack: openConntrack({ netnsPath }) };
-    return createNftablesMode({ family, ...kernel, logger, serviceCIDRs });
+    const made = createNftablesMode({ family, ...kernel, logger, serviceCIDRs });
+    // Listeners are the thread's, wherever its rules are.
+    return netnsPath === undefined ? withLocalhostRelay(made, { family, clock, logger }) : made;
   },
 };
