@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { StaticToken } from '../config.ts';
 import type { HttpRequest } from '../http/message.ts';
 import type { RequestUser } from '../rest/rest.ts';
+import { hasWebSocketToken, webSocketToken } from './web-socket-token.ts';
 
 const AUTHENTICATED = 'system:authenticated';
 
@@ -25,7 +26,7 @@ export function createAuthenticator(tokens: readonly StaticToken[], lookUp?: Tok
   const known = staticTokens(tokens);
   return ({ headers, user }) => {
     if (user !== undefined) return user;
-    const token = bearerToken(headers.authorization);
+    const token = bearerToken(headers.authorization) ?? webSocketToken(headers);
     return token === undefined ? undefined : (known(token) ?? lookUp?.(token));
   };
 }
@@ -47,7 +48,8 @@ export function userOf({ user, uid, groups }: Omit<StaticToken, 'token'>): Reque
 
 /** Whether the request shows anything at all; only one that does not is anonymous. */
 export function hasCredentials({ headers, user, hasBadCertificate }: Parameters<Authenticator>[0]): boolean {
-  return user !== undefined || headers.authorization !== undefined || hasBadCertificate === true;
+  if (user !== undefined || headers.authorization !== undefined) return true;
+  return hasBadCertificate === true || hasWebSocketToken(headers);
 }
 
 function bearerToken(header: string | undefined): string | undefined {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { internal } from '../../api/errors/api-error.ts';
+import { withoutWebSocketToken } from '../authentication/web-socket-token.ts';
 import type { HttpRequest, HttpResponse, RequestHeaders } from '../http/message.ts';
 
 /** PEM texts; without `cert` no certificate is shown. */
@@ -81,7 +82,8 @@ export function forwardedHeaders(
   for (const [name, value] of Object.entries(headers)) {
     if (value === undefined || HOP_HEADERS.has(name) || OWN_HEADERS.test(name)) continue;
     if (dropped.has(name)) continue;
-    kept[name] = value;
+    const passed = name === 'sec-websocket-protocol' ? withoutWebSocketToken(value) : value;
+    if (passed !== undefined) kept[name] = passed;
   }
   if (/\btrailers\b/.test(headers.te ?? '')) kept['te'] = 'trailers';
   // HTTP/2 has the host elsewhere.
