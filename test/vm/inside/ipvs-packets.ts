@@ -12,6 +12,7 @@ import type {
   FrontendDecision,
   ProxyEndpoint,
   ProxyMode,
+  ProxyNode,
   ServicePort,
 } from '../../../src/proxy/state/model.ts';
 import { createPacketLab, labAddresses, podPort } from '../../../src/testing/packet-lab.ts';
@@ -82,8 +83,9 @@ for (const family of families) {
   const mode = open();
   let known = new Set<string>();
   let isFirst = true;
+  let nodeFacts: Partial<ProxyNode> = {};
   const stateOf = (...ports: readonly ServicePort[]) =>
-    proxyState(family, ports, { podCIDRs: [at.podCIDR], ip: at.node });
+    proxyState(family, ports, { podCIDRs: [at.podCIDR], ip: at.node, ...nodeFacts });
   const set = async (...ports: readonly ServicePort[]): Promise<void> => {
     const state = stateOf(...ports);
     await mode.sync(state, isFirst ? undefined : new Set([...known, ...state.services.keys()]));
@@ -145,6 +147,29 @@ for (const family of families) {
       }
       await set(web([nodePort(30007, [], { whenEmpty: 'reject' })]));
       assert.equal(sockets.call('outside', byNode), 'ECONNREFUSED');
+    });
+
+    it('serves node ports on the addresses that are named only, and on loopback for the node’s processes', async () => {
+      const port = web([nodePort(30007, to(3))]);
+      const bits = at.host;
+      nodeFacts = { nodePortAddresses: [`${at.node}/${bits}`] };
+      await set(port);
+      assert.equal(sockets.call('outside', byNode), `pod3 ${at.gateway}`);
+      assert.equal(sockets.call('pod1', { ...byNode, host: at.gateway }), 'ECONNREFUSED');
+      const localhost = { ...byNode, host: family === 'IPv4' ? '127.0.0.1' : '::1' };
+      assert.equal(sockets.call('node', localhost), 'ECONNREFUSED');
+      nodeFacts = { hasLocalhostNodePorts: true };
+      await set(port);
+      assert.equal(sockets.call('pod1', { ...byNode, host: at.gateway }), `pod3 ${at.gateway}`);
+      // The kernel lets no answer from another machine back to ::1.
+      if (family === 'IPv4') {
+        assert.equal(sockets.call('node', localhost), `pod3 ${at.gateway}`);
+        await set(web([nodePort(30007, [], { whenEmpty: 'reject' })]));
+        assert.equal(sockets.call('node', localhost), 'ECONNREFUSED');
+      }
+      nodeFacts = {};
+      await set(port);
+      assert.equal(sockets.call('node', localhost), 'ECONNREFUSED');
     });
 
     it('keeps the source under policy Local, and leads Pods and the node the short way to all endpoints', async () => {

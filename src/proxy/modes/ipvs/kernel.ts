@@ -26,6 +26,8 @@ export interface Kernel {
 /** Elements in one transaction: what an ordinary user's socket takes, and a moment of the event loop. */
 const maxElements = 2500;
 const maxCommands = 1000;
+/** Servers whose destinations are read in one turn of the event loop. */
+const maxReads = 200;
 
 /** The addresses of one family, by whose they are. */
 export interface MachineAddresses {
@@ -169,7 +171,8 @@ export async function writeServers(
 ): Promise<Set<string>> {
   const draining = new Set<string>();
   let commands: IpvsCommand[] = [];
-  for (const wanted of servers) {
+  for (const [i, wanted] of servers.entries()) {
+    if (i % maxReads === maxReads - 1) await setImmediate();
     const text = serverText(wanted.server.key);
     const known = held.get(text);
     const destinations = known && (await readDestinations(ipvs, known.key));
