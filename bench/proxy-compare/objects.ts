@@ -11,6 +11,7 @@ import type { EndpointSlice } from '../../src/api/discovery/v1/endpoint-slice.ts
 import { createClient } from '../../src/client/client.ts';
 import type { Client } from '../../src/client/client.ts';
 import { transportFromKubeconfig } from '../../src/client/kubeconfig.ts';
+import { ApiError } from '../../src/api/errors/api-error.ts';
 import { formatIp } from '../../src/net/ip.ts';
 import { CLOSED_PORT, HOST_IP, NODE_IP, POD_PORT } from './place.ts';
 
@@ -122,6 +123,21 @@ function readLog(path: string): string {
   }
 }
 
+/** Connections break on a busy machine; what was written nevertheless is there already. */
+async function make(write: () => Promise<unknown>): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    try {
+      await write();
+      return;
+    } catch (error) {
+      // The name is taken, or the address.
+      if (error instanceof ApiError && tries > 0 && [409, 422].includes(error.code)) return;
+      if (error instanceof ApiError || tries === 10) throw error;
+      await sleep(200);
+    }
+  }
+}
+
 async function each(from: number, to: number, work: (n: number) => Promise<unknown>): Promise<void> {
   let next = from;
   const writer = async (): Promise<void> => {
@@ -145,9 +161,9 @@ export async function startObjects({ dir, endpoints, repeats }: ObjectsOptions):
   const closed = { port: CLOSED_PORT, endpoints };
   await registerNode(client);
   await each(0, repeats, async (n) => {
-    await client.create(endpointSlices, sliceOf('late', n, open));
-    await client.create(endpointSlices, sliceOf('moved', n, closed));
-    await client.create(services, serviceOf('moved', n));
+    await make(() => client.create(endpointSlices, sliceOf('late', n, open)));
+    await make(() => client.create(endpointSlices, sliceOf('moved', n, closed)));
+    await make(() => client.create(services, serviceOf('moved', n)));
   });
   let size = 0;
   return {
@@ -155,13 +171,14 @@ export async function startObjects({ dir, endpoints, repeats }: ObjectsOptions):
     kubeconfig,
     grow: async (wanted) => {
       await each(size, wanted, async (n) => {
-        await client.create(services, serviceOf('steady', n));
-        await client.create(endpointSlices, sliceOf('steady', n, open));
+        await make(() => client.create(services, serviceOf('steady', n)));
+        await make(() => client.create(endpointSlices, sliceOf('steady', n, open)));
       });
       size = wanted;
     },
-    create: (n) => client.create(services, serviceOf('late', n)),
+    create: (n) => make(() => client.create(services, serviceOf('late', n))),
     remove: (n) => client.delete(services, { namespace: 'default', name: nameOf('late', n) }),
-    move: (n, isListening) => client.update(endpointSlices, sliceOf('moved', n, isListening ? open : closed)),
+    move: (n, isListening) =>
+      make(() => client.update(endpointSlices, sliceOf('moved', n, isListening ? open : closed))),
   };
 }

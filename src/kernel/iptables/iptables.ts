@@ -47,9 +47,16 @@ export type IptablesFailure = 'too-long' | 'busy' | 'refused' | 'unusable';
 
 export class IptablesError extends Error {
   readonly failure: IptablesFailure;
+  /** The line of a restore's input that failed, from 1; that of a COMMIT where the kernel did not take a table. */
+  readonly line: number | undefined;
 
-  constructor(failure: IptablesFailure, message: string, options?: ErrorOptions) {
+  constructor(
+    failure: IptablesFailure,
+    message: string,
+    options: ErrorOptions & { readonly line?: number } = {},
+  ) {
     super(message, options);
     this.failure = failure;
+    this.line = options.line;
   }
 }

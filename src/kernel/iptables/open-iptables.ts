@@ -88,7 +88,9 @@ function failureOf({ code, stderr }: Output): IptablesFailure {
 
 function failed(what: string, result: Output): IptablesError {
   const detail = result.stderr.split('\n')[0] ?? '';
-  return new IptablesError(failureOf(result), `${what}: exit code ${result.code}: ${detail}`);
+  const line = /\bline:? (\d+) failed/.exec(result.stderr)?.[1];
+  const options = line === undefined ? {} : { line: Number(line) };
+  return new IptablesError(failureOf(result), `${what}: exit code ${result.code}: ${detail}`, options);
 }
 
 /** The tables of the namespace at `netnsPath` (default: the calling thread's) through the programs of one backend. Starts nothing. */

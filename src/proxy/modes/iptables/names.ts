@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { ServicePort } from '../../state/model.ts';
 
 /** Kinds of chains that belong to one Service port, in upstream's words. */
@@ -32,7 +32,7 @@ export function servicePortName({ namespace, name, portName }: ServicePort): str
  */
 export function serviceChain(kind: ServiceChainKind, port: ServicePort, more = ''): string {
   const text = `${servicePortName(port)}${port.protocol.toLowerCase()}${more}`;
-  return `KUBE-${kind}-${base32(createHash('sha256').update(text).digest())}`;
+  return `KUBE-${kind}-${base32(hash('sha256', text, 'buffer'))}`;
 }
 
 /** Chains of single Services: also those of kube-proxies before 1.24 (KUBE-XLB). */

@@ -1,6 +1,6 @@
 import type { ChainDrop } from '../../../kernel/iptables/iptables.ts';
 import type { TableName } from '../../../kernel/iptables/model.ts';
-import { chainLine } from '../../../kernel/iptables/render.ts';
+import { chainLine, renderRestore } from '../../../kernel/iptables/render.ts';
 import type { TableLines } from '../../../kernel/iptables/render.ts';
 import type { ChainRef } from './layout.ts';
 import { dispatchChains } from './render.ts';
@@ -208,20 +208,66 @@ export function packSteps(steps: readonly Step[], maxLines: number): Step[][] {
   return packs;
 }
 
+const whole = ['chains', 'deletes', 'appends', 'inserts', 'drops'] as const;
+
 /**
- * The input of one restore. What refuses or drops in the table filter comes before the table nat, and what ends that behind it, so that
- * a connection in between meets the old or the new, and never falls through.
+ * Which lines come in which order. What refuses or drops in the table filter comes before the table nat, and what ends that behind it,
+ * so that a connection in between meets the old or the new, and never falls through.
  */
+const sections: readonly { readonly table: TableName; readonly kinds: readonly (keyof Lines)[] }[] = [
+  { table: 'mangle', kinds: whole },
+  { table: 'filter', kinds: ['chains', 'appends', 'inserts'] },
+  { table: 'nat', kinds: whole },
+  { table: 'filter', kinds: ['deletes', 'drops'] },
+];
+
+/** The input of one restore: four sections, of which some may be empty. Each is written whole or not at all. */
 export function linesOf(steps: readonly Step[]): TableLines[] {
-  const gather = (table: TableName, kinds: readonly (keyof Lines)[]): TableLines => ({
+  return sections.map(({ table, kinds }) => ({
     table,
     lines: kinds.flatMap((kind) => steps.flatMap(({ tables }) => tables.get(table)?.[kind] ?? [])),
+  }));
+}
+
+/** What is left of steps of which so many of the sections are written. */
+export function afterSections(steps: readonly Step[], nDone: number): Step[] {
+  const left = sections.slice(nDone);
+  return steps.flatMap(({ id, tables }) => {
+    const rest = new Map<TableName, Lines>();
+    let nLines = 0;
+    for (const { table, kinds } of left) {
+      const lines = tables.get(table);
+      if (lines === undefined) continue;
+      const kept = rest.get(table) ?? { chains: [], deletes: [], appends: [], inserts: [], drops: [] };
+      rest.set(table, { ...kept, ...Object.fromEntries(kinds.map((kind) => [kind, lines[kind]])) });
+      for (const kind of kinds) nLines += lines[kind].length;
+    }
+    return nLines === 0 ? [] : [{ tables: rest, nLines, ...(id === undefined ? {} : { id }) }];
   });
-  const whole = ['chains', 'deletes', 'appends', 'inserts', 'drops'] as const;
-  return [
-    gather('mangle', whole),
-    gather('filter', ['chains', 'appends', 'inserts']),
-    gather('nat', whole),
-    gather('filter', ['deletes', 'drops']),
-  ];
+}
+
+/** The inputs of several restores as one, and which section of which a line of it belongs to. */
+export interface JoinedInput {
+  readonly text: string;
+  /** `line` counts from 1; undefined = it is not one of the input's. */
+  placeOf(line: number): { readonly pack: number; readonly section: number } | undefined;
+}
+
+/** Packs one after the other, for one start of the program: it writes each section when it comes to its end. */
+export function joinPacks(packs: readonly (readonly Step[])[]): JoinedInput {
+  const parts = packs.map(linesOf);
+  return {
+    text: parts.map(renderRestore).join(''),
+    placeOf: (line) => {
+      let end = 0;
+      for (const [pack, tables] of parts.entries()) {
+        for (const [section, { lines }] of tables.entries()) {
+          // The table's name before the lines, and COMMIT behind them.
+          if (lines.length > 0) end += lines.length + 2;
+          if (line <= end) return { pack, section };
+        }
+      }
+      return undefined;
+    },
+  };
 }

@@ -1,14 +1,16 @@
 import type { Iptables } from '../../../kernel/iptables/iptables.ts';
 import { IptablesError } from '../../../kernel/iptables/iptables.ts';
 import { renderRestore } from '../../../kernel/iptables/render.ts';
-import { joinDrops, linesOf, packSteps, removalOf } from './plan.ts';
+import { afterSections, joinDrops, joinPacks, linesOf, packSteps, removalOf } from './plan.ts';
 import type { Removal, Step } from './plan.ts';
 
 /**
- * iptables-nft-restore searches what it has read so far for every line, and so takes minutes for 100 000 lines at once; in
- * pieces of this many it takes seconds. The legacy program has the kernel replace the whole table each time, and gets all at once.
+ * iptables-nft-restore searches what it has read so far for every line, and so takes minutes for 100 000 lines in one section; in
+ * sections of this many it takes two seconds. The legacy program has the kernel replace the whole table for each.
  */
-const nftLines = 3000;
+const nftLines = 1500;
+/** Service ports taken away in one transaction. */
+const dropsAtOnce = 300;
 const minLines = 40;
 /** More Service ports than this at fault, and it is not they. */
 const maxCulprits = 16;
@@ -32,14 +34,49 @@ export class RestoreWriter {
 
   /** Writes all, or rejects with the first failure; what was written before it stays. */
   async write(steps: readonly Step[]): Promise<void> {
-    for (const pack of packSteps(steps, this.#maxLines)) {
+    if (this.#iptables.dropChains === undefined) return this.#writePacks(steps);
+    const removals: Removal[] = [];
+    // The order that a restore has: what refuses in the table filter first, then what goes.
+    const [first, last]: [Step[], Step[]] = [[], []];
+    for (const step of steps) {
+      const removal = removalOf(step);
+      if (removal === undefined) first.push(step);
+      else {
+        removals.push(removal);
+        if (removal.rest !== undefined) (removal.isRestLast ? last : first).push(removal.rest);
+      }
+    }
+    await this.#writePacks(first);
+    for (let i = 0; i < removals.length; i += dropsAtOnce) {
+      const some = removals.slice(i, i + dropsAtOnce);
+      const isDone = await this.#iptables.dropChains(joinDrops(some.map(({ drop }) => drop)));
+      if (isDone) this.nWritten++;
+      else await this.#writePacks(some.map(({ own }) => own));
+    }
+    await this.#writePacks(last);
+  }
+
+  async #writePacks(steps: readonly Step[]): Promise<void> {
+    let packs = packSteps(steps, this.#maxLines);
+    while (packs.length > 0) {
+      const input = joinPacks(packs);
       try {
-        await this.#put(pack);
+        await this.#iptables.restore(input.text);
+        this.nWritten++;
+        return;
       } catch (error) {
         // An ordinary user's sockets are small.
-        if (!this.#isTooLong(error) || pack.length === 1) throw error;
+        if (!this.#isTooLong(error)) throw error;
+        const place = error.line === undefined ? undefined : input.placeOf(error.line);
+        const pack = place === undefined ? undefined : packs[place.pack];
+        // Nobody knows what was written: the tables must be read.
+        if (place === undefined || pack === undefined) {
+          throw new IptablesError('refused', error.message, { cause: error });
+        }
+        if (pack.length === 1) throw error;
         this.#maxLines = Math.max(minLines, Math.ceil(this.#nLines(pack) / 3));
-        await this.write(pack);
+        const left = [...afterSections(pack, place.section), ...packs.slice(place.pack + 1).flat()];
+        packs = packSteps(left, this.#maxLines);
       }
     }
   }
@@ -69,37 +106,12 @@ export class RestoreWriter {
     await this.#narrow(pack.slice(middle), rejected);
   }
 
-  /**
-   * As `#restore`, with chains that go dropped by themselves where the kernel can be told so at once: in the order that a restore has,
-   * what refuses in the table filter first, then what goes.
-   */
-  async #put(pack: readonly Step[]): Promise<void> {
-    if (this.#iptables.dropChains === undefined) return this.#restore(pack);
-    const removals: Removal[] = [];
-    const [first, last]: [Step[], Step[]] = [[], []];
-    for (const step of pack) {
-      const removal = removalOf(step);
-      if (removal === undefined) first.push(step);
-      else {
-        removals.push(removal);
-        if (removal.rest !== undefined) (removal.isRestLast ? last : first).push(removal.rest);
-      }
-    }
-    if (first.length > 0) await this.#restore(first);
-    if (removals.length > 0) {
-      const isDone = await this.#iptables.dropChains(joinDrops(removals.map(({ drop }) => drop)));
-      if (isDone) this.nWritten++;
-      else await this.#restore(removals.map(({ own }) => own));
-    }
-    if (last.length > 0) await this.#restore(last);
-  }
-
   async #restore(pack: readonly Step[]): Promise<void> {
     await this.#iptables.restore(renderRestore(linesOf(pack)));
     this.nWritten++;
   }
 
-  #isTooLong(error: unknown): boolean {
+  #isTooLong(error: unknown): error is IptablesError {
     return error instanceof IptablesError && error.failure === 'too-long' && this.#maxLines > minLines;
   }
 
