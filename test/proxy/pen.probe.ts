@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { services } from '../../src/api/core/v1/service.ts';
 import { endpointSlices } from '../../src/api/discovery/v1/endpoint-slice.ts';
-import { isNotFound } from '../../src/api/errors/api-error.ts';
+import { ApiError, isNotFound } from '../../src/api/errors/api-error.ts';
 import type { Kind, KubeObject } from '../../src/api/kind.ts';
 import { createClient } from '../../src/client/client.ts';
 import type { Client } from '../../src/client/client.ts';
@@ -19,6 +19,8 @@ export interface Jot {
 }
 
 const AT_ONCE = 32;
+/** A call whose connection breaks is made again, as any client would. */
+const ATTEMPTS = 5;
 
 async function write(client: Client, { do: what, object }: Jot): Promise<void> {
   const kind: Kind<KubeObject> = object.kind === 'Service' ? services : endpointSlices;
@@ -32,10 +34,20 @@ async function write(client: Client, { do: what, object }: Jot): Promise<void> {
   }
 }
 
+async function writeSurely(client: Client, jot: Jot): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await write(client, jot);
+    } catch (error) {
+      if (error instanceof ApiError || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
 async function writeAll(client: Client, jots: readonly Jot[]): Promise<void> {
   const left = jots.values();
   const work = async (): Promise<void> => {
-    for (const jot of left) await write(client, jot);
+    for (const jot of left) await writeSurely(client, jot);
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
 }
