@@ -24,8 +24,12 @@ const rules: readonly Rule[] = [
 export async function probeIptables(iptables: Iptables): Promise<ProbeResult> {
   const lines = rules.map((rule) => `-A ${chain} ${renderRule(rule, iptables.family)}`);
   try {
-    await iptables.restore(renderRestore([{ table: 'nat', lines: [chainLine(chain), ...lines] }]));
-    await iptables.restore(renderRestore([{ table: 'nat', lines: [chainLine(chain), `-X ${chain}`] }]));
+    await iptables.restore(
+      renderRestore([
+        { table: 'nat', lines: [chainLine(chain), ...lines] },
+        { table: 'nat', lines: [chainLine(chain), `-X ${chain}`] },
+      ]),
+    );
     return { isUsable: true };
   } catch (error) {
     if (!(error instanceof IptablesError)) throw error;
