@@ -44,14 +44,17 @@ function ofType(type: AnyType, depth: number): fc.Arbitrary<JsonValue> {
   }
 }
 
-function ofList({ of, listType, keys }: ListType, depth: number): fc.Arbitrary<JsonValue> {
+/** `mergeKey` tells items apart in patches, also of lists that are one value to everybody else. */
+function ofList({ of, listType, keys }: ListType, depth: number, mergeKey?: string): fc.Arbitrary<JsonValue> {
   const items = { minLength: 1, maxLength: 3 };
-  if (listType === 'atomic') return fc.array(ofType(of, depth), items).map((list) => list);
-  const [key] = keys;
+  if (listType === 'atomic' && mergeKey === undefined)
+    return fc.array(ofType(of, depth), items).map((list) => list);
+  const [key = mergeKey] = keys;
   // Patches look at one key only, so that one must be distinct.
   const selector = (item: JsonValue): string =>
     JSON.stringify(key === undefined ? item : (item as JsonObject)[key]);
-  return fc.uniqueArray(ofKeyed(of, keys, depth), { ...items, selector }).map((list) => list);
+  const present = key === undefined || keys.includes(key) ? keys : [...keys, key];
+  return fc.uniqueArray(ofKeyed(of, present, depth), { ...items, selector }).map((list) => list);
 }
 
 /** An item that certainly has the fields that identify it. */
@@ -76,7 +79,11 @@ export function arbitraryMessage(type: MessageType, depth = 0): fc.Arbitrary<Jso
   return fc.subarray(others, { maxLength: Math.min(others.length, nFields(depth)) }).chain((chosen) => {
     const members = [...always, ...chosen].flatMap((name) => {
       const field = type.fields[name];
-      return field === undefined ? [] : [[name, ofType(field.type, depth)] as const];
+      if (field === undefined) return [];
+      const { type: inner, patchMergeKey } = field;
+      return [
+        [name, inner.is === 'list' ? ofList(inner, depth, patchMergeKey) : ofType(inner, depth)] as const,
+      ];
     });
     return fc.record(Object.fromEntries(members), plain);
   });

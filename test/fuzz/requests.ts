@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { apiVersionOf } from '../../src/api/kind.ts';
+import { allKinds } from '../../src/api/kinds.ts';
 import type { Status } from '../../src/api/meta/v1/status.ts';
 import { isStream, type HttpRequest, type HttpResponse } from '../../src/apiserver/http/message.ts';
+import { resourcePath } from '../../src/client/resource-path.ts';
+import { arbitraryMessage } from '../../src/testing/arbitrary-object.ts';
 import * as address from './addresses.ts';
 import * as near from './bodies.ts';
 import { seeds } from './seeds.ts';
@@ -71,6 +75,23 @@ function textOf({ body }: HttpResponse): string {
 }
 
 const seed = fc.constantFrom(...seeds);
+/** An object made from its schema and spoiled a little, so that rules deep inside of it are met. */
+const anyObject = fc.constantFrom(...allKinds).chain((kind) =>
+  arbitraryMessage(kind.schema)
+    .chain((object) =>
+      near.spoiledObject({
+        ...object,
+        apiVersion: apiVersionOf(kind),
+        kind: kind.kind,
+        metadata: { name: 'x', labels: { a: 'b' } },
+      }),
+    )
+    .map((object) => ({
+      path: resourcePath(kind, kind.isNamespaced ? { namespace: 'default' } : {}),
+      bytes: Buffer.from(JSON.stringify(object) ?? ''),
+    })),
+);
+
 const withQuery = (path: string, query: string): string => (query === '' ? path : `${path}?${query}`);
 
 export interface Property {
@@ -120,6 +141,20 @@ export function requestProperties(handle: Handle): readonly Property[] {
             return { method: 'PATCH', path: withQuery(`${path}/${name}${subresource}`, query), accept, body };
           }),
       ),
+    ),
+    check(
+      'an object of any kind, created, replaced or applied',
+      fc
+        .tuple(anyObject, fc.constantFrom('POST', 'PUT', 'PATCH'), fc.boolean())
+        .map(([{ path, bytes }, method, isDry]) => ({
+          method,
+          path: `${path}${method === 'POST' ? '' : '/x'}?fieldManager=fuzz${isDry ? '&dryRun=All' : ''}`,
+          accept: 'application/json',
+          body: {
+            contentType: method === 'PATCH' ? 'application/apply-patch+yaml' : 'application/json',
+            bytes,
+          },
+        })),
     ),
     check(
       'a selection',

@@ -25,7 +25,7 @@ for (const [what, [link, rewritten]] of Object.entries(links)) {
 const page = `<!DOCTYPE html><html><head><link rel=stylesheet href=/s.css><base href="/b/">
 <script src='/x.js'>if (a < b) document.write('<a href="/no">');</script><!-- <a href="/no"> --></head>
 <body background="/bg.png"><a class="x" HREF="/one?a=1&amp;b=2">1 < 2</a><img alt="/no" src="http://10.0.0.1:80/i.png"/>
-<form action = "/go"><a href="rel">é</a><a title="a > b" href="/two">`;
+<constructor a="/no"><form action = "/go"><a href="rel">é</a><a title="a > b" href="/two">`;
 const expected = page
   .replace('href=/s.css', `href=${prefix}/s.css`)
   .replace('"/b/"', `"${prefix}/b/"`)

@@ -125,7 +125,7 @@ class Scanner {
     const [, name = ''] = /^<([a-z][^\s/>]*)/i.exec(text) ?? [];
     const element = name.toLowerCase();
     if (RAW.test(element) && !text.endsWith('/>')) this.#raw = element;
-    const attributes = LINKS[element];
+    const attributes = Object.hasOwn(LINKS, element) ? LINKS[element] : undefined;
     if (attributes === undefined) return text;
     return text.replace(/\s[a-z-]+\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'>]+)/gi, (whole) => {
       const [, before = '', attribute = '', quote = '', value = ''] =

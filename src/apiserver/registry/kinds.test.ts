@@ -171,6 +171,38 @@ const rows: Readonly<Record<string, Row>> = {
     ': Too long: may not be more than 1048576 bytes',
   ],
   'a Secret': ['secrets', { stringData: { password: 'x' } }, 'accepted'],
+  'a Secret of a type that objects of JavaScript have': [
+    'secrets',
+    { type: 'constructor', stringData: { a: 'b' } },
+    'accepted',
+  ],
+  'an account whose Secrets have no names': ['serviceaccounts', { secrets: [{}, {}] }, 'accepted'],
+  'a limit of a sort there is not': [
+    'limitranges',
+    { spec: { limits: [{ type: 'Everything' }] } },
+    'spec.limits[0].type: Invalid value: "Everything": must be a standard limit type or fully qualified',
+  ],
+  'a default above the most': [
+    'limitranges',
+    { spec: { limits: [{ type: 'Container', max: { cpu: '1' }, default: { cpu: '2' } }] } },
+    'spec.limits[0].default[cpu]: Invalid value: "1": default value 2 is greater than max value 1',
+  ],
+  'a ratio that cannot be': [
+    'limitranges',
+    {
+      spec: {
+        limits: [
+          { type: 'Container', max: { cpu: '2' }, min: { cpu: '1' }, maxLimitRequestRatio: { cpu: '3' } },
+        ],
+      },
+    },
+    'spec.limits[0].maxLimitRequestRatio[cpu]: Invalid value: "3": ratio 3 is greater than max/min = 2.000000',
+  ],
+  'half a Pod': [
+    'resourcequotas',
+    { spec: { hard: { pods: '1500m' } } },
+    'spec.hard[pods]: Invalid value: "1500m": must be an integer',
+  ],
   'a Secret that leaves its directory': [
     'secrets',
     { stringData: { '..': 'x' } },

@@ -139,7 +139,7 @@ export function priorityClassFaults(next: PriorityClass, prev: PriorityClass | u
 }
 
 function systemProblem(name: string, value: number, isDefault: boolean): string | undefined {
-  const known = SYSTEM_VALUES[name];
+  const known = Object.hasOwn(SYSTEM_VALUES, name) ? SYSTEM_VALUES[name] : undefined;
   if (known === undefined) return `${name} is not a known system priority class`;
   if (known !== value) return `value of ${name} PriorityClass must be ${known}`;
   return isDefault ? `globalDefault of ${name} PriorityClass must be false` : undefined;

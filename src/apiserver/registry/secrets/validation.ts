@@ -8,12 +8,12 @@ import { immutableFaults, invalidEach } from '../rules/fields.ts';
 const ACCOUNT = 'kubernetes.io/service-account.name';
 
 /** The keys a type cannot do without; the first group that is there suffices. */
-const NEEDED: Readonly<Record<string, readonly string[]>> = {
-  'kubernetes.io/dockercfg': ['.dockercfg'],
-  'kubernetes.io/dockerconfigjson': ['.dockerconfigjson'],
-  'kubernetes.io/ssh-auth': ['ssh-privatekey'],
-  'kubernetes.io/tls': ['tls.crt', 'tls.key'],
-};
+const NEEDED: ReadonlyMap<string, readonly string[]> = new Map([
+  ['kubernetes.io/dockercfg', ['.dockercfg']],
+  ['kubernetes.io/dockerconfigjson', ['.dockerconfigjson']],
+  ['kubernetes.io/ssh-auth', ['ssh-privatekey']],
+  ['kubernetes.io/tls', ['tls.crt', 'tls.key']],
+]);
 
 export function secretFaults(secret: Secret): FieldError[] {
   const { data = {} } = secret;
@@ -36,7 +36,7 @@ function typeFaults({ type = '', data = {}, metadata }: Secret): FieldError[] {
       ? []
       : [required('data[username]'), required('data[password]')];
   }
-  return (NEEDED[type] ?? []).flatMap((key) => {
+  return (NEEDED.get(type) ?? []).flatMap((key) => {
     const value = data[key];
     if (value === undefined) return [required(`data[${key}]`)];
     if (!key.startsWith('.docker') || isJson(value)) return [];
