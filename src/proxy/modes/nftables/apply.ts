@@ -7,6 +7,8 @@ import type { ProxyNode, ServicePort } from '../../state/model.ts';
 import { demandChains } from './demand-chains.ts';
 import { layoutCommands } from './layout.ts';
 import type { Layout } from './layout.ts';
+import { writeWhatFits } from './narrowing.ts';
+import type { Refused } from './narrowing.ts';
 import { emptyMemory, planAdoption, planChange, planCidrs, planLeftovers } from './plan.ts';
 import type { Contents, Memory } from './plan.ts';
 import { renderCidrs } from './render.ts';
@@ -170,6 +172,31 @@ export async function applyAll(target: Target, wanted: Wanted): Promise<Outcome>
     if (!(error instanceof NftError) || error.code !== 'EMSGSIZE') throw error;
     return { ...(await replace(target, wanted, false)), found: 'foreign' };
   }
+}
+
+/**
+ * As `applyAll`, but Service ports that the kernel refuses are left out; what they had goes. A table that is not ours is emptied
+ * first, since nobody knows whether a whole one would be taken.
+ */
+export async function applyWhatFits(
+  target: Target,
+  wanted: Wanted,
+): Promise<Outcome & { readonly refused: readonly Refused[] }> {
+  const { nft, layout } = target;
+  const read = await readContents(target);
+  const isOurs = read !== 'absent' && read !== 'foreign';
+  if (!isOurs) await nft.apply({ table: layout.table, commands: layoutCommands(layout) });
+  const contents = isOurs ? read : emptyContents();
+  const blocks = new SliceWriter({ nft, table: layout.table });
+  await blocks.push(planCidrs(contents, wantedCidrs(target, wanted.node)));
+  await blocks.finish();
+  const written = await writeWhatFits(target, { memory: emptyMemory(), contents }, wanted.ports);
+  const gone = goneFrontends(layout, written.contents);
+  const rest = new SliceWriter({ nft, table: layout.table });
+  await rest.push(planLeftovers(written.memory, written.contents, layout));
+  await rest.finish();
+  const { memory, refused } = written;
+  return { memory, goneFrontends: gone, found: isOurs ? 'adopted' : read, refused };
 }
 
 /** Changes what differs for these ids (undefined = gone), in one transaction unless it is huge; `memory` follows. */

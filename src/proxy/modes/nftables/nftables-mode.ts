@@ -7,10 +7,12 @@ import type { IpFamily } from '../../../net/ip.ts';
 import type { ProxyMode, ProxyNode, ProxyState, ServicePort } from '../../state/model.ts';
 import { addAffinityTargets, forgetClients, hasLostTargets } from './affinity.ts';
 import type { AffinityTargets } from './affinity.ts';
-import { affinityMaps, applyAll, applyChange } from './apply.ts';
-import type { Target, Wanted } from './apply.ts';
+import { affinityMaps, applyAll, applyChange, applyWhatFits } from './apply.ts';
+import type { Outcome, Target, Wanted } from './apply.ts';
 import { layoutOf } from './layout.ts';
 import type { Layout } from './layout.ts';
+import { isOfRules } from './narrowing.ts';
+import type { Refused } from './narrowing.ts';
 import { countOwnWrites } from './own-writes.ts';
 import type { OwnWrites } from './own-writes.ts';
 import type { Memory } from './plan.ts';
@@ -24,6 +26,8 @@ export interface NftablesModeOptions {
   readonly logger: Logger;
   /** Where cluster IPs come from: packets to an address there that no Service has are dropped. Default: none are. */
   readonly serviceCIDRs?: readonly string[];
+  /** A Service port that the kernel does not take; it is left out until the next look at everything. */
+  readonly onRefused?: (refused: Refused) => void;
   /** Default: that of the mode nftables itself. */
   readonly tableName?: string;
 }
@@ -125,7 +129,7 @@ class NftablesMode implements ProxyMode {
     this.#known = undefined;
     this.#target = { ...this.#target, layout: this.#layout(node) };
     await this.#writes.watch();
-    const { memory, found, goneFrontends } = await applyAll(this.#target, { node, ports });
+    const { memory, found, goneFrontends } = await this.#apply({ node, ports });
     const { table } = this.#target.layout;
     this.#options.logger.info('nftables table is in place', { ...table, found, ports: ports.length });
     const targets: AffinityTargets = new Map();
@@ -138,6 +142,23 @@ class NftablesMode implements ProxyMode {
     if (found === 'adopted') await this.#forget(memory.sets.keys(), { targets, isComplete: true });
     this.#known = { memory, node };
     await this.#endStaleUdp(udpNow);
+  }
+
+  async #apply(wanted: Wanted): Promise<Outcome> {
+    const { logger, onRefused } = this.#options;
+    try {
+      return await applyAll(this.#target, wanted);
+    } catch (err) {
+      if (!isOfRules(err)) throw err;
+      logger.warn('the nftables table was refused, looking for the Service at fault', { err });
+    }
+    const { refused, ...outcome } = await applyWhatFits(this.#target, wanted);
+    for (const each of refused) {
+      const text = 'the rules of a Service port are refused, it is left out';
+      logger.error(text, { servicePort: each.id, err: each.error });
+      onRefused?.(each);
+    }
+    return outcome;
   }
 
   #forget(
