@@ -172,6 +172,13 @@ export class ServerStream {
   }
 
   private fill(page: Buffer, start: number, length: number): void {
+    const [only] = this.pieces;
+    if (only !== undefined && this.pieces.length === 1 && this.offset === 0 && only.length === length) {
+      // What a watcher is told is mostly one whole piece.
+      page.set(only, start);
+      this.pieces.pop();
+      return;
+    }
     let at = start;
     let rest = length;
     let nDone = 0;
