@@ -53,6 +53,13 @@ export function withLocalhostRelay(mode: ProxyMode, options: LocalhostRelayOptio
       await mode.cleanup();
       await relay.cleanup();
     },
+    ...(mode.retire !== undefined && {
+      retire: async (state) => {
+        const staysThere = (await mode.retire?.(state)) ?? false;
+        await relay.cleanup();
+        return staysThere;
+      },
+    }),
     close: () => relay.close(),
   };
 }

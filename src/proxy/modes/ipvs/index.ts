@@ -2,6 +2,7 @@ import { withLocalhostRelay } from '../localhost-relay.ts';
 import type { ModeModule, ModeOptions } from '../mode.ts';
 import { createIpvsMode } from './ipvs-mode.ts';
 import type { IpvsModeOptions } from './ipvs-mode.ts';
+import { routesLocalhost } from './localhost.ts';
 import { probeIpvs } from './probe.ts';
 
 export { createIpvsMode } from './ipvs-mode.ts';
@@ -33,11 +34,12 @@ export const mode: ModeModule = {
     const { openConntrack } = await import('../../../kernel/conntrack/open-conntrack.ts');
     const { withStaleFlowsEnded } = await import('../../conntrack/reconciled-mode.ts');
     const conntrack = openConntrack(netnsPath === undefined ? {} : { netnsPath });
+    const stack = openNetworkStack(netnsPath);
     const ipvs = createIpvsMode({
       family,
       conntrack,
       ...(await openKernel({ netnsPath })),
-      stack: openNetworkStack(netnsPath),
+      stack,
       logger,
       serviceCIDRs,
       kernelRelease: release(),
@@ -45,7 +47,8 @@ export const mode: ModeModule = {
     });
     const whole = withStaleFlowsEnded(ipvs, { family, conntrack, logger });
     if (netnsPath !== undefined) return whole;
-    // Of IPv4 the mode's own table does it, and sets route_localnet. Listeners are the thread's, wherever its rules are.
-    return withLocalhostRelay(whole, { family, clock, logger, isRouted: () => family === 'IPv4' });
+    // Of IPv4 the mode's own table does it where route_localnet may be set. Listeners are the thread's, wherever its rules are.
+    const isRouted = (): boolean => family === 'IPv4' && routesLocalhost(stack);
+    return withLocalhostRelay(whole, { family, clock, logger, isRouted });
   },
 };

@@ -19,16 +19,25 @@ export interface LocalhostOptions {
   readonly logger: Logger;
 }
 
-const loopback = { IPv4: { block: '127.0.0.0/8', ip: '127.0.0.1' }, IPv6: { block: '::1/128', ip: '::1' } };
+const block = '127.0.0.0/8';
 
-/** The loopback addresses on which node ports answer; none = they do not. */
-export function localhostBlocks(family: IpFamily, node: ProxyNode): readonly string[] {
-  if (node.hasLocalhostNodePorts !== true) return [];
-  const { block, ip } = loopback[family];
+/** Makes the kernel let answers from other machines back to loopback addresses of IPv4; false where that may not be set. */
+export function routesLocalhost(stack: NetworkStack): boolean {
+  try {
+    stack.sysctl('net.ipv4.conf.all.route_localnet', '1');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The loopback addresses on which rules serve node ports: of IPv4 alone. */
+function localhostBlocks(family: IpFamily, node: ProxyNode): readonly string[] {
+  if (node.hasLocalhostNodePorts !== true || family === 'IPv6') return [];
   const own = node.nodePortAddresses.map(parseCidr).filter((cidr) => cidr?.family === family);
   if (own.length === 0) return [block];
   const all = parseCidr(block);
-  const one = parseIp(ip);
+  const one = parseIp('127.0.0.1');
   return own.flatMap((cidr) => {
     if (cidr === undefined || all === undefined || one === undefined) return [];
     if (cidr.prefix <= all.prefix) return cidrContains(cidr, one) ? [block] : [];
@@ -90,9 +99,10 @@ class Localhost implements ProxyMode {
   }
 
   async #serve(state: ProxyState, changed: ReadonlySet<string> | undefined): Promise<void> {
-    const { stack, family } = this.#options;
-    // An answer from another machine to a loopback address is let in; the table keeps out all else that comes for one.
-    if (family === 'IPv4') stack.sysctl('net.ipv4.conf.all.route_localnet', '1');
+    const { stack, logger } = this.#options;
+    // The table keeps out all that comes for a loopback address but such answers.
+    if (!routesLocalhost(stack))
+      logger.warn('node ports on localhost are not served: route_localnet is not set');
     await this.#mode.sync(state, changed);
   }
 
