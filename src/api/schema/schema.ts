@@ -183,6 +183,14 @@ export const atomic = <M extends MessageType>(inner: M): M => ({ ...inner, isAto
 /** The same message where no field is certain to be present, such as the metadata of a Pod template. */
 export const partial = <T>(inner: MessageType & Typed<T>): MessageType & Typed<Partial<T>> => inner;
 
+/** The same message where no field of its own gets a default, such as a Job that a CronJob will make. */
+export const undefaulted = <M extends MessageType>(inner: M): M => ({
+  ...inner,
+  fields: Object.fromEntries(
+    Object.entries(inner.fields).map(([name, { default: _, ...field }]) => [name, field]),
+  ),
+});
+
 /** `apiVersion` and `kind`, the first two fields of each kind. */
 export const typeMeta = {
   apiVersion: optional([0, string], 'Group and version of this representation, such as v1 or apps/v1.'),

@@ -21,6 +21,7 @@ import {
   string,
   time,
   typeMeta,
+  undefaulted,
 } from '../../schema/schema.ts';
 
 /** Rules behind a Job's defaults (pkg/apis/batch/v1/defaults.go). */
@@ -172,7 +173,7 @@ export const jobs: Kind<Job> = {
 
 export const jobTemplateSpec = message('io.k8s.api.batch.v1.JobTemplateSpec', 'The Job that is made.', {
   metadata: optional([1, partial(objectMeta)], 'Labels and annotations that the Jobs get.'),
-  spec: optional([2, jobSpec], 'What is to be done, and how often.'),
+  spec: optional([2, undefaulted(jobSpec)], 'What is to be done, and how often.'),
 });
 export type JobTemplateSpec = Infer<typeof jobTemplateSpec>;
 

@@ -343,6 +343,19 @@ describe('what the server fills in', () => {
     assert.equal((spec as JsonObject).completions, undefined);
   });
 
+  it('of a CronJob, and nothing of the Jobs that it will make', async () => {
+    const { spec } = await made('cronjobs', cron({}));
+    const { concurrencyPolicy, suspend, successfulJobsHistoryLimit, failedJobsHistoryLimit } =
+      spec as JsonObject;
+    assert.deepEqual(
+      [concurrencyPolicy, suspend, successfulJobsHistoryLimit, failedJobsHistoryLimit],
+      ['Allow', false, 3, 1],
+    );
+    const { spec: ofJob } = (spec as { jobTemplate: { spec: JsonObject } }).jobTemplate;
+    assert.deepEqual(Object.keys(ofJob), ['template']);
+    assert.equal((ofJob['template'] as { spec: JsonObject }).spec['dnsPolicy'], 'ClusterFirst');
+  });
+
   it('of a ReplicationController, from its template', async () => {
     const { spec, metadata } = await made('replicationcontrollers', { spec: { template } });
     assert.deepEqual([(spec as JsonObject).selector, (metadata as JsonObject).labels], [labels, labels]);
