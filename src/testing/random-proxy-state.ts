@@ -17,7 +17,7 @@ import type { Attempt, ProxyClient } from '../proxy/state/verdict.ts';
 const isLocalPod = (n: number): boolean => n % 2 === 1;
 const loopback = { IPv4: '127.0.0.1', IPv6: '::1' } as const;
 const loopbackCIDR = { IPv4: '127.0.0.0/8', IPv6: '::1/128' } as const;
-const elsewherePod = { IPv4: addresses.pod(2, 7), IPv6: 'fd00:10:244::1:7' } as const;
+export const elsewherePod = { IPv4: addresses.pod(2, 7), IPv6: 'fd00:10:244::1:7' } as const;
 const outsideCIDR = { IPv4: '203.0.113.0/24', IPv6: '2001:db8:ffff::/48' } as const;
 
 function arbitraryEndpoints(family: IpFamily): fc.Arbitrary<ProxyEndpoint[]> {

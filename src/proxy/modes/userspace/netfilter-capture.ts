@@ -2,6 +2,8 @@ import type { Conntrack } from '../../../kernel/conntrack/model.ts';
 import type { Command, NftFamily } from '../../../kernel/nft/model.ts';
 import type { NftKernel } from '../../../kernel/nft/nft-kernel.ts';
 import type { IpFamily } from '../../../net/ip.ts';
+import { countOwnWrites } from '../nftables/own-writes.ts';
+import type { OwnWrites } from '../nftables/own-writes.ts';
 import type { Capture, Captured, OpenPortal } from './capture.ts';
 import { TABLE_NAME, elementChanges, elementsOf, guardCommands, tableCommands } from './netfilter-plan.ts';
 import type { Placed } from './netfilter-plan.ts';
@@ -24,7 +26,10 @@ interface Capturing extends NetfilterCaptureOptions {
   readonly nftFamily: NftFamily;
   /** What the kernel holds, by portal; undefined = unknown, the next apply writes everything. */
   held: Map<string, Elements> | undefined;
+  /** The facts of the node that the table was made of, as text. */
+  heldNode: string;
   readonly guards: Guards;
+  readonly own: OwnWrites;
 }
 
 /** Chains for lists of allowed sources, one for each different list. */
@@ -46,15 +51,25 @@ const SLICE = 2000;
 export function createNetfilterCapture(options: NetfilterCaptureOptions): Capture {
   const nftFamily: NftFamily = options.family === 'IPv4' ? 'ip' : 'ip6';
   const guards: Guards = { names: new Map(), nEver: 0 };
-  const capturing: Capturing = { ...options, nftFamily, held: undefined, guards };
-  const { address, nft } = options;
+  const own = countOwnWrites(options.nft);
+  const { nft } = own;
+  const capturing: Capturing = { ...options, nft, own, nftFamily, held: undefined, heldNode: '', guards };
+  const { address } = options;
   return {
     places: (portal) =>
       portal.hasEndpoints ? [{ name: address, candidates: [{ host: address, port: 0 }] }] : [],
-    apply: ({ node, portals, changed }) =>
-      capturing.held === undefined || changed === undefined
-        ? applyAll(capturing, { node, portals })
-        : applyChanged(capturing, capturing.held, { portals, changed }),
+    apply: async ({ node, portals, changed }) => {
+      const { held, heldNode } = capturing;
+      if (held === undefined) return applyAll(capturing, { node, portals });
+      if (changed !== undefined) return applyChanged(capturing, held, { portals, changed });
+      // A look at everything finds what we wrote, as long as nobody else wrote anything.
+      if (heldNode !== JSON.stringify(node) || !(await own.areAll()))
+        return applyAll(capturing, { node, portals });
+      return applyChanged(capturing, held, {
+        portals,
+        changed: new Set([...portals.keys(), ...held.keys()]),
+      });
+    },
     cleanup: async () => {
       capturing.held = undefined;
       const table = { family: nftFamily, name: TABLE_NAME };
@@ -67,6 +82,7 @@ export function createNetfilterCapture(options: NetfilterCaptureOptions): Captur
 async function applyAll(capturing: Capturing, { node, portals }: Omit<Captured, 'changed'>): Promise<void> {
   const { nft, nftFamily, guards } = capturing;
   capturing.held = undefined;
+  await capturing.own.watch();
   guards.names.clear();
   const byPortal = new Map([...portals].map(([id, portal]) => [id, elementsFor(guards, portal)]));
   const elements = [...byPortal.values()].flatMap((placed) => [...placed]);
@@ -81,6 +97,7 @@ async function applyAll(capturing: Capturing, { node, portals }: Omit<Captured, 
     commands = [];
   }
   capturing.held = byPortal;
+  capturing.heldNode = JSON.stringify(node);
   await endStaleFlows(capturing, elements, new Map(elements));
 }
 
