@@ -108,10 +108,10 @@ export async function runZeroLoss(
   return { ...report, mode, rounds, seconds: Math.round((Date.now() - startMs) / 1000) };
 }
 
-/** Throws unless every connection was answered, and by each of the Pods. */
+/** Throws unless every connection was answered, and by both members. */
 export function assertNoLoss({ n, failures, answers, notes }: Figures): void {
   assert.deepEqual(failures, {}, `of ${n} connections\n${notes.join('\n')}`);
-  for (const name of ['pod2', 'pod3', 'pod4']) assert.ok((answers[name] ?? 0) > 0, `${name} answered`);
+  for (const name of ['pod2', 'pod3']) assert.ok((answers[name] ?? 0) > 0, `${name} answered`);
 }
 
 /** `--cleanup`, and what it leaves. */

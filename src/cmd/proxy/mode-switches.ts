@@ -1,29 +1,42 @@
 import type { IpFamily } from '../../net/ip.ts';
 import { withChangeLog } from '../../proxy/change-log.ts';
 import type { ProxyMetrics } from '../../proxy/metrics/proxy-metrics.ts';
+import type { ModeObserver, ModeOptions } from '../../proxy/modes/mode.ts';
 import { createModeSwitch } from '../../proxy/modes/mode-switch.ts';
 import type { ModeSwitch } from '../../proxy/modes/mode-switch.ts';
 import { loadMode, modeNames } from '../../proxy/modes/registry.ts';
 import type { ModeName } from '../../proxy/modes/registry.ts';
 import type { ProxyMode, ProxyState } from '../../proxy/state/model.ts';
+import { messageOf } from '../up/user-error.ts';
 import type { ModeChoice } from './mode-choice.ts';
-import { modeOptions } from './proxy-context.ts';
+import { modeOptions, tellService } from './proxy-context.ts';
 import type { ProxyContext } from './proxy-context.ts';
 
 export type ModeSwitches = Readonly<Partial<Record<IpFamily, ModeSwitch<ModeName>>>>;
 
 /** One for each family that is served. */
-export function createModeSwitches(context: ProxyContext, { name, families }: ModeChoice): ModeSwitches {
+export function createModeSwitches(
+  context: ProxyContext,
+  { name, families }: ModeChoice,
+  metrics: ProxyMetrics,
+): ModeSwitches {
   const { clock, logger, configuration } = context;
   // Beside a proxy for all other Services, whose rules may be of any mode, only our own mode's are ours for sure.
   const isAlone = configuration.serviceProxyName === '';
+  const observerOf = (family: IpFamily): ModeObserver => ({
+    onRefused: ({ id, error }) => {
+      const message = `the kernel refused the rules of port ${id}, which is not served: ${messageOf(error)}`;
+      void tellService(context, serviceOf(id), { reason: 'RefusedByKernel', message });
+    },
+    onReconciled: (report) => metrics.reconciled(family, report),
+  });
   return Object.fromEntries(
     families.map((family) => [
       family,
       createModeSwitch<ModeName>({
         first: name,
         names: isAlone ? modeNames : [name],
-        open: (other) => openMode(context, family, other),
+        open: (other) => openMode(other, { ...modeOptions(context, family), observer: observerOf(family) }),
         clock,
         logger,
       }),
@@ -31,9 +44,11 @@ export function createModeSwitches(context: ProxyContext, { name, families }: Mo
   );
 }
 
-async function openMode(context: ProxyContext, family: IpFamily, name: ModeName): Promise<ProxyMode> {
+/** Ids of Service ports are `namespace/name:port/PROTOCOL`. */
+const serviceOf = (id: string): string => id.slice(0, id.indexOf(':'));
+
+async function openMode(name: ModeName, options: ModeOptions): Promise<ProxyMode> {
   const module = await loadMode(name);
-  const options = modeOptions(context, family);
   const probe = await module.probe(options);
   if (!probe.isUsable) throw new Error(probe.reason);
   return module.open(options);

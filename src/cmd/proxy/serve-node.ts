@@ -37,7 +37,7 @@ export async function serveNode(
     states: () => [...states.values()],
     startedMs: clock.now(),
   });
-  const switches = createModeSwitches(context, choice);
+  const switches = createModeSwitches(context, choice, metrics);
   const checks = createChecks(context);
   const modes = observedModes(switches, { metrics, states }, context);
   const proxy = createProxy(context, { modes, metrics, checks, families: choice.families });

@@ -1,6 +1,8 @@
+import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Conntrack } from '../../kernel/conntrack/model.ts';
 import type { IpFamily } from '../../net/ip.ts';
+import type { ReconcileReport } from '../modes/mode.ts';
 import type { ProxyMode, ProxyState, ServicePort } from '../state/model.ts';
 import { addTargets, changedTargets, isStale, trackedProtocol } from './stale-flows.ts';
 import type { FlowTargets, TrackedProtocol } from './stale-flows.ts';
@@ -9,20 +11,30 @@ export interface ReconcileOptions {
   readonly family: IpFamily;
   readonly conntrack: Conntrack;
   readonly logger: Logger;
+  readonly watched?: Watched;
+}
+
+/** Somebody counts. */
+export interface Watched {
+  readonly clock: Clock;
+  readonly onReconciled: (report: ReconcileReport) => void;
 }
 
 /** Ends the flows of the protocols named that go where no frontend leads. Returns how many; one that vanished meanwhile counts as none. */
 export async function endStaleFlows(
-  { conntrack, family }: Pick<ReconcileOptions, 'conntrack' | 'family'>,
+  { conntrack, family, watched }: Omit<ReconcileOptions, 'logger'>,
   targets: FlowTargets,
 ): Promise<number> {
   let nEnded = 0;
+  const startMs = watched?.clock.now() ?? 0;
   const protocols = new Set([...targets.keys()].map((key) => key.split(' ')[0] as TrackedProtocol));
   for (const protocol of protocols) {
     for (const flow of await conntrack.list({ family, protocol })) {
       if (isStale(flow, targets) && (await conntrack.delete(flow))) nEnded++;
     }
   }
+  if (watched !== undefined && protocols.size > 0)
+    watched.onReconciled({ nEnded, durationMs: watched.clock.now() - startMs });
   return nEnded;
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { fakeClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/logger.ts';
 import { createFakeConntrack } from '../../kernel/conntrack/fake-conntrack.ts';
 import type { Flow, FlowProtocol } from '../../kernel/conntrack/model.ts';
@@ -160,5 +161,22 @@ describe('stale flows', () => {
     isFailing = false;
     await mode.sync(stateOf([port([])]), new Set(['default/dns:/UDP']));
     assert.equal(conntrack.flows.length, 0);
+  });
+
+  it('are counted, with the time it took, where there were frontends to look for', async () => {
+    const conntrack = createFakeConntrack();
+    const reports: unknown[] = [];
+    const inner = { sync: () => Promise.resolve(), cleanup: () => Promise.resolve() };
+    const watched = { clock: fakeClock(), onReconciled: (report: unknown) => void reports.push(report) };
+    const mode = withStaleFlowsEnded(inner, { family: 'IPv4', conntrack, logger: silentLogger, watched });
+    await mode.sync(stateOf([port(to(1), 'TCP')]));
+    assert.deepEqual(reports, []);
+    await mode.sync(stateOf([port(to(1))]), new Set(['default/dns:/UDP']));
+    conntrack.flows.push(flow(`${VIP}:53`, A));
+    await mode.sync(stateOf([port(to(2))]), new Set(['default/dns:/UDP']));
+    assert.deepEqual(reports, [
+      { nEnded: 0, durationMs: 0 },
+      { nEnded: 1, durationMs: 0 },
+    ]);
   });
 });

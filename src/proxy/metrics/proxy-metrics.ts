@@ -8,6 +8,7 @@ import {
 } from '../../base/instruments.ts';
 import type { Gauge, Histogram, Instrument } from '../../base/instruments.ts';
 import type { IpFamily } from '../../net/ip.ts';
+import type { ReconcileReport } from '../modes/mode.ts';
 import type { ObjectChange } from '../service-proxy.ts';
 import type { ProxyState } from '../state/model.ts';
 import type { SyncReport } from '../sync-loop.ts';
@@ -35,6 +36,8 @@ export interface ProxyMetrics {
   synced(report: SyncReport & { readonly family: IpFamily }, nowMs: number): void;
   /** A change or a cleanup of the mode failed. */
   failed(mode: string, family: IpFamily, what: 'sync' | 'cleanup'): void;
+  /** Connection tracking was brought in line. */
+  reconciled(family: IpFamily, report: ReconcileReport): void;
   /** An answer of /healthz or /livez. */
   answered(what: 'healthz' | 'livez', status: number): void;
 }
@@ -55,7 +58,9 @@ export function createProxyMetrics(
   const failures = createFailures();
   const syncs = createSyncs();
   const answers = createAnswers();
-  const all = [...syncs.all, ...changes.all, ...failures.all, ...answers.all, noLocalEndpoints(source)];
+  const flows = createFlows();
+  const counted = [syncs, changes, failures, answers, flows].flatMap((each) => each.all);
+  const all = [...counted, noLocalEndpoints(source)];
   return {
     all,
     changed: changes.changed,
@@ -71,6 +76,7 @@ export function createProxyMetrics(
       }
     },
     failed: failures.failed,
+    reconciled: flows.reconciled,
     answered: answers.answered,
   };
 }
@@ -105,6 +111,30 @@ function createSyncs() {
       'sync_proxy_rules_last_queued_timestamp_seconds',
       'The last time a sync of proxy rules was queued',
     ),
+  };
+}
+
+function createFlows() {
+  const conntrack = 'kubeproxy_conntrack_reconciler_';
+  const duration = createHistogram(
+    {
+      name: `${conntrack}sync_duration_seconds`,
+      help: 'ReconcileConntrackFlowsLatency latency in seconds',
+      labels: ip_family,
+    },
+    SYNC_BOUNDS,
+  );
+  const deleted = createCounter({
+    name: `${conntrack}deleted_entries_total`,
+    help: 'Cumulative conntrack flows deleted by conntrack reconciler',
+    labels: ip_family,
+  });
+  return {
+    all: [duration, deleted],
+    reconciled: (family: IpFamily, { nEnded, durationMs }: ReconcileReport): void => {
+      duration.observe([family], durationMs / 1000);
+      deleted.add([family], nEnded);
+    },
   };
 }
 

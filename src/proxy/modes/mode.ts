@@ -15,6 +15,21 @@ export interface ModeOptions {
   /** The network namespace to program (default: the calling thread's). The process's own sockets stay in the thread's. */
   readonly netnsPath?: string;
   readonly settings?: ModeSettings;
+  readonly observer?: ModeObserver;
+}
+
+/** Told of what a mode met on its way. */
+export interface ModeObserver {
+  /** The kernel does not take the rules of a Service port (an id of ProxyState.services): it is left out until the next look at everything. */
+  readonly onRefused: (refused: { readonly id: string; readonly error: unknown }) => void;
+  /** Connection tracking was brought in line with the rules. */
+  readonly onReconciled: (report: ReconcileReport) => void;
+}
+
+export interface ReconcileReport {
+  /** Flows that were ended. */
+  readonly nEnded: number;
+  readonly durationMs: number;
 }
 
 /** What KubeProxyConfiguration says for single modes; absent = that mode's default. */

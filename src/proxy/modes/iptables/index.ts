@@ -45,7 +45,7 @@ export const mode: ModeModule = {
     return iptables === undefined ? { isUsable: false, reason: notInstalled } : probeIptables(iptables);
   },
   open: async (options) => {
-    const { family, clock, logger, netnsPath, settings } = options;
+    const { family, clock, logger, netnsPath, settings, observer } = options;
     const iptables = await open(options);
     if (iptables === undefined) return nothing;
     const { openConntrack } = await import('../../../kernel/conntrack/open-conntrack.ts');
@@ -57,8 +57,14 @@ export const mode: ModeModule = {
       logger,
       isConntrackLiberal: isConntrackLiberal(netnsPath),
       ...(masqueradeBit === undefined ? {} : { masqueradeBit }),
+      ...(observer && { onRejected: observer.onRefused }),
     });
-    const whole = withStaleFlowsEnded(made, { family, conntrack: openConntrack({ netnsPath }), logger });
+    const whole = withStaleFlowsEnded(made, {
+      family,
+      conntrack: openConntrack({ netnsPath }),
+      logger,
+      ...(observer && { watched: { clock, onReconciled: observer.onReconciled } }),
+    });
     // Listeners are the thread's, wherever its rules are.
     return netnsPath === undefined ? withLocalhostRelay(whole, { family, clock, logger }) : whole;
   },

@@ -18,11 +18,20 @@ export const mode: ModeModule = {
       nft.close();
     }
   },
-  open: async ({ family, clock, logger, serviceCIDRs, netnsPath }) => {
+  open: async ({ family, clock, logger, serviceCIDRs, netnsPath, observer }) => {
     const { openNft } = await import('../../../kernel/nft/open-nft.ts');
     const { openConntrack } = await import('../../../kernel/conntrack/open-conntrack.ts');
     const kernel = { nft: openNft({ netnsPath }), conntrack: openConntrack({ netnsPath }) };
-    const made = createNftablesMode({ family, ...kernel, logger, serviceCIDRs });
+    const made = createNftablesMode({
+      family,
+      ...kernel,
+      logger,
+      serviceCIDRs,
+      ...(observer && {
+        onRefused: observer.onRefused,
+        watched: { clock, onReconciled: observer.onReconciled },
+      }),
+    });
     // Listeners are the thread's, wherever its rules are.
     return netnsPath === undefined ? withLocalhostRelay(made, { family, clock, logger }) : made;
   },

@@ -4,6 +4,7 @@ import type { Conntrack } from '../../../kernel/conntrack/model.ts';
 import { NftError } from '../../../kernel/nft/nft-kernel.ts';
 import type { NftKernel } from '../../../kernel/nft/nft-kernel.ts';
 import type { IpFamily } from '../../../net/ip.ts';
+import type { Watched } from '../../conntrack/reconciled-mode.ts';
 import type { ProxyMode, ProxyNode, ProxyState, ServicePort } from '../../state/model.ts';
 import { addAffinityTargets, forgetClients, hasLostTargets } from './affinity.ts';
 import type { AffinityTargets } from './affinity.ts';
@@ -28,6 +29,7 @@ export interface NftablesModeOptions {
   readonly serviceCIDRs?: readonly string[];
   /** A Service port that the kernel does not take; it is left out until the next look at everything. */
   readonly onRefused?: (refused: Refused) => void;
+  readonly watched?: Watched;
   /** Default: that of the mode nftables itself. */
   readonly tableName?: string;
 }
@@ -171,9 +173,9 @@ class NftablesMode implements ProxyMode {
 
   /** Stale flows end by themselves in time, so that failing here must not undo what the table holds. */
   async #endStaleUdp(targets: UdpTargets): Promise<void> {
-    const { conntrack, family, logger } = this.#options;
+    const { family, logger } = this.#options;
     try {
-      const nEnded = await endStaleUdp(conntrack, family, targets);
+      const nEnded = await endStaleUdp(this.#options, targets);
       if (nEnded > 0) logger.debug('ended stale UDP flows', { family, nEnded });
     } catch (error) {
       logger.warn('stale UDP flows could not be ended', { family, err: error });

@@ -1,6 +1,4 @@
-import type { Conntrack } from '../../../kernel/conntrack/model.ts';
 import type { Scalar } from '../../../kernel/nft/model.ts';
-import type { IpFamily } from '../../../net/ip.ts';
 import { endStaleFlows } from '../../conntrack/reconciled-mode.ts';
 import type { FlowTargets } from '../../conntrack/stale-flows.ts';
 
@@ -26,5 +24,4 @@ export function addGoneUdp(targets: FlowTargets, key: readonly Scalar[]): void {
 }
 
 /** Ends flows that conntrack would keep sending to endpoints that are gone, or past the Service. Returns how many. */
-export const endStaleUdp = (conntrack: Conntrack, family: IpFamily, targets: FlowTargets): Promise<number> =>
-  endStaleFlows({ conntrack, family }, targets);
+export const endStaleUdp = endStaleFlows;
