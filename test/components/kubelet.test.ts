@@ -8,8 +8,10 @@ import { realClock } from '../../src/base/clock.ts';
 import { mount, MS_BIND } from '../../src/kernel/libc/mounts.ts';
 import { inSandbox } from '../../src/testing/sandbox.ts';
 import { eventually } from '../../src/testing/test-cluster.ts';
+import { startProgram, type Program } from '../stores/programs.ts';
 import { describeWith, startComponent, startServer, whyNot } from './components.ts';
 import type { Component, ServerPlace } from './components.ts';
+import { service } from './manifests.ts';
 
 const programs = ['kubelet', 'paper-runtime'];
 if (whyNot(programs) === undefined) inSandbox(import.meta.filename);
@@ -72,6 +74,7 @@ const configuration = (clientCAFile: string, own: string) => ({
 describeWith(programs, 'kubelet 1.20 with our API server', () => {
   let server: ServerPlace;
   let components: readonly Component[] = [];
+  let controllers: Program | undefined;
   let root = '';
   before(async () => {
     setUpNetwork();
@@ -115,6 +118,8 @@ describeWith(programs, 'kubelet 1.20 with our API server', () => {
     ];
   });
   after(async () => {
+    controllers?.signal('SIGKILL');
+    await controllers?.ended;
     for (const component of components) await component.stop();
     // A kubelet mounts its folder onto itself.
     spawnSync('umount', ['-R', root]);
@@ -156,6 +161,24 @@ describeWith(programs, 'kubelet 1.20 with our API server', () => {
     await until('a running Pod', 'get pod web -o jsonpath={.status.phase}', 'Running');
     const started = 'get events --field-selector reason=Started -o jsonpath={.items[*].involvedObject.name}';
     await until('its event', started, 'web');
+  });
+
+  it('makes a Pod an endpoint of its Service, once it is ready', async () => {
+    await server.kubectl('create -f -', service('web'));
+    await server.kubectl('label pod web app=web');
+    controllers = startProgram('controller-manager', [
+      `--kubeconfig=${server.kubeconfig}`,
+      '--secure-port=0',
+    ]);
+    const ip = await server.kubectl('get pod web -o jsonpath={.status.podIP}');
+    assert.match(ip, /^\d+\.\d+\.\d+\.\d+$/);
+    await until(
+      'the endpoint',
+      'get endpoints web --ignore-not-found -o jsonpath={.subsets[*].addresses[*].ip}',
+      ip,
+    );
+    const slices = 'get endpointslices -l kubernetes.io/service-name=web -o jsonpath=';
+    await until('its node', `${slices}{.items[*].endpoints[*].nodeName}`, 'node-1');
   });
 
   it('answers the API server, which it asks who that is and what it may', async () => {
