@@ -23,7 +23,7 @@ refusalCases('kubectl and wrong Services', {
   },
   'a name of 64 characters': {
     input: service('a'.repeat(64)),
-    says: /metadata\.name: Invalid value: "a{64}": must be no more than 63 (characters|bytes)$/,
+    says: 'The Service "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" is invalid: metadata.name: Invalid value: "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa": must be no more than 63 bytes',
   },
   'no ports': { input: service('a', ports()), says: invalid('a', 'spec.ports: Required value') },
   'port 0': {
@@ -56,7 +56,7 @@ refusalCases('kubectl and wrong Services', {
   },
   'a targetPort that is no port name': {
     input: service('a', ports({ port: 80, targetPort: 'a_b' })),
-    says: /^The Service "a" is invalid: spec\.ports\[0\]\.targetPort: Invalid value: "a_b": must contain only alpha-numeric characters \(a-z, 0-9\), and hyphens \(-\)$/,
+    says: 'The Service "a" is invalid: spec.ports[0].targetPort: Invalid value: "a_b": must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)',
   },
   'two ports without names': {
     input: service('a', ports({ port: 80 }, { port: 81 })),
@@ -68,7 +68,7 @@ refusalCases('kubectl and wrong Services', {
   },
   'one port twice': {
     input: service('a', ports({ name: 'x', port: 80 }, { name: 'y', port: 80 })),
-    says: /^The Service "a" is invalid: spec\.ports\[1\]: Duplicate value: /,
+    says: 'The Service "a" is invalid: spec.ports[1]: Duplicate value: {"Name":"","Protocol":"TCP","AppProtocol":null,"Port":80,"TargetPort":0,"NodePort":0}',
   },
   'a port name with an underscore': {
     input: service('a', ports({ name: '123_abc', port: 80 })),
@@ -117,11 +117,11 @@ refusalCases('kubectl and wrong Services', {
   },
   'a cluster IP outside the range': {
     input: service('a', { clusterIP: '192.0.2.1' }),
-    says: /^The Service "a" is invalid: spec\.clusterIPs: Invalid value: \["192\.0\.2\.1"\]: failed to allocate IP 192\.0\.2\.1: .*10\.96\.0\.0\/12/,
+    says: 'The Service "a" is invalid: spec.clusterIPs: Invalid value: ["192.0.2.1"]: failed to allocate IP 192.0.2.1: the provided IP (192.0.2.1) is not in the valid range. The range of valid IPs is 10.96.0.0/12',
   },
   'a cluster IP that is no address': {
     input: service('a', { clusterIP: 'ten' }),
-    says: /spec\.clusterIPs\[0\]: Invalid value: "ten": must be a valid IP address, \(e\.g\. 10\.9\.8\.7 or 2001:db8::ffff\)/,
+    says: 'The Service "a" is invalid: spec.clusterIPs[0]: Invalid value: "ten": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
   },
   'another cluster IP for a Service that has one': {
     given: service('a', { clusterIP: '10.96.9.1' }),
@@ -141,7 +141,7 @@ refusalCases('kubectl and wrong Services', {
   },
   'an external name that is no name': {
     input: service('a', { type: 'ExternalName', externalName: 'not a name' }),
-    says: /^The Service "a" is invalid: spec\.externalName: Invalid value: "not a name": a lowercase RFC 1123 subdomain must consist of/,
+    says: "The Service \"a\" is invalid: spec.externalName: Invalid value: \"not a name\": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
   },
   'an external name Service with a cluster IP': {
     input: service('a', { type: 'ExternalName', externalName: 'a.example.com', clusterIP: '10.96.9.3' }),
@@ -166,19 +166,19 @@ refusalCases('kubectl and wrong Services', {
   },
   'a selector that no label can match': {
     input: service('a', { selector: { app: 'not a value' } }),
-    says: /^The Service "a" is invalid: spec\.selector: Invalid value: "not a value": a valid label must be an empty string or consist of/,
+    says: "The Service \"a\" is invalid: spec.selector: Invalid value: \"not a value\": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')",
   },
   'a label with a bad key': {
     input: service('a', {}, { labels: { '-x': 'y' } }),
-    says: /^The Service "a" is invalid: metadata\.labels: Invalid value: "-x": name part must consist of alphanumeric characters/,
+    says: "The Service \"a\" is invalid: metadata.labels: Invalid value: \"-x\": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')",
   },
   'an annotation with a bad key': {
     input: service('a', {}, { annotations: { 'a b': 'y' } }),
-    says: /^The Service "a" is invalid: metadata\.annotations: Invalid value: "a b": name part must consist of alphanumeric characters/,
+    says: "The Service \"a\" is invalid: metadata.annotations: Invalid value: \"a b\": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')",
   },
   'both families on a cluster of one': {
     input: service('a', { ipFamilyPolicy: 'RequireDualStack' }),
-    says: /^The Service "a" is invalid: .*spec\.ipFamilyPolicy: Invalid value: "RequireDualStack": .*dual-stack/s,
+    says: 'The Service "a" is invalid: spec.ipFamilyPolicy: Invalid value: "RequireDualStack": this cluster is not configured for dual-stack services',
   },
   'a family the cluster does not have': {
     input: service('a', { ipFamilies: ['IPv6'] }),
@@ -193,7 +193,7 @@ refusalCases('kubectl and wrong Services', {
   },
   'external IPs, which anyone could claim': {
     input: service('a', { externalIPs: ['192.0.2.1'] }),
-    says: /services "a" is forbidden: Use of external IPs is denied by admission control/,
+    says: 'Error from server (Forbidden): error when creating "STDIN": services "a" is forbidden: Use of external IPs is denied by admission control',
   },
   'from external name to cluster IP without ports': {
     given: service('a', { type: 'ExternalName', externalName: 'a.example.com', ports: [] }),

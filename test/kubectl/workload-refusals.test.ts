@@ -24,7 +24,7 @@ refusalCases('kubectl and wrong Deployments, Pods and endpoints', {
   'another selector for a Deployment': {
     given: deployment('a', { replicas: 0 }),
     run: 'patch deployment a --type=merge -p {"spec":{"selector":{"matchLabels":{"app":"b"}},"template":{"metadata":{"labels":{"app":"b"}}}}}',
-    says: /^The Deployment "a" is invalid: spec\.selector: Invalid value: .*"app":"b".*: field is immutable$/,
+    says: 'The Deployment "a" is invalid: spec.selector: Invalid value: {"matchLabels":{"app":"b"}}: field is immutable',
   },
   'fewer than no replicas': {
     input: deployment('a', { replicas: -1 }),
@@ -75,7 +75,7 @@ refusalCases('kubectl and wrong Deployments, Pods and endpoints', {
       'a',
       containers(container({ readinessProbe: { tcpSocket: { port: 1 }, exec: { command: ['true'] } } })),
     ),
-    says: /^The Pod "a" is invalid: spec\.containers\[0\]\.readinessProbe\.(tcpSocket|exec): Forbidden: may not specify more than 1 handler type$/,
+    says: 'The Pod "a" is invalid: spec.containers[0].readinessProbe.tcpSocket: Forbidden: may not specify more than 1 handler type',
   },
   'a probe of no kind': {
     input: pod('a', containers(container({ livenessProbe: { periodSeconds: 1 } }))),
@@ -97,11 +97,11 @@ refusalCases('kubectl and wrong Deployments, Pods and endpoints', {
   },
   'a container port out of range': {
     input: pod('a', containers(container({ ports: [{ containerPort: 0 }] }))),
-    says: /^The Pod "a" is invalid: spec\.containers\[0\]\.ports\[0\]\.containerPort: (Required value|Invalid value: 0: must be between 1 and 65535, inclusive)$/,
+    says: 'The Pod "a" is invalid: spec.containers[0].ports[0].containerPort: Required value',
   },
   'a quantity that is none': {
     input: pod('a', containers(container({ resources: { limits: { memory: 'much' } } }))),
-    says: /^Error from server \(BadRequest\): .*quantities must match the regular expression/,
+    says: 'Error from server (BadRequest): error when creating "STDIN": Pod in version "v1" cannot be handled as a Pod: quantities must match the regular expression \'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$\'',
   },
   'requests above limits': {
     input: pod('a', containers(container({ resources: { requests: { cpu: '2' }, limits: { cpu: '1' } } }))),
@@ -117,7 +117,7 @@ refusalCases('kubectl and wrong Deployments, Pods and endpoints', {
   },
   'a host name with capitals': {
     input: pod('a', { hostname: 'A' }),
-    says: /^The Pod "a" is invalid: spec\.hostname: Invalid value: "A": a lowercase RFC 1123 label must consist of/,
+    says: "The Pod \"a\" is invalid: spec.hostname: Invalid value: \"A\": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')",
   },
   'endpoints on the loopback': {
     input: endpoints('a', address('127.0.0.1')),
@@ -142,7 +142,7 @@ refusalCases('kubectl and wrong Deployments, Pods and endpoints', {
   },
   'endpoints that are no address': {
     input: endpoints('a', address('1.2.3')),
-    says: /^The Endpoints "a" is invalid: [\s*]*subsets\[0\]\.addresses\[0\]\.ip: Invalid value: "1\.2\.3": must be a valid IP address/,
+    says: 'The Endpoints "a" is invalid: \n* subsets[0].addresses[0].ip: Invalid value: "1.2.3": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)\n* subsets[0].addresses[0].ip: Invalid value: "1.2.3": must be a valid IP address',
   },
   'endpoints without addresses': {
     input: endpoints('a', [{ ports: [{ port: 80 }] }]),
@@ -183,7 +183,7 @@ refusalCases('kubectl and wrong Deployments, Pods and endpoints', {
   },
   'a ConfigMap with a key that is no file name': {
     input: configMap('a', { 'a b': '1' }),
-    says: /^The ConfigMap "a" is invalid: data\[a b\]: Invalid value: "a b": a valid config key must consist of alphanumeric characters/,
+    says: "The ConfigMap \"a\" is invalid: data[a b]: Invalid value: \"a b\": a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')",
   },
   'a change of a ConfigMap that must not change': {
     given: { ...configMap('a'), immutable: true },
@@ -192,11 +192,11 @@ refusalCases('kubectl and wrong Deployments, Pods and endpoints', {
   },
   'a Secret that is not base64': {
     input: { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'a' }, data: { a: '!' } },
-    says: /^Error from server \(BadRequest\): .*illegal base64 data at input byte 0$/,
+    says: 'Error from server (BadRequest): error when creating "STDIN": Secret in version "v1" cannot be handled as a Secret: illegal base64 data at input byte 0',
   },
   'another type for a Secret': {
     given: { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'a' } },
     run: 'patch secret a --type=merge -p {"type":"example.com/other"}',
-    says: /^The Secret "a" is invalid: type: Invalid value: "(Opaque|example\.com\/other)": field is immutable$/,
+    says: 'The Secret "a" is invalid: type: Invalid value: "example.com/other": field is immutable',
   },
 });
