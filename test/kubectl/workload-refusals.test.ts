@@ -12,7 +12,18 @@ const address = (ip: string) => [{ addresses: [{ ip }], ports: [{ port: 80 }] }]
 refusalCases('kubectl and wrong Deployments, Pods and endpoints', {
   'a Deployment without a selector': {
     input: deployment('a', { selector: undefined }),
-    says: /^The Deployment "a" is invalid: .*spec\.selector: (Required value|Invalid value: \{\}: empty selector is invalid for deployment)/s,
+    says: invalid(
+      'Deployment "a"',
+      'spec.selector: Required value',
+      'spec.template.metadata.labels: Invalid value: {"app":"a"}: `selector` does not match template `labels`',
+    ),
+  },
+  'a Deployment with an empty selector': {
+    input: deployment('a', { selector: {} }),
+    says: invalid(
+      'Deployment "a"',
+      'spec.selector: Invalid value: {}: empty selector is invalid for deployment',
+    ),
   },
   'a selector that its own Pods do not match': {
     input: deployment('a', { selector: { matchLabels: { app: 'b' } } }),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { JsonObject, JsonValue } from '../../base/json.ts';
+import { daemonSets } from '../apps/v1/revisioned-workloads.ts';
 import { configMaps } from '../core/v1/config-map.ts';
 import { nodes } from '../core/v1/node.ts';
 import { pods } from '../core/v1/pod.ts';
@@ -201,6 +202,11 @@ describe('decodeObject normalises', () => {
       endpointSlices,
       { metadata: { name: 'a' } },
       { metadata: { name: 'a' }, addressType: '', endpoints: [] },
+    ],
+    'required fields that validation misses': [
+      daemonSets,
+      { metadata: { name: 'a' }, spec: { selector: null } },
+      { metadata: { name: 'a' }, spec: { template: { spec: { containers: [] } } } },
     ],
     'null items': [
       services,

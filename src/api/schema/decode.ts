@@ -160,7 +160,8 @@ function messageDecoder(type: MessageType): Decoder {
   const filled: [string, AnyType][] = [];
   for (const [name, field] of Object.entries(type.fields)) {
     plans.set(name, { decode: decoderOf(field.type), isZero: zeroTest(field) });
-    if (field.presence === 'required' || field.presence === 'filled') filled.push([name, field.type]);
+    const isFilled = field.presence === 'required' || field.presence === 'filled';
+    if (isFilled && field.isNilRefused !== true) filled.push([name, field.type]);
   }
   const goName = goType(type);
   return (value, context) => {

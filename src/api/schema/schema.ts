@@ -71,6 +71,11 @@ export interface FieldOptions {
   readonly patchMergeKey?: string;
   /** Strategic merge patch: how the field's value is patched; lists are replaced when it is absent. */
   readonly patchStrategy?: 'merge' | 'retainKeys' | 'merge,retainKeys' | 'replace';
+  /**
+   * A required message that is a pointer in Go: decoding leaves it absent where a request lacks it, and validation
+   * refuses the object, so that every stored one has it.
+   */
+  readonly isNilRefused?: true;
 }
 
 export interface Field extends FieldOptions {

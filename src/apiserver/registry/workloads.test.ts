@@ -16,7 +16,22 @@ const rows: Readonly<Record<string, Row>> = {
   'a Deployment without selector': [
     'deployments',
     { spec: { template } },
+    '[spec.selector: Required value, spec.template.metadata.labels: Invalid value: {"app":"MyApp"}: `selector` does not match template `labels`]',
+  ],
+  'a Deployment with no selector': [
+    'deployments',
+    deployment({ selector: null }),
+    '[spec.selector: Required value, spec.template.metadata.labels: Invalid value: {"app":"MyApp"}: `selector` does not match template `labels`]',
+  ],
+  'a Deployment with an empty selector': [
+    'deployments',
+    deployment({ selector: {} }),
     'spec.selector: Invalid value: {}: empty selector is invalid for deployment',
+  ],
+  'a ReplicaSet without selector': [
+    'replicasets',
+    { spec: { template } },
+    '[spec.selector: Required value, spec.template.metadata.labels: Invalid value: {"app":"MyApp"}: `selector` does not match template `labels`]',
   ],
   'a Deployment that does not select its own Pods': [
     'deployments',
@@ -72,22 +87,22 @@ const rows: Readonly<Record<string, Row>> = {
   'a ReplicaSet without template': [
     'replicasets',
     { spec: { selector: workload.selector } },
-    '[spec.template.metadata.labels: Invalid value: {}: `selector` does not match template `labels`, spec.template.spec.containers: Required value]',
+    '[spec.template.metadata.labels: Invalid value: null: `selector` does not match template `labels`, spec.template.spec.containers: Required value]',
   ],
   'a ReplicaSet with a wrong operator': [
     'replicasets',
     deployment({ selector: { matchLabels: labels, matchExpressions: [{ key: 'a', operator: 'Is' }] } }),
-    'spec.selector.matchExpressions[0].operator: Invalid value: "Is": not a valid selector operator',
+    '[spec.selector.matchExpressions[0].operator: Invalid value: "Is": not a valid selector operator, spec.selector: Invalid value: {"matchLabels":{"app":"MyApp"},"matchExpressions":[{"key":"a","operator":"Is"}]}: invalid label selector]',
   ],
   'a ReplicaSet with an operator without values': [
     'replicasets',
     deployment({ selector: { matchExpressions: [{ key: 'a', operator: 'In' }] } }),
-    "spec.selector.matchExpressions[0].values: Required value: must be specified when `operator` is 'In' or 'NotIn'",
+    "[spec.selector.matchExpressions[0].values: Required value: must be specified when `operator` is 'In' or 'NotIn'",
   ],
   'a ReplicaSet with an operator with values too many': [
     'replicasets',
     deployment({ selector: { matchExpressions: [{ key: 'a', operator: 'Exists', values: ['b'] }] } }),
-    "spec.selector.matchExpressions[0].values: Forbidden: may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
+    "[spec.selector.matchExpressions[0].values: Forbidden: may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
   ],
 };
 

@@ -64,6 +64,7 @@ export const deploymentSpec = message(
     selector: required(
       [2, labelSelector],
       "Which Pods belong to it; must match the template's labels and cannot be changed.",
+      { isNilRefused: true },
     ),
     template: required([3, podTemplateSpec], 'The Pod that is copied; a change of it is rolled out.'),
     strategy: optional([4, deploymentStrategy], 'How Pods of an old template are replaced.', {

@@ -26,6 +26,7 @@ export const replicaSetSpec = message(
     selector: required(
       [2, labelSelector],
       "Which Pods are counted; must match the template's labels and cannot be changed.",
+      { isNilRefused: true },
     ),
     template: filled([3, podTemplateSpec], 'The Pod that is copied.'),
   },

@@ -122,6 +122,7 @@ export const statefulSetSpec = message(
     selector: required(
       [2, labelSelector],
       "Which Pods belong to it; must match the template's labels and cannot be changed.",
+      { isNilRefused: true },
     ),
     template: required([3, podTemplateSpec], 'The Pod that is copied; each copy gets a number.'),
     volumeClaimTemplates: optional(
@@ -251,6 +252,7 @@ export const daemonSetSpec = message('io.k8s.api.apps.v1.DaemonSetSpec', 'Which 
   selector: required(
     [1, labelSelector],
     "Which Pods belong to it; must match the template's labels and cannot be changed.",
+    { isNilRefused: true },
   ),
   template: required([2, podTemplateSpec], 'The Pod that each node gets.'),
   updateStrategy: optional([3, daemonSetUpdateStrategy], 'How Pods of an old template are replaced.', {

@@ -8,10 +8,9 @@ import {
   type FieldError,
 } from '../../../api/errors/field-error.ts';
 import type { LabelSelector } from '../../../api/meta/v1/label-selector.ts';
-import { fromLabelSelector, matchesLabels } from '../../../api/selectors/label-selector.ts';
 import { podTemplateFaults } from '../pods/validation.ts';
 import { immutableFaults, nonNegativeFaults, nonNegativeFields } from '../rules/fields.ts';
-import { selectorFaults } from '../rules/label-selectors.ts';
+import { selectorFaults, templateLabelFaults } from '../rules/label-selectors.ts';
 
 export function replicaSetFaults({ spec }: ReplicaSet): FieldError[] {
   return [
@@ -56,21 +55,21 @@ export function replicaStatusFaults({ status }: Pick<ReplicaSet, 'status'>): Fie
 }
 
 /** Selector and template of a workload that keeps Pods running: they must fit, and the Pods must be meant to stay. */
-export function workloadFaults(selector: LabelSelector, template: PodTemplateSpec | undefined): FieldError[] {
-  const { matchLabels = {}, matchExpressions = [] } = selector;
-  const isEmpty = Object.keys(matchLabels).length + matchExpressions.length === 0;
-  const faults = selectorFaults(selector, 'spec.selector');
-  if (isEmpty)
-    faults.push(invalidValue('spec.selector', selector, 'empty selector is invalid for deployment'));
-  if (template === undefined) return [...faults, required('spec.template')];
+export function workloadFaults(selector: LabelSelector | undefined, template: PodTemplateSpec): FieldError[] {
   const path = 'spec.template';
-  const labels = template.metadata?.labels ?? {};
-  if (faults.length === 0 && !matchesLabels(fromLabelSelector(selector), labels)) {
-    faults.push(
-      invalidValue(`${path}.metadata.labels`, labels, '`selector` does not match template `labels`'),
-    );
+  const faults: FieldError[] = [];
+  if (selector === undefined) faults.push(required('spec.selector'));
+  else {
+    const unreadable = selectorFaults(selector, 'spec.selector');
+    if (unreadable.length > 0) {
+      return [...unreadable, invalidValue('spec.selector', selector, 'invalid label selector')];
+    }
+    const { matchLabels = {}, matchExpressions = [] } = selector;
+    if (Object.keys(matchLabels).length + matchExpressions.length === 0) {
+      faults.push(invalidValue('spec.selector', selector, 'empty selector is invalid for deployment'));
+    }
   }
-  faults.push(...podTemplateFaults(template, path));
+  faults.push(...templateLabelFaults(selector, template), ...podTemplateFaults(template, path));
   const { restartPolicy, activeDeadlineSeconds } = template.spec;
   if (restartPolicy !== 'Always') {
     faults.push(notSupported(`${path}.spec.restartPolicy`, restartPolicy ?? '', ['Always']));

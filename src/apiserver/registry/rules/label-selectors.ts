@@ -1,4 +1,6 @@
 import type { LabelSelector } from '../../../api/meta/v1/label-selector.ts';
+import type { PodTemplateSpec } from '../../../api/core/v1/pod-template.ts';
+import { fromLabelSelector, matchesLabels } from '../../../api/selectors/label-selector.ts';
 import { forbiddenField, invalidValue, required, type FieldError } from '../../../api/errors/field-error.ts';
 import { labelValueRule, qualifiedName } from '../../../api/validation/names.ts';
 import { validateLabels } from '../../../api/validation/object-meta.ts';
@@ -28,4 +30,15 @@ export function selectorFaults(
     }
   }
   return errors;
+}
+
+/** A workload must select the Pods of its template; without a selector it selects none. `selector` must have no faults. */
+export function templateLabelFaults(
+  selector: LabelSelector | undefined,
+  { metadata }: PodTemplateSpec,
+): FieldError[] {
+  const labels = metadata?.labels;
+  if (selector !== undefined && matchesLabels(fromLabelSelector(selector), labels)) return [];
+  const detail = '`selector` does not match template `labels`';
+  return [invalidValue('spec.template.metadata.labels', labels ?? null, detail)];
 }

@@ -9,7 +9,7 @@ import {
 import { fromLabelSelector, matchesLabels } from '../../../api/selectors/label-selector.ts';
 import { dns1123Label } from '../../../api/validation/names.ts';
 import { podTemplateFaults } from '../pods/validation.ts';
-import { selectorFaults } from '../rules/label-selectors.ts';
+import { selectorFaults, templateLabelFaults } from '../rules/label-selectors.ts';
 import { immutableFaults, nonNegativeFaults, nonNegativeFields } from '../rules/fields.ts';
 import { domainPathFaults } from '../rules/paths.ts';
 import { scheduleFaults, timeZoneFaults } from './schedule-validation.ts';
@@ -28,15 +28,14 @@ const MAX_MANAGED_BY = 63;
 export function jobFaults(job: Job): FieldError[] {
   const { spec, metadata } = job;
   const errors = [...generatedFaults(job), ...jobSpecFaults(spec, 'spec')];
+  let isReadable = true;
   if (spec.selector === undefined) errors.push(required('spec.selector'));
   else {
-    errors.push(...selectorFaults(spec.selector, 'spec.selector'));
-    const labels = spec.template.metadata?.labels ?? {};
-    if (!matchesLabels(fromLabelSelector(spec.selector), labels)) {
-      const detail = '`selector` does not match template `labels`';
-      errors.push(invalidValue('spec.template.metadata.labels', labels, detail));
-    }
+    const unreadable = selectorFaults(spec.selector, 'spec.selector');
+    errors.push(...unreadable);
+    isReadable = unreadable.length === 0;
   }
+  if (isReadable) errors.push(...templateLabelFaults(spec.selector, spec.template));
   if (spec.completionMode === 'Indexed' && (spec.completions ?? 0) > 0) {
     const longest = `${metadata.name}-${(spec.completions ?? 0) - 1}`;
     if (dns1123Label(longest).length > 0) {
@@ -62,7 +61,8 @@ function generatedFaults({ metadata, spec }: Job): FieldError[] {
     if (labels[key] === undefined) return [required(`${path}[${key}]`, `must be '${value}'`)];
     return labels[key] === value ? [] : [invalidValue(path, labels, `must be '${value}'`)];
   });
-  if (!matchesLabels(fromLabelSelector(spec.selector), wanted)) {
+  const isReadable = selectorFaults(spec.selector, 'spec.selector').length === 0;
+  if (isReadable && !matchesLabels(fromLabelSelector(spec.selector), wanted)) {
     errors.push(invalidValue('spec.selector', spec.selector, '`selector` not auto-generated'));
   }
   return errors;

@@ -13,12 +13,12 @@ import {
   type FieldError,
 } from '../../../api/errors/field-error.ts';
 import type { LabelSelector } from '../../../api/meta/v1/label-selector.ts';
-import { fromLabelSelector, fromMap, matchesLabels } from '../../../api/selectors/label-selector.ts';
+import { fromMap, matchesLabels } from '../../../api/selectors/label-selector.ts';
 import { validateAnnotations, validateLabels } from '../../../api/validation/object-meta.ts';
 import { deepEqual } from '../../../base/deep-equal.ts';
 import { amountFaults, numberOf } from '../deployments/validation.ts';
 import { podTemplateFaults } from '../pods/validation.ts';
-import { selectorFaults } from '../rules/label-selectors.ts';
+import { selectorFaults, templateLabelFaults } from '../rules/label-selectors.ts';
 import { immutableFaults, nonNegativeFaults, nonNegativeFields } from '../rules/fields.ts';
 
 /** The checks of pkg/apis/apps/validation and of core's ReplicationController. */
@@ -27,6 +27,11 @@ const MISMATCH = '`selector` does not match template `labels`';
 
 const labelsOf = (template: PodTemplateSpec): Readonly<Record<string, string>> =>
   template.metadata?.labels ?? {};
+
+/** A spec before it is known to have a selector. */
+type Unvalidated<S extends { readonly selector: LabelSelector }> = Omit<S, 'selector'> & {
+  readonly selector?: LabelSelector | undefined;
+};
 
 const isEmpty = ({ matchLabels = {}, matchExpressions = [] }: LabelSelector): boolean =>
   Object.keys(matchLabels).length + matchExpressions.length === 0;
@@ -63,18 +68,26 @@ export function statefulSetFaults({ spec }: StatefulSet): FieldError[] {
   }
   errors.push(...nonNegativeFields('spec', spec, ['replicas', 'minReadySeconds']));
   errors.push(...nonNegativeFaults('spec.ordinals.start', ordinals?.start));
-  errors.push(...selectorFaults(spec.selector, 'spec.selector'));
-  if (isEmpty(spec.selector)) {
-    errors.push(invalidValue('spec.selector', spec.selector, 'empty selector is invalid for statefulset'));
-  } else if (!matchesLabels(fromLabelSelector(spec.selector), labelsOf(spec.template))) {
-    errors.push(invalidValue('spec.template.metadata.labels', labelsOf(spec.template), MISMATCH));
+  return [...errors, ...statefulPodFaults(spec), ...stayingFaults(spec.template, 'StatefulSet')];
+}
+
+function statefulPodFaults({ selector, template }: Unvalidated<StatefulSet['spec']>): FieldError[] {
+  const errors: FieldError[] = [];
+  if (selector === undefined) errors.push(required('spec.selector'));
+  else {
+    const unreadable = selectorFaults(selector, 'spec.selector');
+    if (unreadable.length > 0) return [...unreadable, invalidValue('spec.selector', selector, '')];
+    if (isEmpty(selector)) {
+      errors.push(invalidValue('spec.selector', selector, 'empty selector is invalid for statefulset'));
+    }
   }
   // The Pod itself is not checked here, as upstream: its volumes may be claims that are yet to be made.
-  errors.push(
-    ...validateLabels(labelsOf(spec.template), 'spec.template.labels'),
-    ...validateAnnotations(spec.template.metadata?.annotations ?? {}, 'spec.template.annotations'),
-  );
-  return [...errors, ...stayingFaults(spec.template, 'StatefulSet')];
+  return [
+    ...errors,
+    ...templateLabelFaults(selector, template),
+    ...validateLabels(labelsOf(template), 'spec.template.labels'),
+    ...validateAnnotations(template.metadata?.annotations ?? {}, 'spec.template.annotations'),
+  ];
 }
 
 function statefulUpdateFaults(strategy: NonNullable<StatefulSet['spec']['updateStrategy']>): FieldError[] {
@@ -157,12 +170,11 @@ const collisionFaults = (next: number | undefined, prev: number | undefined): Fi
     : [];
 
 export function daemonSetFaults({ spec }: DaemonSet): FieldError[] {
-  const errors = selectorFaults(spec.selector, 'spec.selector');
-  if (errors.length === 0 && !matchesLabels(fromLabelSelector(spec.selector), labelsOf(spec.template))) {
-    errors.push(invalidValue('spec.template.metadata.labels', labelsOf(spec.template), MISMATCH));
-  }
-  if (isEmpty(spec.selector)) {
-    errors.push(invalidValue('spec.selector', spec.selector, 'empty selector is invalid for daemonset'));
+  const { selector, template }: Unvalidated<DaemonSet['spec']> = spec;
+  const errors = selector === undefined ? [] : selectorFaults(selector, 'spec.selector');
+  if (errors.length === 0) errors.push(...templateLabelFaults(selector, template));
+  if (selector !== undefined && isEmpty(selector)) {
+    errors.push(invalidValue('spec.selector', selector, 'empty selector is invalid for daemonset'));
   }
   return [
     ...errors,

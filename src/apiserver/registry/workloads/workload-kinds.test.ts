@@ -29,6 +29,16 @@ const rows: Readonly<Record<string, Row>> = {
   ],
   'a StatefulSet without selector': [
     'statefulsets',
+    stateful({ selector: undefined }),
+    '[spec.selector: Required value, spec.template.metadata.labels: Invalid value: {"app":"a"}: `selector` does not match template `labels`]',
+  ],
+  'a StatefulSet with a wrong operator': [
+    'statefulsets',
+    stateful({ selector: { matchExpressions: [{ key: 'a', operator: 'Is' }] } }),
+    '[spec.selector.matchExpressions[0].operator: Invalid value: "Is": not a valid selector operator, spec.selector: Invalid value: {"matchExpressions":[{"key":"a","operator":"Is"}]}]',
+  ],
+  'a StatefulSet with an empty selector': [
+    'statefulsets',
     stateful({ selector: {} }),
     'spec.selector: Invalid value: {}: empty selector is invalid for statefulset',
   ],
@@ -78,6 +88,16 @@ const rows: Readonly<Record<string, Row>> = {
     'spec.persistentVolumeClaimRetentionPolicy.whenScaled: Unsupported value: "Keep": supported values: "Retain", "Delete"',
   ],
   'a DaemonSet': ['daemonsets', daemon({}), 'accepted'],
+  'a DaemonSet without selector': [
+    'daemonsets',
+    daemon({ selector: undefined }),
+    'spec.template.metadata.labels: Invalid value: {"app":"a"}: `selector` does not match template `labels`',
+  ],
+  'a DaemonSet with a wrong operator': [
+    'daemonsets',
+    daemon({ selector: { matchExpressions: [{ key: 'a', operator: 'Is' }] } }),
+    'spec.selector.matchExpressions[0].operator: Invalid value: "Is": not a valid selector operator',
+  ],
   'a DaemonSet with an empty selector': [
     'daemonsets',
     daemon({ selector: {} }),
@@ -132,10 +152,15 @@ const rows: Readonly<Record<string, Row>> = {
     '[spec.selector: Invalid value: {"matchLabels":{"batch.kubernetes.io/controller-uid":"x"}}: `selector` not auto-generated',
   ],
   'a Job with a selector chosen by hand': ['jobs', job({ manualSelector: true, selector }), 'accepted'],
+  'a Job with a wrong operator': [
+    'jobs',
+    job({ manualSelector: true, selector: { matchExpressions: [{ key: 'a', operator: 'Is' }] } }),
+    'spec.selector.matchExpressions[0].operator: Invalid value: "Is": not a valid selector operator',
+  ],
   'a Job chosen by hand without selector': [
     'jobs',
     job({ manualSelector: true }),
-    'spec.selector: Required value',
+    '[spec.selector: Required value, spec.template.metadata.labels: Invalid value: {"app":"a"}: `selector` does not match template `labels`]',
   ],
   'a numbered Job without number': [
     'jobs',
