@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { configMaps } from '../api/core/v1/config-map.ts';
-import { conflict } from '../api/errors/api-error.ts';
+import { ApiError, conflict, forbidden } from '../api/errors/api-error.ts';
 import { fakeClock } from '../base/clock.ts';
 import { memoryLogger } from '../base/logger.ts';
 import { createWorkQueue } from '../base/work-queue.ts';
@@ -84,6 +84,24 @@ it('losing against another writer is tried again without a warning', async () =>
   queue.add('a');
   await clock.advance(100);
   assert.equal(n, 2);
+  assert.deepEqual(
+    logger.lines.filter(({ level }) => level === 'warn'),
+    [],
+  );
+  await end();
+});
+
+it('what cannot be made since the namespace is going is given up without a warning', async () => {
+  let n = 0;
+  const { clock, queue, logger, end } = setup(async () => {
+    n++;
+    const causes = [{ reason: 'NamespaceTerminating', message: 'namespace a is being terminated' }];
+    const { status } = forbidden(configMaps, 'a', 'unable to create new content in namespace a');
+    throw new ApiError({ ...status, details: { ...status.details, causes } });
+  });
+  queue.add('a');
+  await clock.advance(100_000);
+  assert.equal(n, 1);
   assert.deepEqual(
     logger.lines.filter(({ level }) => level === 'warn'),
     [],

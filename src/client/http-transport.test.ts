@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { createPki } from '../apiserver/pki/pki.ts';
 import type { Pki } from '../apiserver/pki/pki.ts';
 import { fakeClock, realClock } from '../base/clock.ts';
@@ -113,6 +114,14 @@ describe('a transport over HTTP/2', () => {
     );
     assert.equal(server.nSessions(), before + 1);
     assert.equal((await transport.request({ method: 'GET', path: '/missing' })).status, 404);
+    transport.close();
+  });
+
+  it('gives an answer whole to who reads it when the server is long done', async () => {
+    const transport = transportTo(server.access());
+    const response = await transport.request({ method: 'POST', path: '/patient', body: 'a body' });
+    await setTimeout(100);
+    assert.equal(await readText(response.body), 'a body');
     transport.close();
   });
 

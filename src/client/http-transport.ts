@@ -126,6 +126,8 @@ function handshake(tls: ConnectionOptions, clock: Clock, server: string): Promis
       cancel();
       socket.removeListener('close', gone);
       socket.removeListener('error', fail);
+      // Until the connection listens itself: an error that nobody hears ends the process.
+      socket.on('error', () => undefined);
       resolve(socket);
     });
   });

@@ -114,9 +114,31 @@ function send(
 
 async function* readStream(stream: ClientHttp2Stream, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   try {
-    yield* readBody(stream, signal, () => stream.rstCode !== constants.NGHTTP2_NO_ERROR);
+    yield* readBody(chunksOf(stream), signal, () => stream.rstCode !== constants.NGHTTP2_NO_ERROR);
   } finally {
     // A reader that stops early must not leave the server sending.
     if (!stream.closed) stream.close(constants.NGHTTP2_CANCEL);
+  }
+}
+
+/**
+ * What a stream has to read, to its end. Node's own iterator says that a stream broke when HTTP/2 is done with it, even though
+ * its last data have not been read yet; that is how a whole answer looks when it came at once. Throws when it broke.
+ */
+async function* chunksOf(stream: ClientHttp2Stream): AsyncGenerator<Uint8Array> {
+  let wake = (): void => undefined;
+  const onEvent = (): void => wake();
+  const events = ['readable', 'end', 'close'] as const;
+  for (const event of events) stream.on(event, onEvent);
+  try {
+    for (;;) {
+      const chunk = stream.destroyed ? null : (stream.read() as Buffer | null);
+      if (chunk !== null) yield chunk;
+      else if (stream.readableEnded) return;
+      else if (stream.destroyed) throw stream.errored ?? new Error('the stream closed before its end');
+      else await new Promise<void>((resolve) => (wake = resolve));
+    }
+  } finally {
+    for (const event of events) stream.off(event, onEvent);
   }
 }
