@@ -4,6 +4,7 @@ import type { Endpoints } from '../../api/core/v1/endpoints.ts';
 import type { Pod } from '../../api/core/v1/pod.ts';
 import type { Service } from '../../api/core/v1/service.ts';
 import { planEndpoints } from './plan.ts';
+import { packSubsets } from './subsets.ts';
 
 const service = (
   spec: Partial<Service['spec']> = {},
@@ -126,6 +127,26 @@ describe('Pods', () => {
       [],
     ],
     [
+      'without one of the named ports lack that port only',
+      [pod(1), pod(2, { port: 9 })],
+      service({
+        ports: [
+          { name: 'a', port: 80, targetPort: 8080 },
+          { name: 'b', port: 81, targetPort: 'web' },
+        ],
+      }),
+      [
+        [['10.0.0.1'], []],
+        [['10.0.0.2'], []],
+      ],
+    ],
+    [
+      'of a Service of IPv6 first are there with that address',
+      [pod(1, { ip: 'fd00::1' }), pod(2)],
+      service({ clusterIP: 'fd00::10', ipFamilies: ['IPv6', 'IPv4'] }),
+      [[['fd00::1'], []]],
+    ],
+    [
       'of a headless Service without ports are in a subset without ports',
       [pod(1)],
       service({ clusterIP: 'None', ports: [] }),
@@ -135,6 +156,25 @@ describe('Pods', () => {
   for (const [sentence, pods, which, expected] of cases) {
     it(sentence, () => assert.deepEqual(ips(plan(pods, { service: which })), expected));
   }
+});
+
+it('an address has a host name when its Pod names the Service its subdomain', () => {
+  const named = (subdomain: string): Pod => ({
+    ...pod(1),
+    spec: { ...pod(1).spec, hostname: 'h', subdomain },
+  });
+  const hostnameOf = (one: Pod) => plan([one])?.subsets?.[0]?.addresses?.[0]?.hostname;
+  assert.deepEqual(
+    [hostnameOf(named('web')), hostnameOf(named('other')), hostnameOf(pod(1))],
+    ['h', undefined, undefined],
+  );
+});
+
+it('an address that is told both ready and not ready is not ready', () => {
+  const address = { ip: '10.0.0.1', targetRef: { kind: 'Pod', uid: 'u' } };
+  const ports = [{ port: 80, protocol: 'TCP' }];
+  const facts = [true, false, true].map((isReady) => ({ address, isReady, ports }));
+  assert.deepEqual(packSubsets(facts), [{ notReadyAddresses: [address], ports }]);
 });
 
 it('nothing is written when nothing changed, in whatever order the Pods come', () => {
@@ -154,6 +194,10 @@ it('the trigger time is replaced, or removed when the cause has none; other anno
     ...first,
     metadata: { ...first.metadata, annotations: { ...first.metadata.annotations, mine: 'x' } },
   };
+  assert.deepEqual(plan([], { current, triggerTime: 'b' })?.metadata.annotations, {
+    mine: 'x',
+    'endpoints.kubernetes.io/last-change-trigger-time': 'b',
+  });
   assert.deepEqual(plan([], { current })?.metadata.annotations, { mine: 'x' });
 });
 

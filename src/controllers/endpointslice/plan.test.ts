@@ -260,6 +260,19 @@ describe('a Service', () => {
       [[empty[0]?.metadata.name, []]],
     );
   });
+  it('passes its labels on, but for those that are the controller’s', () => {
+    const labels = {
+      tier: 'front',
+      'kubernetes.io/service-name': 'other',
+      'endpointslice.kubernetes.io/managed-by': 'me',
+      'service.kubernetes.io/headless': '',
+    };
+    assert.deepEqual(plan({ service: service({}, { labels }) }).creates[0]?.metadata.labels, {
+      tier: 'front',
+      'kubernetes.io/service-name': 'web',
+      'endpointslice.kubernetes.io/managed-by': 'endpointslice-controller.k8s.io',
+    });
+  });
   it('of two families has slices of both', () => {
     const dual = service({ ipFamilies: ['IPv4', 'IPv6'] });
     const { creates } = plan({ service: dual, pods: [pod('1', { ip: ['10.0.0.1', 'fd00::1'] })] });

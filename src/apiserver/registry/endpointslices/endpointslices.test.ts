@@ -97,6 +97,19 @@ const rows: Readonly<Record<string, readonly [JsonObject, string]>> = {
     slice({ ports: [{ name: 'Web', port: 80 }] }),
     `ports[0].name: Invalid value: "Web": ${label}`,
   ],
+  'with port 0': [
+    slice({ ports: [{ port: 0 }] }),
+    'ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive',
+  ],
+  'with 20000 ports': [slice({ ports: times(20_000, (i) => ({ name: `p${i}`, port: 80 })) }), ''],
+  'with 20001 ports': [
+    slice({ ports: times(20_001, (i) => ({ name: `p${i}`, port: 80 })) }),
+    'ports: Too many: 20001: must have at most 20000 items',
+  ],
+  'with hints for nine nodes': [
+    endpoint({ hints: { forNodes: times(9, (i) => ({ name: `n${i}` })) } }),
+    'endpoints[0].hints.forNodes: Too many: 9: must have at most 8 items',
+  ],
   'with an unknown protocol': [
     slice({ ports: [{ port: 80, protocol: 'ICMP' }] }),
     'ports[0].protocol: Unsupported value: "ICMP": supported values: "SCTP", "TCP", "UDP"',

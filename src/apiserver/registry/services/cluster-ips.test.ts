@@ -6,6 +6,7 @@ import { decodeObject } from '../../../api/schema/decode.ts';
 import { applyDefaults } from '../../../api/schema/defaults.ts';
 import type { JsonObject } from '../../../base/json.ts';
 import type { IpFamily } from '../../../net/ip.ts';
+import { clusterIPChangeFaults } from './cluster-ips.ts';
 import { serviceStrategy } from './strategy.ts';
 
 const nothing = { range: '', contains: () => false, findFree: () => undefined };
@@ -102,6 +103,49 @@ const creates: Readonly<Record<string, readonly [JsonObject, string]>> = {
     'valid',
   ],
 };
+
+const both = { clusterIPs: ['10.96.0.5', 'fd00::5'], ipFamilies: ['IPv4', 'IPv6'] };
+const one = { clusterIPs: ['10.96.0.5'], ipFamilies: ['IPv4'] };
+const headless = { clusterIP: 'None', clusterIPs: ['None'], ipFamilies: ['IPv4'] };
+type Spec = Service['spec'];
+
+/** Two specs -> the errors' text, or 'valid'. */
+const changes: Readonly<Record<string, readonly [from: Spec, to: Spec, expected: string]>> = {
+  'one address may be joined by a second': [one, both, 'valid'],
+  'the second goes when one family is asked for': [both, { ...one, ipFamilyPolicy: 'SingleStack' }, 'valid'],
+  'the second does not go otherwise': [
+    both,
+    { ...one, ipFamilyPolicy: 'PreferDualStack' },
+    '[spec.ipFamilyPolicy: Invalid value: "PreferDualStack": must be set to \'SingleStack\' when releasing the secondary clusterIP, spec.ipFamilyPolicy: Invalid value: "PreferDualStack": must be set to \'SingleStack\' when releasing the secondary ipFamily]',
+  ],
+  'the first does not go': [
+    one,
+    {},
+    '[spec.clusterIPs[0]: Invalid value: null: primary clusterIP can not be unset, spec.ipFamilies[0]: Invalid value: null: primary ipFamily can not be unset]',
+  ],
+  'the first does not change while the second goes': [
+    both,
+    { clusterIPs: ['fd00::5'], ipFamilies: ['IPv6'], ipFamilyPolicy: 'SingleStack' },
+    '[spec.clusterIPs[0]: Invalid value: ["fd00::5"]: may not change once set, spec.ipFamilies[0]: Invalid value: ["IPv6"]: may not change once set]',
+  ],
+  'the second does not change': [
+    both,
+    { ...both, clusterIPs: ['10.96.0.5', 'fd00::6'] },
+    'spec.clusterIPs[1]: Invalid value: ["10.96.0.5","fd00::6"]: may not change once set',
+  ],
+  'families of a headless Service may change': [headless, { ...headless, ipFamilies: ['IPv6'] }, 'valid'],
+  'everything may go for an external name': [both, { type: 'ExternalName' }, 'valid'],
+  'everything may come from an external name': [{ type: 'ExternalName' }, both, 'valid'],
+};
+
+describe('the cluster IPs and families of a Service that changes', () => {
+  for (const [sentence, [from, to, expected]] of Object.entries(changes)) {
+    it(sentence, () => {
+      const errors = clusterIPChangeFaults({ metadata: web, spec: to }, { metadata: web, spec: from });
+      assert.equal(errors.length === 0 ? 'valid' : formatFieldErrors(errors), expected);
+    });
+  }
+});
 
 describe('the cluster IPs and families of a new Service', () => {
   for (const [sentence, [spec, expected]] of Object.entries(creates)) {

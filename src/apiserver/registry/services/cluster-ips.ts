@@ -101,7 +101,7 @@ function listChangeFaults(next: Service, prev: Service, what: 'clusterIP' | 'ipF
       value === list[i] ? [] : [invalidValue(`${path}[${i}]`, list, 'may not change once set')],
     );
   }
-  if (list.length === 0) return [invalidValue(`${path}[0]`, list, `primary ${what} can not be unset`)];
+  if (list.length === 0) return [invalidValue(`${path}[0]`, null, `primary ${what} can not be unset`)];
   const errors: FieldError[] = [];
   if (old.length > 0 && list[0] !== old[0])
     errors.push(invalidValue(`${path}[0]`, list, 'may not change once set'));

@@ -120,6 +120,34 @@ const defaults: Readonly<Record<string, readonly [JsonObject, JsonObject]>> = {
     { type: 'LoadBalancer', ports: [port80] },
     { allocateLoadBalancerNodePorts: true, externalTrafficPolicy: 'Cluster' },
   ],
+  'no affinity configuration where there is no affinity': [
+    { sessionAffinityConfig: { clientIP: { timeoutSeconds: 10 } }, ports: [port80] },
+    { sessionAffinity: 'None', sessionAffinityConfig: undefined },
+  ],
+  'an affinity of three hours, also when its configuration is empty': [
+    { sessionAffinity: 'ClientIP', sessionAffinityConfig: { clientIP: {} }, ports: [port80] },
+    { sessionAffinityConfig: { clientIP: { timeoutSeconds: 10800 } } },
+  ],
+  'a target port that is named stays': [
+    { ports: [{ port: 80, targetPort: 'http', protocol: 'UDP' }] },
+    { ports: [{ port: 80, protocol: 'UDP', targetPort: 'http' }] },
+  ],
+  'an external policy for external IPs': [
+    { externalIPs: ['192.0.2.1'], ports: [port80] },
+    { externalTrafficPolicy: 'Cluster' },
+  ],
+  'no selector where it is empty': [{ selector: {}, ports: [port80] }, { selector: undefined }],
+  'nothing of the network for an external name': [
+    { type: 'ExternalName', externalName: 'a.b' },
+    {
+      clusterIP: undefined,
+      clusterIPs: undefined,
+      ipFamilies: undefined,
+      ipFamilyPolicy: undefined,
+      externalTrafficPolicy: undefined,
+      internalTrafficPolicy: undefined,
+    },
+  ],
   'the plural of the cluster IP': [{ clusterIP: 'None' }, { clusterIPs: ['None'] }],
 };
 

@@ -47,6 +47,16 @@ const transitions: Readonly<Record<string, Transition>> = {
     to: { clusterIPs: undefined },
     becomes: { clusterIPs: ['10.96.0.77'] },
   },
+  'an old client clears the singular alone, which changes nothing': {
+    from: clusterIP,
+    to: { clusterIP: undefined },
+    becomes: { clusterIP: '10.96.0.77', clusterIPs: ['10.96.0.77'] },
+  },
+  'the plural is required where the singular changes': {
+    from: clusterIP,
+    to: { clusterIP: '10.96.0.78', clusterIPs: undefined },
+    refused: /^422 Invalid: Service "web" is invalid: spec\.clusterIPs: Required value$/,
+  },
   'the cluster IP may not change': {
     from: clusterIP,
     to: { clusterIP: '10.96.0.78', clusterIPs: ['10.96.0.78'] },
@@ -110,6 +120,11 @@ const transitions: Readonly<Record<string, Transition>> = {
     from: clusterIP,
     to: { ...external, clusterIP: '10.96.0.78' },
     refused: /spec\.clusterIPs: Forbidden: may not be set for ExternalName services/,
+  },
+  'a local load balancer that becomes an external name gives everything back': {
+    from: localBalancer,
+    to: external,
+    becomes: { healthCheckNodePort: undefined, externalTrafficPolicy: undefined, clusterIP: undefined },
   },
   'from ExternalName with a chosen cluster IP': {
     from: external,

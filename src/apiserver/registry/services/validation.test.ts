@@ -280,6 +280,14 @@ const creates: Readonly<Record<string, readonly [JsonObject, string]>> = {
     { loadBalancerSourceRanges: ['10.0.0.0/8'], ports: [port80] },
     "spec.LoadBalancerSourceRanges: Forbidden: may only be used when `type` is 'LoadBalancer'",
   ],
+  'an external IP is not loopback of IPv6': [
+    { externalIPs: ['::1'], ports: [port80] },
+    'spec.externalIPs[0]: Invalid value: "::1": may not be in the loopback range (127.0.0.0/8, ::1/128)',
+  ],
+  'an external IP is not link-local of IPv6': [
+    { externalIPs: ['fe80::1'], ports: [port80] },
+    'spec.externalIPs[0]: Invalid value: "fe80::1": may not be in the link-local range (169.254.0.0/16, fe80::/10)',
+  ],
   'source ranges may have blanks around them': [
     { type: 'LoadBalancer', loadBalancerSourceRanges: [' 10.0.0.0/8 '], ports: [port80] },
     'valid',
