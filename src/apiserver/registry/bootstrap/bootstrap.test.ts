@@ -28,7 +28,8 @@ describe('a new cluster', () => {
       items.map(({ metadata }) => metadata.name),
       ['default', 'kube-node-lease', 'kube-public', 'kube-system'],
     );
-    const { spec } = (await kubernetes(registry, 'services')) as unknown as Service;
+    const { spec, metadata } = (await kubernetes(registry, 'services')) as unknown as Service;
+    assert.deepEqual(metadata.labels, { component: 'apiserver', provider: 'kubernetes' });
     assert.deepEqual(
       [spec.clusterIP, spec.ports],
       ['10.96.0.1', [{ name: 'https', protocol: 'TCP', port: 443, targetPort: 6443 }]],

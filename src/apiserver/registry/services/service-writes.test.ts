@@ -99,14 +99,20 @@ describe('writing a Service', () => {
     await remove();
   });
 
-  it('away is answered with its name, kind and uid', async () => {
+  it('away is answered with its name, kind and uid, and takes hand-written Endpoints along', async () => {
     const { metadata } = await create();
+    const subsets = [{ addresses: [{ ip: '192.0.2.1' }], ports }];
+    const endpoints = registry.resource('endpoints');
+    await endpoints.write.create(scopeOf(), { metadata: { name: 'web' }, subsets });
+    await endpoints.write.create(scopeOf(), { metadata: { name: 'other' }, subsets });
     const { uid } = metadata as JsonObject;
     const answer = json(await remove());
     assert.deepEqual(
       [answer.kind, answer.status, answer.details],
       ['Status', 'Success', { name: 'web', kind: 'services', uid }],
     );
+    assert.match(await refusalOf(endpoints.read.get(scopeOf(), 'web')), /^404 NotFound/);
+    assert.equal(await refusalOf(endpoints.read.get(scopeOf(), 'other')), 'accepted');
   });
 
   it('away by collection gives all of it back', async () => {
