@@ -9,16 +9,22 @@ import { silentLogger } from '../../base/logger.ts';
 import { createInformers } from '../../client/informers.ts';
 import { startInProcessApi } from '../../testing/in-process-api.ts';
 import { eventually } from '../../testing/test-cluster.ts';
+import { createEndpointSliceController } from '../endpointslice/controller.ts';
+import { createServicePods } from '../service-pods.ts';
 import { createEndpointSliceMirroringController } from './controller.ts';
 
-it('what is too much to mirror is told; the mirror ends when the Service gets a selector', async (t) => {
+it('what is too much to mirror is told; the mirror ends with a selector; slices of others stay as they are', async (t) => {
   const api = startInProcessApi();
   const { client } = api;
   const informers = createInformers({ client, clock: realClock, logger: silentLogger });
   const endpointLimits = { mirroringMaxEndpointsPerSubset: 2 };
   const deps = { client, informers, clock: realClock, logger: silentLogger, endpointLimits };
   const stopping = new AbortController();
-  const parts = [createEndpointSliceMirroringController(deps), informers];
+  const parts = [
+    createEndpointSliceMirroringController(deps),
+    createEndpointSliceController(deps, createServicePods(informers)),
+    informers,
+  ];
   const running = parts.map((part) => part.run(stopping.signal));
   t.after(async () => {
     stopping.abort();
@@ -30,11 +36,18 @@ it('what is too much to mirror is told; the mirror ends when the Service gets a 
   const mirrored = async (): Promise<number[]> => {
     const { items } = await client.list(endpointSlices, {
       namespace,
-      labelSelector: 'kubernetes.io/service-name=db',
+      labelSelector:
+        'kubernetes.io/service-name=db,endpointslice.kubernetes.io/managed-by=endpointslicemirroring-controller.k8s.io',
     });
     return items.map((slice) => slice.endpoints.length);
   };
 
+  const labels = { 'kubernetes.io/service-name': 'db', 'endpointslice.kubernetes.io/managed-by': 'me' };
+  const mine = await client.create(endpointSlices, {
+    metadata: { name: 'mine', namespace, labels },
+    addressType: 'IPv4',
+    endpoints: [{ addresses: ['192.0.2.9'] }],
+  });
   await client.create(endpoints, {
     metadata,
     subsets: [{ addresses: [1, 2, 3].map((n) => ({ ip: `192.0.2.${n}` })), ports: [{ port: 80 }] }],
@@ -63,4 +76,5 @@ it('what is too much to mirror is told; the mirror ends when the Service gets a 
   const skip = { metadata: { labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } } };
   await client.patch(endpoints, metadata, { type: 'merge', body: skip });
   await eventually('none again', async () => ((await mirrored()).length === 0 ? true : undefined));
+  assert.deepEqual(await client.get(endpointSlices, mine.metadata), mine);
 });
