@@ -38,6 +38,24 @@ test('items that are there are handed over at once, others when they come', asyn
   assert.equal(source.isStopped, true);
 });
 
+test('nothing is lost to who wakes once too often', async () => {
+  const source = manual<number>();
+  let wakeAgain = (): void => undefined;
+  const iterator = iterableOf<number>({
+    next: (wake) => {
+      wakeAgain = wake;
+      return source.next(wake);
+    },
+    stop: () => source.stop(),
+  })[Symbol.asyncIterator]();
+  const first = iterator.next();
+  source.put(1);
+  assert.deepEqual(await first, { done: false, value: 1 });
+  source.put(2);
+  wakeAgain();
+  assert.deepEqual(await iterator.next(), { done: false, value: 2 });
+});
+
 test('an iterable becomes a flow, with its end, and is not asked ahead', async () => {
   let nAsked = 0;
   async function* three(): AsyncGenerator<number> {

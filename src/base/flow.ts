@@ -23,12 +23,18 @@ export interface FlowIterable<T> extends AsyncIterable<T> {
 export function iterableOf<T>(flow: Flow<T>): FlowIterable<T> {
   const next = (): Promise<IteratorResult<T, undefined>> =>
     new Promise((resolve, reject) => {
+      let isAnswered = false;
       const ask = (): void => {
+        // Woken once too often: what the flow would give now, nobody would get.
+        if (isAnswered) return;
         try {
           const item = flow.next(ask);
+          if (item === undefined) return;
+          isAnswered = true;
           if (item === FLOW_END) resolve({ done: true, value: undefined });
-          else if (item !== undefined) resolve({ done: false, value: item });
+          else resolve({ done: false, value: item });
         } catch (error) {
+          isAnswered = true;
           reject(error instanceof Error ? error : new Error(String(error)));
         }
       };

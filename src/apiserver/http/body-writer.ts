@@ -40,6 +40,7 @@ function writeFlow(sink: BodySink, flow: Flow<Piece>, options: BodyWriterOptions
   const { gone } = options;
   return new Promise((resolve, reject) => {
     let isOver = false;
+    let isFull = false;
     const finish = (settle: () => void): void => {
       if (isOver) return;
       isOver = true;
@@ -50,13 +51,19 @@ function writeFlow(sink: BodySink, flow: Flow<Piece>, options: BodyWriterOptions
     const fail = (error: unknown): void =>
       finish(() => reject(error instanceof Error ? error : new Error(String(error))));
     const onGone = (): void => finish(resolve);
+    const goOn = (): void => {
+      isFull = false;
+      pump();
+    };
     const pump = (): void => {
       try {
-        while (!isOver) {
+        while (!isOver && !isFull) {
           const piece = flow.next(pump);
           if (piece === undefined) return;
           if (piece === FLOW_END) return finish(resolve);
-          if (!sink.write(piece)) return whenDrained(sink, options, { resolve: pump, reject: fail });
+          if (sink.write(piece)) continue;
+          isFull = true;
+          whenDrained(sink, options, { resolve: goOn, reject: fail });
         }
       } catch (error) {
         fail(error);

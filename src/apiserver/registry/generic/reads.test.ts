@@ -201,6 +201,24 @@ describe('watch', () => {
     assert.ok(Number(revision(last.object)) > Number(revision(first)) + 1);
   });
 
+  it('keeps what comes while nobody asks, right after its beginning', async () => {
+    const first = await create('a');
+    await create('b');
+    const query = queryOf({ resourceVersion: revision(first) });
+    const events = maps.read.watch(scopeOf('default', { signal: stopping.signal }), query);
+    const batches = events[Symbol.asyncIterator]();
+    const names = async (): Promise<readonly string[]> => {
+      const batch = ((await batches.next()) as { value: readonly { object: KubeObject }[] }).value;
+      return batch.map(({ object }) => object.metadata.name);
+    };
+    assert.deepEqual(await names(), ['b']);
+    await create('c');
+    await settle();
+    await create('d');
+    await settle();
+    assert.deepEqual(await names(), ['c', 'd']);
+  });
+
   it('shows what comes into and goes out of a selection', async () => {
     const { texts, seen } = watch({ labels: 'app=x' });
     await create('a', { app: 'x' });

@@ -98,6 +98,8 @@ class WatchFlow<T extends KubeObject> implements Flow<Batch<T>> {
     if (this.isOver || this.watching.signal.aborted) return this.end();
     try {
       const batch = this.slow === undefined ? this.live(wake) : this.slowly(this.slow, wake);
+      // Who has been answered waits for nothing.
+      if (batch !== undefined) this.wake = undefined;
       if (batch !== undefined && batch.length > 0)
         this.watching.context.watched?.(this.watching.definition.kind, batch.length);
       return batch;
