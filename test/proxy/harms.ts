@@ -3,7 +3,7 @@ import type { Callers, Canary } from './canary.ts';
 import { writeProxyConfig } from './proxy-lab.ts';
 import type { Program, ProxyLab } from './proxy-lab.ts';
 
-/** The modes every machine of ours can use; ipvs ends connections when it goes. */
+/** The modes every machine of ours can use; ipvs is tried in the virtual machine. */
 export const MODES = ['nftables', 'iptables', 'userspace'] as const;
 export type Mode = (typeof MODES)[number];
 
