@@ -108,9 +108,10 @@ kubectlCases('kubectl scale and rollout, with Pods that nobody runs', {
     );
   },
   'a rollout without ready Pods is said to be waiting, and to be late': async (kubectl) => {
-    await kubectl.ok('create -f -', deployment('web', { progressDeadlineSeconds: 1 }));
+    // Long enough for kubectl to begin looking before it is too late.
+    await kubectl.ok('create -f -', deployment('web', { progressDeadlineSeconds: 5 }));
     await until(kubectl, 'pods', 2);
-    const { code, stdout, stderr } = await kubectl.run('rollout status deployment/web --timeout=10s');
+    const { code, stdout, stderr } = await kubectl.run('rollout status deployment/web --timeout=25s');
     assert.equal(code, 1);
     assert.match(
       stdout,

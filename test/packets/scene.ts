@@ -188,9 +188,14 @@ export function assertNoFailures({ nRequests, failures }: LoadReport): void {
 const RETRANSMISSION_MS = 900;
 
 /**
- * Fails unless every call was refused, and at once: within 100 ms in the median, none only after a packet was sent again.
+ * Fails unless every call is refused once the proxy has heard that nobody serves, and at once: within 100 ms in the median, none
+ * only after a packet was sent again.
  */
 export async function assertRefused(place: Place, target: Target): Promise<void> {
+  await eventually('a refusal', async () => {
+    const [answer] = await place.answers({ ...target, n: 1 });
+    return answer?.error === 'ECONNREFUSED' ? true : undefined;
+  });
   const n = 10;
   const answers = await place.answers({ ...target, n });
   const outcomes = new Set(answers.map(({ text, error }) => text ?? error));
