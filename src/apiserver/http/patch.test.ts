@@ -52,10 +52,13 @@ const patch = (
     body: typeof body === 'string' ? body : JSON.stringify(body),
   });
 
+/** Sorted: they come in the order of their times, which may be one second or two. */
 const managersOf = (answer: Answer): unknown =>
-  jsonOf<KubeObject>(answer).metadata.managedFields?.map(({ manager, operation, subresource }) =>
-    [manager, operation, subresource].join(' ').trim(),
-  );
+  jsonOf<KubeObject>(answer)
+    .metadata.managedFields?.map(({ manager, operation, subresource }) =>
+      [manager, operation, subresource].join(' ').trim(),
+    )
+    .sort();
 
 describe('PATCH with application/apply-patch+yaml', () => {
   it('creates with 201 and changes with 200, from YAML or JSON', async () => {
