@@ -62,7 +62,7 @@ export function elementOf(type: ListType, item: JsonValue | undefined): string {
   );
 }
 
-/** Items without an identity are left out: no stored object has any. */
+/** Items by what tells them apart. Throws RangeError for an item that has no identity. */
 export function itemsOf(type: ListType, list: unknown): Items {
   const items: Items = new Map();
   if (!Array.isArray(list)) return items;
