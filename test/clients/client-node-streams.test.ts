@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -54,6 +54,7 @@ describe('the streams of @kubernetes/client-node', () => {
   let cluster: TestCluster | undefined;
   const config = new KubeConfig();
   const pod = 'web';
+  const folder = mkdtempSync(join(tmpdir(), 'portico-copy-'));
   before(async () => {
     cluster = await startTestCluster({ flags: ['--nodes', '1'] });
     config.loadFromFile(cluster.kubeconfig);
@@ -76,6 +77,7 @@ describe('the streams of @kubernetes/client-node', () => {
   });
   after(async () => {
     await cluster?.stop();
+    rmSync(folder, { recursive: true });
   });
 
   const run = async (
@@ -133,28 +135,28 @@ describe('the streams of @kubernetes/client-node', () => {
   });
 
   it('copies a folder there and back', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'portico-copy-'));
     const text = 'some text\n'.repeat(1000);
-    try {
-      mkdirSync(join(folder, 'there'));
-      mkdirSync(join(folder, 'back'));
-      writeFileSync(join(folder, 'there', 'file'), text);
-      const { out } = await run(['mktemp', '-d']);
-      const inside = out.trim();
-      const cp = new Cp(config);
-      await cp.cpToPod('default', pod, 'main', join(folder, 'there'), inside);
-      // It says that it is done before the program at the other end is.
-      await eventually(
-        'the whole file',
-        async () =>
-          (await run(['wc', '-c', `${inside}/file`])).out.startsWith(`${text.length} `) || undefined,
-      );
-      await cp.cpFromPod('default', pod, 'main', 'file', join(folder, 'back'), inside);
-      await eventually('the copy', async () => existsSync(join(folder, 'back', 'file')) || undefined);
-      assert.equal(readFileSync(join(folder, 'back', 'file'), 'utf8'), text);
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+    const written = new Date('2020-02-02T20:20:20Z');
+    mkdirSync(join(folder, 'there'));
+    mkdirSync(join(folder, 'back'));
+    writeFileSync(join(folder, 'there', 'file'), text);
+    utimesSync(join(folder, 'there', 'file'), written, written);
+    const { out } = await run(['mktemp', '-d']);
+    const inside = out.trim();
+    const cp = new Cp(config);
+    await cp.cpToPod('default', pod, 'main', join(folder, 'there'), inside);
+    // It says that it is done before the program at the other end is, and before its own files are.
+    await eventually(
+      'the whole file',
+      async () => (await run(['wc', '-c', `${inside}/file`])).out.startsWith(`${text.length} `) || undefined,
+    );
+    await cp.cpFromPod('default', pod, 'main', 'file', join(folder, 'back'), inside);
+    const copy = join(folder, 'back', 'file');
+    await eventually(
+      'the copy, as old as the original',
+      async () => statSync(copy, { throwIfNoEntry: false })?.mtimeMs === written.getTime() || undefined,
+    );
+    assert.equal(readFileSync(copy, 'utf8'), text);
   });
 
   /** One request through a forwarded port. */
