@@ -22,6 +22,7 @@ const F_SETPIPE_SZ = 1031;
 const SHUT_WR = 1;
 
 export const EAGAIN = -11;
+export const EISCONN = -106;
 export const EINPROGRESS = -115;
 export const ECONNABORTED = -103;
 

@@ -1,6 +1,7 @@
 import type { Clock } from '../../../base/clock.ts';
 import {
   EINPROGRESS,
+  EISCONN,
   EPOLL_ERR,
   EPOLL_ET,
   EPOLL_HUP,
@@ -107,12 +108,28 @@ function forget(dialing: Dialing, connection: Connection): void {
   queueOf(dialing, connection)?.waiting.delete(connection);
 }
 
-function endOverdue(dialing: Dialing, { waiting }: Queue, now: number): number | undefined {
+function endOverdue(dialing: Dialing, { waiting, limitMs }: Queue, now: number): number | undefined {
   for (const connection of waiting) {
     if (connection.deadline > now) return connection.deadline;
-    dialAnother(dialing, connection);
+    if (!hasAccepted(connection)) dialAnother(dialing, connection);
+    else {
+      connection.deadline = now + limitMs;
+      waiting.delete(connection);
+      waiting.add(connection);
+    }
   }
   return undefined;
+}
+
+/**
+ * The time is also over where this thread was not given the processor meanwhile. Asked to connect once more, the kernel says what became of
+ * it; that the endpoint accepted is an event still to come.
+ */
+function hasAccepted({ pool, backendKey, upstream }: Connection): boolean {
+  const target = pool.addresses.get(backendKey);
+  if (target === undefined) return false;
+  const result = calls.connect(upstream, target.address, target.length);
+  return result === 0 || result === EISCONN;
 }
 
 function retryParked(dialing: Dialing, now: number): number | undefined {

@@ -85,7 +85,11 @@ function dial(client: Socket, attempt: Dial): void {
   upstream.on('error', fail).on('connect', joined);
   client.on('close', gone).on('error', ignore);
   const timeoutMs = DIAL_TIMEOUTS_MS[Math.min(attempt.nAttempts, DIAL_TIMEOUTS_MS.length - 1)] ?? 0;
-  cancelTimer = clock.after(timeoutMs, fail);
+  cancelTimer = clock.after(timeoutMs, () => {
+    // After a pause of the process timers come first; that the endpoint has accepted may be the next thing to be told.
+    const late = setImmediate(fail);
+    cancelTimer = () => clearImmediate(late);
+  });
 }
 
 const ignore = (): void => undefined;
