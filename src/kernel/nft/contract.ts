@@ -39,6 +39,13 @@ export const contractSets = {
   seen: { name: 'seen', key: ['ipv4_addr'], dynamic: { timeoutSeconds: 60, size: 100 } },
   marks: { name: 'marks', key: ['ipv4_addr', 'inet_proto', 'inet_service'], data: ['mark'] },
   marked: { name: 'marked', key: ['mark'] },
+  counted: { name: 'counted', key: ['ipv4_addr', 'inet_proto', 'inet_service'], data: 'counter' },
+  countedRanges: {
+    name: 'counted-ranges',
+    key: ['ipv4_addr', 'inet_proto', 'inet_service'],
+    data: 'counter',
+    isInterval: true,
+  },
 } as const satisfies Record<string, NftSet>;
 
 /** One rule for each kind of statement the model has. */
@@ -62,6 +69,14 @@ export const everyStatement: readonly (readonly Statement[])[] = [
     { kind: 'update', map: 'seen', key: [field.saddr] },
   ],
   [{ kind: 'match', left: field.iifname, isNegated: true, value: 'eth0' }],
+  [
+    { kind: 'ct', is: { key: 'direction', flag: 'original' } },
+    { kind: 'count', key: [field.daddr, field.l4proto, field.dport], map: 'counted' },
+  ],
+  [
+    { kind: 'ct', is: { key: 'direction', flag: 'reply' } },
+    { kind: 'count', key: [field.daddr, field.l4proto, field.dport], map: 'counted-ranges' },
+  ],
   [
     {
       kind: 'dnat',
@@ -120,6 +135,11 @@ const refusals: readonly (readonly Statement[])[] = [
   [{ kind: 'reject', with: 'port-unreachable' }],
 ];
 
+const counted: readonly NftElement[] = [
+  { key: ['10.96.0.1', 'tcp', 80], data: ['ns/web/http/TCP'] },
+  { key: ['10.96.0.2', 'tcp', 80], data: ['ns/web/http/TCP'] },
+];
+
 /** A table with every kind of set and rule, as a transaction's commands. */
 export function everythingCommands(): Command[] {
   const addRules = (chain: string, rules: readonly (readonly Statement[])[]): Command[] =>
@@ -127,6 +147,8 @@ export function everythingCommands(): Command[] {
   return [
     { op: 'add-table', comment: 'a table of the tests' },
     ...Object.values(contractSets).map((set): Command => ({ op: 'add-set', set })),
+    { op: 'add-counters', names: ['ns/web/http/TCP', 'ns/web//TCP'] },
+    { op: 'add-elements', set: contractSets.counted, elements: counted },
     { op: 'add-chain', chain: { name: 'target' } },
     {
       op: 'add-chain',
@@ -287,6 +309,36 @@ const cases: Readonly<Record<string, Case>> = {
     );
     await run({ op: 'delete-elements', set: guards, elements: guarded });
     assert.deepEqual(await nft.elements(table, guards), []);
+  }),
+  'keeps counters under their names, and what leads to them': withTable(async (nft, run) => {
+    const zero = { packets: 0, bytes: 0 };
+    const ranges: NftElement[] = [{ key: ['10.96.0.1', 'tcp', '8000-8999'], data: ['ns/web//TCP'] }];
+    await run({ op: 'add-elements', set: contractSets.countedRanges, elements: ranges });
+    assert.deepEqual(pairs(await nft.elements(table, contractSets.counted)), pairs(counted));
+    assert.deepEqual(pairs(await nft.elements(table, contractSets.countedRanges)), pairs(ranges));
+    assert.deepEqual(
+      [...(await nft.counters(table))].sort(),
+      ['ns/web//TCP', 'ns/web/http/TCP'].map((name) => [name, zero]),
+    );
+    await assert.rejects(
+      run({ op: 'add-counters', names: ['ns/more', 'ns/web//TCP'] }),
+      refused('EEXIST', /add counters ns\/more, …/),
+    );
+    await assert.rejects(
+      run({ op: 'delete-counters', names: ['ns/web/http/TCP'] }),
+      refused('EBUSY', /delete counters ns\/web\/http\/TCP/),
+    );
+    const astray: NftElement[] = [{ key: ['10.96.0.3', 'tcp', 80], data: ['nobody'] }];
+    await assert.rejects(
+      run({ op: 'add-elements', set: contractSets.counted, elements: astray }),
+      refused('ENOENT', /add element counted/),
+    );
+    await run(
+      { op: 'delete-elements', set: contractSets.counted, elements: counted },
+      { op: 'delete-counters', names: ['ns/web/http/TCP'] },
+    );
+    assert.deepEqual([...(await nft.counters(table)).keys()], ['ns/web//TCP']);
+    assert.deepEqual([...(await nft.counters({ family: 'ip', name: 'nowhere' })).keys()], []);
   }),
   'refuses a whole transaction for one bad command, and names it': withTable(async (nft, run) => {
     const add = (...keys: string[]): Command => ({

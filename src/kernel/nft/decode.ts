@@ -2,7 +2,7 @@ import { formatIp, parseIp } from '../../net/ip.ts';
 import { align4, attributeHeaderBytes, NLA_TYPE_MASK } from '../netlink/protocol.ts';
 import { attributeText, readAttributes } from '../netlink/reader.ts';
 import { decodeFields, fieldOfBounds } from './data-types.ts';
-import type { NftElement, NftSet, Scalar, Verdict } from './model.ts';
+import type { CounterValue, NftElement, NftSet, Scalar, Verdict } from './model.ts';
 import * as nft from './protocol.ts';
 
 const verdictKinds = new Map<number, Verdict['kind']>([
@@ -32,7 +32,7 @@ function decodeData(types: NftSet['data'], buffer: Buffer, at: number): NftEleme
   const length = buffer.readUInt16LE(at);
   const value = buffer.subarray(at + attributeHeaderBytes, at + length);
   if ((buffer.readUInt16LE(at + 2) & NLA_TYPE_MASK) === nft.DATA_VERDICT) return decodeVerdict(value);
-  return types === undefined || types === 'verdict' ? undefined : decodeFields(types, value);
+  return types === undefined || typeof types === 'string' ? undefined : decodeFields(types, value);
 }
 
 function decodeElement(
@@ -57,6 +57,9 @@ function decodeElement(
         break;
       case nft.ELEM_DATA:
         data = decodeData(set.data, buffer, value);
+        break;
+      case nft.ELEM_OBJREF:
+        data = [attributeText(buffer.subarray(value, at + length))];
         break;
       case nft.ELEM_FLAGS:
         flags = buffer.readUInt32BE(value);
@@ -109,6 +112,19 @@ export function elementCollector(set: NftSet): { add(payload: Buffer): void; fin
       ? toPrefixes(raw)
       : raw.map(({ key, data }) => (data === undefined ? { key } : { key, data }));
   return { add, finish };
+}
+
+/** One counter of a dump of objects; undefined = it is something else, or another table's. */
+export function decodeCounter(payload: Buffer, table: string): readonly [string, CounterValue] | undefined {
+  const attributes = readAttributes(payload, 4);
+  const data = attributes.get(nft.OBJ_DATA);
+  const isCounter = attributes.get(nft.OBJ_TYPE)?.readUInt32BE(0) === nft.OBJECT_COUNTER;
+  if (!isCounter || data === undefined || attributeText(attributes.get(nft.OBJ_TABLE)) !== table)
+    return undefined;
+  const values = readAttributes(data);
+  const number = (attribute: number): number => Number(values.get(attribute)?.readBigUInt64BE(0) ?? 0n);
+  const name = attributeText(attributes.get(nft.OBJ_NAME));
+  return [name, { packets: number(nft.COUNTER_PACKETS), bytes: number(nft.COUNTER_BYTES) }];
 }
 
 /** The comment in a table's user data; the empty string when there is none or it is something else. */

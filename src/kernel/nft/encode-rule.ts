@@ -204,6 +204,12 @@ function match(left: Selector, right: { value: Scalar; isNegated: boolean }, con
 }
 
 function ctFlag(flag: CtFlag, { writer }: RuleContext): void {
+  if (flag.key === 'direction') {
+    expression(writer, 'ct', () => {
+      writer.attrU32Be(1, register(0)).attrU32Be(2, nft.CT_DIRECTION);
+    });
+    return compare(writer, false, Buffer.from([flag.flag === 'reply' ? nft.CT_REPLY : nft.CT_ORIGINAL]));
+  }
   const key = flag.key === 'state' ? nft.CT_STATE : nft.CT_STATUS;
   const bits = Buffer.alloc(4);
   bits.writeUInt32LE(flag.key === 'state' ? nft.CT_STATE_NEW : nft.CT_STATUS_DNAT);
@@ -307,6 +313,11 @@ function writeStatement(statement: Statement, context: RuleContext, anonymousSet
       return update(statement, context);
     case 'counter':
       return expression(writer, 'counter', () => undefined);
+    case 'count':
+      loadKey(statement.key, 0, context);
+      return expression(writer, 'objref', () => {
+        writer.attrU32Be(nft.OBJREF_SET_SREG, register(0)).attrString(nft.OBJREF_SET_NAME, statement.map);
+      });
     case 'verdict':
       return expression(writer, 'immediate', () => {
         writer.attrU32Be(1, nft.REG_VERDICT);

@@ -92,6 +92,10 @@ class Encoder {
         this.#begin(nft.DELSET, 0).attrString(nft.SET_TABLE, this.#table.name);
         this.#writer.attrString(nft.SET_NAME, command.name);
         return;
+      case 'add-counters':
+        return this.#counters(nft.NEWOBJ, command.names);
+      case 'delete-counters':
+        return this.#counters(nft.DELOBJ, command.names);
       case 'add-elements':
         return this.#elements(nft.NEWSETELEM, command.set, command.elements);
       case 'delete-elements':
@@ -102,6 +106,16 @@ class Encoder {
   #begin(message: number, flags: number): NetlinkWriter {
     const type = nfnetlinkType(NFNL_SUBSYS_NFTABLES, message);
     return nfgenmsg(this.#writer.begin(type, NLM_F_REQUEST | flags), familyNumber(this.#table.family));
+  }
+
+  #counters(message: number, names: readonly string[]): void {
+    const isAdd = message === nft.NEWOBJ;
+    for (const name of names) {
+      const writer = this.#begin(message, isAdd ? NLM_F_CREATE | NLM_F_EXCL : 0);
+      writer.attrString(nft.OBJ_TABLE, this.#table.name).attrString(nft.OBJ_NAME, name);
+      writer.attrU32Be(nft.OBJ_TYPE, nft.OBJECT_COUNTER);
+      if (isAdd) writer.closeNest(writer.openNest(nft.OBJ_DATA));
+    }
   }
 
   #addTable(comment: string | undefined): void {
@@ -143,10 +157,11 @@ class Encoder {
     if (set.isInterval) flags |= nft.SET_F_INTERVAL;
     const isConcatenation = set.isInterval === true && set.key.length > 1;
     if (isConcatenation) flags |= nft.SET_F_CONCAT;
-    if (set.data !== undefined) flags |= nft.SET_F_MAP;
+    if (set.data !== undefined) flags |= set.data === 'counter' ? nft.SET_F_OBJECT : nft.SET_F_MAP;
     if (set.dynamic !== undefined) flags |= nft.SET_F_TIMEOUT | nft.SET_F_EVAL;
     const writer = this.#setHeader(set, { id: this.#nextSetId++, flags });
-    if (set.data === 'verdict')
+    if (set.data === 'counter') writer.attrU32Be(nft.SET_OBJ_TYPE, nft.OBJECT_COUNTER);
+    else if (set.data === 'verdict')
       writer.attrU32Be(nft.SET_DATA_TYPE, nft.DATA_TYPE_VERDICT).attrU32Be(nft.SET_DATA_LEN, 0);
     else if (set.data !== undefined) {
       writer.attrU32Be(nft.SET_DATA_TYPE, fieldsTypeId(set.data));
@@ -189,7 +204,7 @@ class Encoder {
 
   #elements(message: number, set: NftSet, elements: readonly NftElement[]): void {
     if (elements.length === 0) return;
-    const data = set.data === undefined || set.data === 'verdict' ? undefined : set.data;
+    const data = typeof set.data === 'string' ? undefined : set.data;
     const isAdd = message === nft.NEWSETELEM;
     let list = this.#openList(message, set.name);
     for (const element of elements) {
@@ -243,6 +258,7 @@ class Encoder {
     if (data !== undefined && parts.isAdd) {
       if ('kind' in data) writeVerdict(writer, nft.ELEM_DATA, data);
       else if (parts.data !== undefined) this.#value(nft.ELEM_DATA, parts.data, data);
+      else writer.attrString(nft.ELEM_OBJREF, String(data[0]));
     }
     if (parts.flags !== undefined) writer.attrU32Be(nft.ELEM_FLAGS, parts.flags);
     writer.closeNest(nest);
@@ -266,10 +282,16 @@ class Encoder {
   }
 }
 
+/** How many things of about a hundred bytes a command carries. */
+function sizeOf(command: Command): number {
+  if ('elements' in command) return command.elements.length;
+  return 'names' in command ? command.names.length : 0;
+}
+
 /** A transaction as the bytes to send. Throws RangeError for values that are none of their type. */
 export function encodeTransaction(transaction: Transaction): EncodedTransaction {
-  const nElements = transaction.commands.reduce((n, c) => n + ('elements' in c ? c.elements.length : 0), 0);
-  const encoder = new Encoder(transaction.table, 8192 + nElements * 112);
+  const nItems = transaction.commands.reduce((n, command) => n + sizeOf(command), 0);
+  const encoder = new Encoder(transaction.table, 8192 + nItems * 112);
   const messages = encoder.transaction(transaction.commands);
   return { messages, commandOf: encoder.commandOf };
 }

@@ -1,6 +1,6 @@
 import { cidrsOverlap, parseCidr } from '../../net/cidr.ts';
 import type { Cidr } from '../../net/cidr.ts';
-import { describeCommand, elementKey } from './model.ts';
+import { describeCommand, elementData, elementKey } from './model.ts';
 import type { Command, NftElement, NftSet, Scalar, TableRef, Transaction, Verdict } from './model.ts';
 import { NftError } from './nft-kernel.ts';
 import type { NftKernel } from './nft-kernel.ts';
@@ -97,6 +97,13 @@ class Interpreter {
         return this.#insert(this.#table().sets, command.set.name, { set: command.set, elements: new Map() });
       case 'delete-set':
         return this.#deleteSet(command.name);
+      case 'add-counters':
+        for (const name of command.names)
+          this.#insert(this.#table().counters, name, { packets: 0, bytes: 0 });
+        return;
+      case 'delete-counters':
+        for (const name of command.names) this.#deleteCounter(name);
+        return;
       case 'add-elements':
         for (const element of command.elements) this.#addElement(this.#set(command.set.name), element);
         return;
@@ -133,7 +140,13 @@ class Interpreter {
   #addTable(comment: string): void {
     const key = tableKey(this.#ref);
     if (this.#ruleset.has(key)) return;
-    this.#insert(this.#ruleset, key, { ref: this.#ref, comment, chains: new Map(), sets: new Map() });
+    this.#insert(this.#ruleset, key, {
+      ref: this.#ref,
+      comment,
+      chains: new Map(),
+      sets: new Map(),
+      counters: new Map(),
+    });
   }
 
   #flushChain({ rules }: ChainState): void {
@@ -158,11 +171,22 @@ class Interpreter {
     this.#delete(table.sets, name);
   }
 
+  #deleteCounter(name: string): void {
+    const table = this.#table();
+    const isNamed = [...table.sets.values()].some(
+      ({ set, elements }) =>
+        set.data === 'counter' && [...elements.values()].some(({ data }) => elementData(data) === name),
+    );
+    if (isNamed) refuse('EBUSY');
+    this.#delete(table.counters, name);
+  }
+
   #addElement({ set, elements }: SetState, element: NftElement): void {
     if (element.key.length !== set.key.length) refuse('EINVAL');
     if ((element.data === undefined) !== (set.data === undefined)) refuse('EINVAL');
     const chain = element.data !== undefined && 'kind' in element.data ? chainOf(element.data) : undefined;
     if (chain !== undefined) this.#chain(chain);
+    if (set.data === 'counter' && !this.#table().counters.has(elementData(element.data))) refuse('ENOENT');
     if (set.isInterval && set.key.length === 1) {
       const block = parseCidr(String(element.key[0])) ?? refuse('EINVAL');
       for (const { key } of elements.values()) {
@@ -230,6 +254,9 @@ export function createFakeNft(
         .map(({ key, data }) => (data === undefined ? { key } : { key, data }));
     },
     generation: async () => generation,
+    counters: async (ref) => {
+      return new Map(ruleset.get(tableKey(ref))?.counters);
+    },
     close: () => undefined,
   };
 }

@@ -18,7 +18,8 @@ export type DataType =
 export interface NftSet {
   readonly name: string;
   readonly key: readonly DataType[];
-  readonly data?: readonly DataType[] | 'verdict';
+  /** `counter`: the value of an element is the name of a counter, which `count` statements add to. */
+  readonly data?: readonly DataType[] | 'verdict' | 'counter';
   /**
    * Addresses of a key may be prefixes, and ports of a concatenation may be `first-last`. Elements must not overlap. Concatenations need
    * Linux 5.6, and each change of such a set costs the kernel a copy of it: keep them small.
@@ -54,6 +55,10 @@ export type Command =
   | { readonly op: 'add-rule'; readonly chain: string; readonly rule: Rule }
   | { readonly op: 'add-set'; readonly set: NftSet }
   | { readonly op: 'delete-set'; readonly name: string }
+  /** EEXIST when one is there. Names have at most 255 bytes. */
+  | { readonly op: 'add-counters'; readonly names: readonly string[] }
+  /** EBUSY while an element names one. */
+  | { readonly op: 'delete-counters'; readonly names: readonly string[] }
   /** EEXIST when the key is there, whatever its value. */
   | { readonly op: 'add-elements'; readonly set: NftSet; readonly elements: readonly NftElement[] }
   /** By key; ENOENT when one is missing. */
@@ -73,6 +78,12 @@ export interface TableShape {
   readonly nRules: ReadonlyMap<string, number>;
   /** Names of the named sets and maps. */
   readonly sets: ReadonlySet<string>;
+}
+
+/** What a counter has seen: packets as the kernel handles them (one may be several on the wire), and bytes of their IP packets. */
+export interface CounterValue {
+  readonly packets: number;
+  readonly bytes: number;
 }
 
 /** Identity of an element within its set, and its key as nft writes it. */
@@ -108,6 +119,9 @@ export function describeCommand(command: Command): string {
       return `add rule ${command.chain}`;
     case 'add-set':
       return `add set ${command.set.name}`;
+    case 'add-counters':
+    case 'delete-counters':
+      return `${command.op.replace('-', ' ')} ${command.names[0] ?? ''}${command.names.length > 1 ? ', …' : ''}`;
     case 'add-elements':
     case 'delete-elements': {
       const [first] = command.elements;

@@ -1,4 +1,4 @@
-import type { NftElement, NftSet, TableRef, TableShape, Transaction } from './model.ts';
+import type { CounterValue, NftElement, NftSet, TableRef, TableShape, Transaction } from './model.ts';
 
 /** nf_tables of one network namespace: real, or a fake that interprets. */
 export interface NftKernel {
@@ -16,6 +16,8 @@ export interface NftKernel {
    * What packets write into dynamic sets does not count.
    */
   generation(): Promise<number>;
+  /** What the table's counters have seen, by name; empty when there is no such table. */
+  counters(ref: TableRef): Promise<ReadonlyMap<string, CounterValue>>;
   close(): void;
 }
 

@@ -7,11 +7,11 @@ import { NETLINK_NETFILTER, NLM_F_DUMP_INTR } from '../netlink/protocol.ts';
 import type { NetlinkMessage } from '../netlink/reader.ts';
 import { attributeText, readAttributes } from '../netlink/reader.ts';
 import { NetlinkWriter } from '../netlink/writer.ts';
-import { decodeComment, elementCollector } from './decode.ts';
+import { decodeComment, decodeCounter, elementCollector } from './decode.ts';
 import { encodeTransaction } from './encode.ts';
 import { familyNumber } from './encode-rule.ts';
 import { describeCommand } from './model.ts';
-import type { NftElement, NftSet, TableRef, TableShape, Transaction } from './model.ts';
+import type { CounterValue, NftElement, NftSet, TableRef, TableShape, Transaction } from './model.ts';
 import { NftError } from './nft-kernel.ts';
 import type { NftKernel } from './nft-kernel.ts';
 import * as nft from './protocol.ts';
@@ -161,6 +161,41 @@ async function readElements(options: NftOptions, ref: TableRef, set: NftSet): Pr
   }
 }
 
+/** In pieces, as the elements of a set; a counter that comes or goes meanwhile disturbs the dump, which is read again. */
+async function readCounters(options: NftOptions, ref: TableRef): Promise<Map<string, CounterValue>> {
+  const request = (): Buffer =>
+    getRequest(nft.GETOBJ, ref)
+      .attrString(nft.OBJ_TABLE, ref.name)
+      .attrU32Be(nft.OBJ_TYPE, nft.OBJECT_COUNTER)
+      .finish();
+  const counters = new Map<string, CounterValue>();
+  const add = ({ payload }: NetlinkMessage): void => {
+    const found = decodeCounter(payload, ref.name);
+    if (found !== undefined) counters.set(...found);
+  };
+  const socket = openNetlink({ protocol: NETLINK_NETFILTER, ...options });
+  try {
+    for (let i = 1; i <= maxTriesInPieces; i++) {
+      counters.clear();
+      let isDisturbed = false;
+      await socket.dumpInPieces(request(), (message) => {
+        if ((message.flags & NLM_F_DUMP_INTR) !== 0) isDisturbed = true;
+        add(message);
+      });
+      if (!isDisturbed) return counters;
+    }
+    dumpAll(socket, request, () => {
+      counters.clear();
+      return add;
+    });
+    return counters;
+  } catch (error) {
+    throw error instanceof NftError ? error : nftError(`list counters ${ref.family} ${ref.name}`, error);
+  } finally {
+    socket.close();
+  }
+}
+
 export interface NftOptions {
   /** Path of the network namespace; default: the calling thread's. */
   readonly netnsPath?: string;
@@ -175,6 +210,7 @@ export function openNft(options: NftOptions = {}): NftKernel {
     table: async (ref) => readTable(socket(), ref),
     elements: (ref, set) => readElements(options, ref, set),
     generation: async () => readGeneration(socket()),
+    counters: (ref) => readCounters(options, ref),
     close: () => {
       opened?.close();
       opened = undefined;

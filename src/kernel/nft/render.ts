@@ -82,6 +82,8 @@ function statementText(statement: Statement, family: NftFamily): string {
         .join(' : ')} }`;
     case 'counter':
       return 'counter';
+    case 'count':
+      return `counter name ${fields(statement.key)} map @${statement.map}`;
     case 'verdict':
       return verdictText(statement.verdict);
   }
@@ -101,7 +103,8 @@ function renderSet(set: NftSet, family: NftFamily): string {
   const isTypeof = isTypeofSet(set);
   const types = (all: readonly DataType[]): string =>
     all.map((type) => (isTypeof ? typeofText(type, family) : type)).join(' . ');
-  const value = set.data === undefined ? '' : ` : ${set.data === 'verdict' ? 'verdict' : types(set.data)}`;
+  const value =
+    set.data === undefined ? '' : ` : ${typeof set.data === 'string' ? set.data : types(set.data)}`;
   const parts = [`${isTypeof ? 'typeof' : 'type'} ${types(set.key)}${value}`];
   if (set.isInterval) parts.push('flags interval');
   if (set.dynamic !== undefined) {
@@ -114,10 +117,14 @@ function renderBase({ base }: NftChain): string {
   return base === undefined ? '' : ` { type ${base.type} hook ${base.hook} priority ${base.priority}; }`;
 }
 
-function renderElement(element: NftElement): string {
-  const data = elementData(element.data);
+function renderElement(element: NftElement, isCounter: boolean): string {
+  const text = elementData(element.data);
+  const data = isCounter ? `"${text}"` : text;
   return data === '' ? elementKey(element.key) : `${elementKey(element.key)} : ${data}`;
 }
+
+const renderElements = ({ data }: NftSet, elements: readonly NftElement[]): string =>
+  elements.map((element) => renderElement(element, data === 'counter')).join(', ');
 
 function renderCommand(command: Command, { family, name }: Transaction['table']): string {
   const at = `${family} ${name}`;
@@ -140,8 +147,12 @@ function renderCommand(command: Command, { family, name }: Transaction['table'])
     }
     case 'delete-set':
       return `delete set ${at} ${command.name}`;
+    case 'add-counters':
+      return command.names.map((counter) => `add counter ${at} ${counter}`).join('\n');
+    case 'delete-counters':
+      return command.names.map((counter) => `delete counter ${at} ${counter}`).join('\n');
     case 'add-elements':
-      return `add element ${at} ${command.set.name} { ${command.elements.map(renderElement).join(', ')} }`;
+      return `add element ${at} ${command.set.name} { ${renderElements(command.set, command.elements)} }`;
     case 'delete-elements':
       return `delete element ${at} ${command.set.name} { ${command.elements.map((e) => elementKey(e.key)).join(', ')} }`;
   }
@@ -151,6 +162,7 @@ function renderCommand(command: Command, { family, name }: Transaction['table'])
 export function renderTransaction(transaction: Transaction): string {
   return transaction.commands
     .filter((command) => !('elements' in command) || command.elements.length > 0)
+    .filter((command) => !('names' in command) || command.names.length > 0)
     .map((command) => `${renderCommand(command, transaction.table)}\n`)
     .join('');
 }

@@ -24,7 +24,10 @@ export type Selector =
 
 /** Conntrack bits a rule can ask for. */
 export type CtFlag =
-  { readonly key: 'state'; readonly flag: 'new' } | { readonly key: 'status'; readonly flag: 'dnat' };
+  | { readonly key: 'state'; readonly flag: 'new' }
+  | { readonly key: 'status'; readonly flag: 'dnat' }
+  /** The packet goes the way of the connection's first one, or back. */
+  | { readonly key: 'direction'; readonly flag: 'original' | 'reply' };
 
 /** One step of a rule; a condition that does not hold, or a map without the key, ends the rule. */
 export type Statement =
@@ -64,6 +67,8 @@ export type Statement =
       readonly data?: readonly Selector[];
     }
   | { readonly kind: 'counter' }
+  /** Adds the packet to the counter that a map names. */
+  | { readonly kind: 'count'; readonly key: readonly Selector[]; readonly map: string }
   | { readonly kind: 'verdict'; readonly verdict: Verdict };
 
 export interface Rule {

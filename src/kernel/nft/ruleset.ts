@@ -1,4 +1,4 @@
-import type { NftChain, NftElement, NftSet, TableRef } from './model.ts';
+import type { CounterValue, NftChain, NftElement, NftSet, TableRef } from './model.ts';
 import type { Rule } from './rule.ts';
 
 /** An element a rule added lives until `expiresAtMs`, milliseconds on the clock of whoever interprets. */
@@ -22,6 +22,7 @@ export interface TableState {
   readonly comment: string;
   readonly chains: Map<string, ChainState>;
   readonly sets: Map<string, SetState>;
+  readonly counters: Map<string, CounterValue>;
 }
 
 /** Tables by `family name`: what an interpreter works on. */

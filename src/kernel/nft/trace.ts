@@ -2,10 +2,10 @@ import { cidrContains, parseCidr } from '../../net/cidr.ts';
 import type { Cidr } from '../../net/cidr.ts';
 import { parseIp } from '../../net/ip.ts';
 import type { Ip } from '../../net/ip.ts';
-import { elementKey } from './model.ts';
+import { elementData, elementKey } from './model.ts';
 import type { NftElement, NftFamily, NftHook, Scalar, Verdict } from './model.ts';
 import { renderRule } from './render.ts';
-import type { Rule, Selector, Statement } from './rule.ts';
+import type { CtFlag, Rule, Selector, Statement } from './rule.ts';
 import { isAlive } from './ruleset.ts';
 import type { ChainState, Ruleset, SetState, TableState } from './ruleset.ts';
 
@@ -64,6 +64,8 @@ class Tracer {
   isBalanced = false;
   mark = 0;
   isMasqueraded = false;
+  /** It came by a hook where the source is translated: it is so once, at the first one. */
+  isSourceDone = false;
   rejectWith: TraceResult['rejectWith'];
   /** Written out only when somebody reads it: most of a walk's time would go there. */
   readonly matched: { readonly chain: string; readonly rule: Rule }[] = [];
@@ -84,9 +86,12 @@ class Tracer {
       }
     }
     bases.sort((a, b) => (a.state.chain.base?.priority ?? 0) - (b.state.chain.base?.priority ?? 0));
+    const isOfSource = hook === 'postrouting' || hook === 'input';
+    const hasSource = this.isSourceDone;
+    if (isOfSource) this.isSourceDone = true;
     for (const { table, state } of bases) {
       /** A connection's destination, and its source, are translated once. */
-      const isDone = hook === 'postrouting' ? this.isMasqueraded : this.isDnat;
+      const isDone = isOfSource ? hasSource || this.isMasqueraded : this.isDnat;
       if (state.chain.base?.type === 'nat' && isDone) continue;
       const end = this.#chain(table, state);
       if (end === 'drop' || end === 'reject') return end;
@@ -128,7 +133,7 @@ class Tracer {
       case 'one-of':
         return statement.values.some((value) => this.#equals(statement.left, value)) ? fullMatch : noMatch;
       case 'ct':
-        return statement.is.key === 'state' || this.isDnat ? fullMatch : noMatch;
+        return this.#ct(statement.is) ? fullMatch : noMatch;
       case 'daddr-is-local':
         return this.#options.isLocalAddress(this.packet.daddr) ? fullMatch : noMatch;
       case 'saddr-is-local':
@@ -161,9 +166,27 @@ class Tracer {
         return fullMatch;
       case 'counter':
         return fullMatch;
+      case 'count':
+        return this.#count(table, statement);
       case 'verdict':
         return verdictStep(statement.verdict);
     }
+  }
+
+  /** Of a connection's first packet. */
+  #ct(is: CtFlag): boolean {
+    if (is.key === 'direction') return is.flag === 'original';
+    return is.key === 'state' || this.isDnat;
+  }
+
+  /** The packet has no length here. */
+  #count({ sets, counters }: TableState, { map, key }: Extract<Statement, { kind: 'count' }>): Step {
+    const data = this.#lookup(sets.get(map), key)?.data;
+    if (data === undefined) return noMatch;
+    const name = elementData(data);
+    const { packets = 0, bytes = 0 } = counters.get(name) ?? {};
+    counters.set(name, { packets: packets + 1, bytes });
+    return fullMatch;
   }
 
   #translate(statement: Extract<Statement, { kind: 'dnat' | 'redirect' }>, map: SetState | undefined): Step {

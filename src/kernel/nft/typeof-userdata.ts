@@ -69,7 +69,7 @@ export function isTypeofSet({ key, data }: NftSet): boolean {
 export function typeofUserdata(set: NftSet, family: NftFamily): Buffer {
   const parts = [number(SET_KEY_BYTEORDER, 0), number(SET_DATA_BYTEORDER, 1)];
   parts.push(item(SET_KEY_TYPEOF, typeofFields(set.key, family)));
-  if (set.data !== undefined && set.data !== 'verdict') {
+  if (set.data !== undefined && typeof set.data !== 'string') {
     parts.push(item(SET_DATA_TYPEOF, typeofFields(set.data, family)));
   }
   parts.push(number(SET_DATA_INTERVAL, 0));
