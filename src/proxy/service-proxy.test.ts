@@ -14,14 +14,25 @@ import type { ServiceProxy } from './service-proxy.ts';
 import { serviceFixture, sliceFixture } from './state/fixtures.ts';
 import type { ProxyMode, ProxyState } from './state/model.ts';
 
+interface TableMode extends ProxyMode {
+  readonly table: Map<string, string>;
+  /** So many syncs fail. */
+  fail: number;
+  readonly syncs: (string[] | 'all')[];
+  /** In the middle of each. */
+  onSync: () => void;
+}
+
 /** A mode whose kernel is a table of `cluster IP -> endpoints`; it writes only what it is told has changed. */
-function tableMode(): ProxyMode & { table: Map<string, string>; fail: number; syncs: (string[] | 'all')[] } {
+function tableMode(): TableMode {
   const mode = {
     table: new Map<string, string>(),
     fail: 0,
+    onSync: (): void => undefined,
     syncs: [] as (string[] | 'all')[],
     sync: async (state: ProxyState, changed?: ReadonlySet<string>): Promise<void> => {
       mode.syncs.push(changed === undefined ? 'all' : [...changed].sort());
+      mode.onSync();
       if (mode.fail > 0) {
         mode.fail--;
         throw new Error('the kernel refused');
@@ -159,6 +170,19 @@ describe('the service proxy', () => {
     start();
     await new Promise((resolve) => setTimeout(resolve, 100));
     assert.deepEqual(mode.syncs, []);
+  });
+
+  it('looks at everything once more when it is asked to while it writes', async (t) => {
+    const { feed, mode, proxy, start } = world(t);
+    start();
+    await eventually(() => proxy.health().isReady, 'ready');
+    mode.onSync = () => {
+      mode.onSync = () => undefined;
+      proxy.lookAtAll();
+    };
+    feed.put(services, serviceFixture('web'));
+    await eventually(() => mode.syncs.length === 3, 'the third look');
+    assert.deepEqual(mode.syncs, ['all', [WEB], 'all']);
   });
 
   it('looks at everything again from time to time, and when the node changes', async (t) => {

@@ -50,6 +50,8 @@ export function createSyncLoop(options: SyncLoopOptions): SyncLoop {
   let pending: Set<string> | undefined;
   let pendingSinceMs: number | undefined;
   let isRequested = false;
+  /** Asked for since the last sync began: one that runs does not fulfil it. */
+  let isFullRequested = false;
   let notBeforeMs = 0;
   let wake: () => void = () => undefined;
 
@@ -64,7 +66,8 @@ export function createSyncLoop(options: SyncLoopOptions): SyncLoop {
     const decided = tracker.take();
     const { state, changed } = decided;
     onDecided?.(decided);
-    pending = pending === undefined || changed === undefined ? undefined : pending.union(changed);
+    pending = isFullRequested || changed === undefined ? undefined : pending?.union(changed);
+    isFullRequested = false;
     const tried = pending;
     const startMs = clock.now();
     if (tried === undefined || tried.size > 0) {
@@ -79,7 +82,7 @@ export function createSyncLoop(options: SyncLoopOptions): SyncLoop {
   return {
     request,
     requestFull: () => {
-      pending = undefined;
+      isFullRequested = true;
       request();
     },
     pendingSinceMs: () => pendingSinceMs,

@@ -3,26 +3,36 @@ import type { ProxyMode, ProxyState } from '../state/model.ts';
 
 /** Modes that another one has taken over from. */
 export interface LeavingModes<Name extends string> {
-  /** The mode goes; what it keeps for established connections is looked after. Rejects when it cannot. */
+  /** The mode goes; what it keeps for established connections is looked after. Rejects when it cannot go now: it is tried again. */
   add(name: Name, mode: ProxyMode, state: ProxyState): Promise<void>;
   /** It is in use again. */
   forget(name: Name): void;
-  /** Takes away what is no longer needed, or could not be taken away before. */
-  lookAgain(state: ProxyState): Promise<void>;
+  /** Takes away what is no longer needed, or, of `failed` ones alone, what could not be taken away before. */
+  lookAgain(state: ProxyState, which: 'all' | 'failed'): Promise<void>;
+}
+
+interface Leaving {
+  readonly mode: ProxyMode;
+  hasFailed: boolean;
 }
 
 export function createLeavingModes<Name extends string>(logger: Logger): LeavingModes<Name> {
-  const leaving = new Map<Name, ProxyMode>();
+  const leaving = new Map<Name, Leaving>();
   const leave = async (name: Name, mode: ProxyMode, state: ProxyState): Promise<void> => {
+    const entry = { mode, hasFailed: true };
+    leaving.set(name, entry);
+    let staysThere = false;
     if (mode.retire === undefined) await mode.cleanup();
-    else if (await mode.retire(state)) return void leaving.set(name, mode);
-    leaving.delete(name);
+    else staysThere = await mode.retire(state);
+    entry.hasFailed = false;
+    if (!staysThere) leaving.delete(name);
   };
   return {
     add: leave,
     forget: (name) => void leaving.delete(name),
-    lookAgain: async (state) => {
-      for (const [name, mode] of [...leaving]) {
+    lookAgain: async (state, which) => {
+      for (const [name, { mode, hasFailed }] of [...leaving]) {
+        if (which === 'failed' && !hasFailed) continue;
         try {
           await leave(name, mode, state);
         } catch (err) {

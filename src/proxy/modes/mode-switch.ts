@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import { createLeavingModes } from './leaving-modes.ts';
+import type { LeavingModes } from './leaving-modes.ts';
 import type { ProxyMode, ProxyState } from '../state/model.ts';
 
 export interface ModeSwitchOptions<Name extends string> {
@@ -36,32 +37,26 @@ export function createModeSwitch<Name extends string>(options: ModeSwitchOptions
   const changeTo = async (name: Name, state: ProxyState): Promise<void> => {
     const previous = current;
     const fields = { family: state.family, from: previous?.name, to: name };
+    let mode: ProxyMode | undefined;
     try {
-      const mode = await open(name);
+      mode = await open(name);
       leaving.forget(name);
       await mode.sync(state);
       current = { name, mode: Promise.resolve(mode) };
     } catch (err) {
       wanted = previous?.name ?? first;
-      return logger.error('the proxy mode stays as it was: the other one cannot be used', { ...fields, err });
+      logger.error('the proxy mode stays as it was: the other one cannot be used', { ...fields, err });
+      // What it wrote before it failed would be right for this moment alone.
+      if (mode !== undefined) await leaving.add(name, mode, state);
+      return;
     }
-    if (previous !== undefined) await leaving.add(previous.name, await previous.mode, state);
+    // One that could not even be opened made nothing.
+    const old = await previous?.mode.catch(() => undefined);
+    if (previous !== undefined && old !== undefined) await leaving.add(previous.name, old, state);
     // Flows that the old rules sent elsewhere are looked at once those are gone.
     await (await current.mode).sync(state);
     logger.info('the proxy mode is another one now', fields);
     onSwitched?.(name);
-  };
-
-  /** After the first sync: connections find new rules before the old ones go. */
-  const tidy = async (state: ProxyState): Promise<void> => {
-    hasTidied = true;
-    for (const name of names.filter((other) => other !== current?.name)) {
-      try {
-        await leaving.add(name, await open(name), state);
-      } catch (err) {
-        logger.debug('nothing to take away of another proxy mode', { mode: name, err });
-      }
-    }
   };
 
   return {
@@ -82,8 +77,10 @@ export function createModeSwitch<Name extends string>(options: ModeSwitchOptions
         }
         logger.warn('the proxy mode that is to go cannot be brought up to date', { err: error });
       }
-      if (!hasTidied) await tidy(state);
-      else if (changed === undefined) await leaving.lookAgain(state);
+      if (!hasTidied) {
+        hasTidied = true;
+        await tidy(options, { leaving, except: current.name, state });
+      } else await leaving.lookAgain(state, changed === undefined ? 'all' : 'failed');
       if (isOther) await changeTo(wanted, state);
     },
     cleanup: async () => {
@@ -91,4 +88,31 @@ export function createModeSwitch<Name extends string>(options: ModeSwitchOptions
       for (const name of names) await (await open(name)).cleanup();
     },
   };
+}
+
+interface Tidying<Name extends string> {
+  readonly leaving: LeavingModes<Name>;
+  readonly except: Name;
+  readonly state: ProxyState;
+}
+
+/** After the first sync: connections find new rules before the old ones go. */
+async function tidy<Name extends string>(
+  { names, open, logger }: ModeSwitchOptions<Name>,
+  { leaving, except, state }: Tidying<Name>,
+): Promise<void> {
+  for (const name of names.filter((other) => other !== except)) {
+    let mode: ProxyMode;
+    try {
+      mode = await open(name);
+    } catch (err) {
+      logger.debug('nothing to take away of another proxy mode', { mode: name, err });
+      continue;
+    }
+    try {
+      await leaving.add(name, mode, state);
+    } catch (err) {
+      logger.warn('what another proxy mode may have left cannot be taken away yet', { mode: name, err });
+    }
+  }
 }
