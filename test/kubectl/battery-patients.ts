@@ -72,6 +72,15 @@ function merged(base: JsonObject, change: JsonObject): JsonObject {
 const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** Calls `act` for each, two at a time. */
+export async function twoAtATime<T>(list: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
+  const rest = [...list];
+  const worker = async (): Promise<void> => {
+    for (let item = rest.shift(); item !== undefined; item = rest.shift()) await act(item);
+  };
+  await Promise.all([worker(), worker()]);
+}
+
 /** What discovery says of a group's version. */
 export interface Resources {
   readonly groupVersion: string;

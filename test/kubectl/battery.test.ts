@@ -18,6 +18,7 @@ import {
   patients,
   type Resources,
   slug,
+  twoAtATime,
   watch,
   WATCHERS,
 } from './battery-patients.ts';
@@ -27,15 +28,6 @@ import { type KubectlServer, startKubectlServer } from './kubectl-server.ts';
 /** Events about what has no namespace live in the default one. */
 const homeOfEvents = (sample: Sample): string =>
   sample.isClusterScoped === true ? 'default' : NAMESPACE_NAME;
-
-/** Calls `act` for each, two at a time. */
-async function twoAtATime<T>(list: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
-  const rest = [...list];
-  const worker = async (): Promise<void> => {
-    for (let item = rest.shift(); item !== undefined; item = rest.shift()) await act(item);
-  };
-  await Promise.all([worker(), worker()]);
-}
 
 /**
  * One kubectl does its verb to every sample, as it does for a user with a folder of manifests: that is as hard for the

@@ -9,6 +9,7 @@ import { buffer, text } from 'node:stream/consumers';
 import { eventually, freePort, runProgram, type Outcome } from '../../src/testing/test-cluster.ts';
 import { kubectlCases, type Case, type Kubectl } from './kubectl-cases.ts';
 import { service } from './manifests.ts';
+import { podVerbs } from './pod-verbs.ts';
 
 /** What kubectl speaks: WebSocket by itself (1.31 and later), SPDY when told so. */
 const transports = { WebSocket: 'true', SPDY: 'false' } as const;
@@ -251,6 +252,7 @@ kubectlCases('kubectl and streams', {
     assert.equal(outcome.code, 0, outcome.stderr);
     assert.match(outcome.stdout, /typed\ndone\n/);
   },
+  ...podVerbs,
 });
 
 kubectlCases('kubectl when a node agent is killed', {
