@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { contractSets, describeNftKernel } from './contract.ts';
+import { contractSets } from './contract-table.ts';
+import { describeNftKernel } from './contract.ts';
 import { createFakeNft } from './fake-nft.ts';
 import type { NftError } from './nft-kernel.ts';
 

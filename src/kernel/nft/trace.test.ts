@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { contractSets } from './contract.ts';
+import { contractSets } from './contract-table.ts';
 import { createFakeNft } from './fake-nft.ts';
 import type { Command } from './model.ts';
 import { field, goto, jump } from './rule.ts';
