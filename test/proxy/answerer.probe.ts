@@ -4,7 +4,7 @@ import { EPOLL_IN, calls } from '../../src/kernel/streams/calls.ts';
 import { pin } from '../../src/kernel/streams/pinned.ts';
 import { openPoller } from '../../src/kernel/streams/poller.ts';
 import { socketAddress } from '../../src/kernel/streams/socket-address.ts';
-import { setListenerOptions } from '../../src/kernel/streams/socket-options.ts';
+import { allowReuse } from '../../src/kernel/streams/socket-options.ts';
 
 const BACKLOG = 4096;
 
@@ -14,8 +14,8 @@ function serve(name: string, port: number): void {
   answer.bytes.set(text);
   const everywhere = socketAddress('::', port);
   const listener = checked('socket', calls.socket(everywhere.domain));
-  // `false`: one socket for both families.
-  setListenerOptions(listener, false);
+  // Without more, one socket serves both families.
+  allowReuse(listener);
   checked('bind', calls.bind(listener, everywhere.address, everywhere.length));
   checked('listen', calls.listen(listener, BACKLOG));
   const poller = openPoller();

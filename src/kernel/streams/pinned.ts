@@ -7,9 +7,12 @@ export interface Pinned {
   readonly address: number;
 }
 
+let koffi: Pick<typeof Koffi, 'address'> | undefined;
+
 /** The memory is outside of V8's heap, where nothing moves it; it goes when nobody holds the result any more. */
 export function pin(size: number): Pinned {
-  const koffi = createRequire(import.meta.url)('koffi') as typeof Koffi;
+  // Kept, since to resolve the package anew takes longer than all the rest.
+  koffi ??= createRequire(import.meta.url)('koffi') as typeof Koffi;
   const bytes = Buffer.from(new ArrayBuffer(size));
   return { bytes, address: Number(koffi.address(bytes)) };
 }

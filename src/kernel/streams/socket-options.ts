@@ -41,11 +41,14 @@ export function setStreamOptions(fd: number): void {
   calls.setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds.address, 4);
 }
 
-/** An address just given up may be taken again; one of IPv6 is not also one of IPv4. */
-export function setListenerOptions(fd: number, isIpv6: boolean): void {
-  const { one } = pinnedValues();
-  calls.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, one.address, 4);
-  if (isIpv6) calls.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, one.address, 4);
+/** The address may be taken again right after it was given up. */
+export function allowReuse(fd: number): void {
+  calls.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, pinnedValues().one.address, 4);
+}
+
+/** The socket of IPv6 is not also one of IPv4. */
+export function onlyIpv6(fd: number): void {
+  calls.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, pinnedValues().one.address, 4);
 }
 
 /** Closing the connection resets it. */

@@ -11,7 +11,7 @@ export interface Backend {
 
 /** Who may be chosen, and how. */
 export interface BalancerSettings {
-  readonly endpoints: readonly ProxyEndpoint[];
+  readonly endpoints: readonly Pick<ProxyEndpoint, 'ip' | 'port' | 'weight'>[];
   /** 0 = none. */
   readonly affinitySeconds: number;
   /** Absent = round robin. */
@@ -100,7 +100,7 @@ export function createBalancer({
   };
 }
 
-const backendOf = ({ ip, port, weight = 1 }: ProxyEndpoint): Backend => ({
+const backendOf = ({ ip, port, weight = 1 }: BalancerSettings['endpoints'][number]): Backend => ({
   ip,
   port,
   key: `${ip}|${port}`,

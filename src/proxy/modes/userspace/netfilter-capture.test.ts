@@ -161,6 +161,7 @@ describe('changes', () => {
     );
     await apply([portal('a'), ...others]);
     await apply([portal('a'), ...others], { changed: ['a'] });
+    await apply([portal('a'), ...others]);
     assert.equal(nft.applied.length, 1);
     await apply([portal('a', { addresses: [{ host: NODE, port: 40009 }] }), ...others], { changed: ['a'] });
     assert.equal(send('10.96.0.10:80'), `${NODE}:40009`);

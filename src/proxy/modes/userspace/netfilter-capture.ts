@@ -25,7 +25,7 @@ type Elements = ReadonlyMap<string, Placed>;
 interface Capturing extends NetfilterCaptureOptions {
   readonly nftFamily: NftFamily;
   /** What the kernel holds, by portal; undefined = unknown, the next apply writes everything. */
-  held: Map<string, Elements> | undefined;
+  held: Map<string, OpenPortal> | undefined;
   /** The facts of the node that the table was made of, as text. */
   heldNode: string;
   readonly guards: Guards;
@@ -65,10 +65,8 @@ export function createNetfilterCapture(options: NetfilterCaptureOptions): Captur
       // A look at everything finds what we wrote, as long as nobody else wrote anything.
       if (heldNode !== JSON.stringify(node) || !(await own.areAll()))
         return applyAll(capturing, { node, portals });
-      return applyChanged(capturing, held, {
-        portals,
-        changed: new Set([...portals.keys(), ...held.keys()]),
-      });
+      const others = [...portals.keys(), ...held.keys()].filter((id) => portals.get(id) !== held.get(id));
+      return applyChanged(capturing, held, { portals, changed: new Set(others) });
     },
     cleanup: async () => {
       capturing.held = undefined;
@@ -84,8 +82,7 @@ async function applyAll(capturing: Capturing, { node, portals }: Omit<Captured, 
   capturing.held = undefined;
   await capturing.own.watch();
   guards.names.clear();
-  const byPortal = new Map([...portals].map(([id, portal]) => [id, elementsFor(guards, portal)]));
-  const elements = [...byPortal.values()].flatMap((placed) => [...placed]);
+  const elements = [...portals.values()].flatMap((portal) => [...elementsFor(guards, portal)]);
   const table = { family: nftFamily, name: TABLE_NAME };
   let commands: readonly Command[] = [
     ...tableCommands(nftFamily, node),
@@ -96,14 +93,14 @@ async function applyAll(capturing: Capturing, { node, portals }: Omit<Captured, 
     await nft.apply({ table, commands: [...commands, ...elementChanges(nftFamily, new Map(), slice)] });
     commands = [];
   }
-  capturing.held = byPortal;
+  capturing.held = new Map(portals);
   capturing.heldNode = JSON.stringify(node);
   await endStaleFlows(capturing, elements, new Map(elements));
 }
 
 async function applyChanged(
   capturing: Capturing,
-  held: Map<string, Elements>,
+  held: Map<string, OpenPortal>,
   { portals, changed }: { portals: Captured['portals']; changed: ReadonlySet<string> },
 ): Promise<void> {
   const { nft, nftFamily, guards } = capturing;
@@ -111,28 +108,28 @@ async function applyChanged(
   const after = new Map<string, Placed>();
   const guardsBefore = new Map(guards.names);
   for (const id of changed) {
-    const portal = portals.get(id);
-    for (const [text, placed] of held.get(id) ?? []) before.set(text, placed);
-    for (const [text, placed] of portal === undefined ? [] : elementsFor(guards, portal))
-      after.set(text, placed);
+    for (const [text, placed] of elementsFor(guards, held.get(id))) before.set(text, placed);
+    for (const [text, placed] of elementsFor(guards, portals.get(id))) after.set(text, placed);
   }
   if (guards.names.size > 0) forgetUnused(guards, portals);
   const chains = guardChanges(nftFamily, guardsBefore, guards.names);
   const commands = [...chains.add, ...elementChanges(nftFamily, before, after), ...chains.remove];
-  if (commands.length === 0) return;
-  // A refusal means the kernel holds something else than we think: the next attempt writes everything.
-  capturing.held = undefined;
-  await nft.apply({ table: { family: nftFamily, name: TABLE_NAME }, commands });
-  capturing.held = held;
+  if (commands.length > 0) {
+    // A refusal means the kernel holds something else than we think: the next attempt writes everything.
+    capturing.held = undefined;
+    await nft.apply({ table: { family: nftFamily, name: TABLE_NAME }, commands });
+    capturing.held = held;
+  }
   for (const id of changed) {
     const portal = portals.get(id);
     if (portal === undefined) held.delete(id);
-    else held.set(id, elementsFor(guards, portal));
+    else held.set(id, portal);
   }
   await endStaleFlows(capturing, [...before, ...after], after);
 }
 
-function elementsFor(guards: Guards, portal: OpenPortal): Elements {
+function elementsFor(guards: Guards, portal: OpenPortal | undefined): Elements {
+  if (portal === undefined) return new Map();
   return elementsOf(portal, (allowedSources) => {
     const text = allowedSources.join(' ');
     const known = guards.names.get(text);

@@ -24,6 +24,8 @@ export interface Pools {
 
 export function createPools(clock: Pick<Clock, 'now'>): Pools {
   const pools = new Map<string, Pool>();
+  /** Of pools that nobody has asked for yet: most Services of a large cluster, on most nodes. */
+  const unused = new Map<string, PoolSettings>();
   const memories = new Map<string, { readonly clients: ClientMemory; nPools: number }>();
   const create = (memory: string): Pool => {
     const shared = memories.get(memory) ?? { clients: createClientMemory(), nPools: 0 };
@@ -32,22 +34,39 @@ export function createPools(clock: Pick<Clock, 'now'>): Pools {
     const balancer = createBalancer({ clock, clients: shared.clients });
     return { balancer, memory, needsClient: false, addresses: new Map() };
   };
+  const apply = (pool: Pool, settings: PoolSettings): void => {
+    pool.needsClient = settings.affinitySeconds > 0;
+    pool.balancer.set(settings);
+    for (const key of pool.addresses.keys()) if (!pool.balancer.has(key)) pool.addresses.delete(key);
+  };
+  const firstUse = (name: string): Pool | undefined => {
+    const settings = unused.get(name);
+    if (settings === undefined) return undefined;
+    unused.delete(name);
+    const pool = create(settings.memory);
+    pools.set(name, pool);
+    apply(pool, settings);
+    return pool;
+  };
   return {
     set: (name, settings) => {
-      const pool = pools.get(name) ?? create(settings.memory);
-      pools.set(name, pool);
-      pool.needsClient = settings.affinitySeconds > 0;
-      pool.balancer.set(settings);
-      for (const key of pool.addresses.keys()) if (!pool.balancer.has(key)) pool.addresses.delete(key);
+      const pool = pools.get(name);
+      if (pool !== undefined) apply(pool, settings);
+      else {
+        unused.set(name, settings);
+        // It has a part in what is remembered of clients from now on.
+        if (settings.affinitySeconds > 0) firstUse(name);
+      }
     },
     remove: (name) => {
+      unused.delete(name);
       const pool = pools.get(name);
       if (pool === undefined) return;
       pools.delete(name);
       const shared = memories.get(pool.memory);
       if (shared !== undefined && --shared.nPools === 0) memories.delete(pool.memory);
     },
-    get: (name) => pools.get(name),
+    get: (name) => pools.get(name) ?? firstUse(name),
   };
 }
 

@@ -38,8 +38,8 @@ interface Listening {
   readonly kind: 'listener';
   readonly socket: StreamListener;
   readonly pool: string;
-  /** While there is no descriptor or memory left for what it would accept. */
-  pausedUntil: number | undefined;
+  /** Of those that are paused. */
+  pausedUntil: number;
 }
 
 interface Relaying {
@@ -49,6 +49,8 @@ interface Relaying {
   readonly pump: Pump;
   readonly dialer: Dialer;
   readonly listeners: Map<number, Listening>;
+  /** Accept nothing, while there is no descriptor or memory left for it. */
+  readonly paused: Set<Listening>;
   /** By descriptor. */
   readonly owners: (Connection | Listening | undefined)[];
   /** Have more to do than their share of one turn. */
@@ -77,6 +79,7 @@ export function createRelay(poller: Poller, clock: Pick<Clock, 'now'>, onOther: 
       onFailed: (connection) => end(relaying, connection, true),
     }),
     listeners: new Map(),
+    paused: new Set(),
     again: new Set(),
     generation: 0,
   };
@@ -128,7 +131,7 @@ function listen(
 ): RelayReply {
   try {
     const socket = openListener(host, port);
-    const listening: Listening = { kind: 'listener', socket, pool, pausedUntil: undefined };
+    const listening: Listening = { kind: 'listener', socket, pool, pausedUntil: 0 };
     listeners.set(id, listening);
     owners[socket.fd] = listening;
     poller.add(socket.fd, EPOLL_IN, 0);
@@ -139,10 +142,11 @@ function listen(
   }
 }
 
-function closeListener({ listeners, owners }: Relaying, id: number): void {
+function closeListener({ listeners, owners, paused }: Relaying, id: number): void {
   const listening = listeners.get(id);
   if (listening === undefined) return;
   listeners.delete(id);
+  paused.delete(listening);
   owners[listening.socket.fd] = undefined;
   listening.socket.close();
 }
@@ -158,6 +162,7 @@ function accept(relaying: Relaying, listening: Listening): void {
     if (client < 0) {
       relaying.poller.remove(socket.fd);
       listening.pausedUntil = relaying.clock.now() + PAUSE_MS;
+      relaying.paused.add(listening);
       return;
     }
     if (pool === undefined) {
@@ -234,13 +239,12 @@ function end(relaying: Relaying, connection: Connection, isReset: boolean): void
 }
 
 /** How long to wait, after what had become due was done. */
-function timeout({ again, clock, dialer, listeners, poller }: Relaying): number {
+function timeout({ again, clock, dialer, paused, poller }: Relaying): number {
   const now = clock.now();
   let next = Math.min(dialer.checkDeadlines(now) ?? Infinity, now + IDLE_MS);
-  for (const listening of listeners.values()) {
-    if (listening.pausedUntil === undefined) continue;
+  for (const listening of paused) {
     if (listening.pausedUntil <= now) {
-      listening.pausedUntil = undefined;
+      paused.delete(listening);
       poller.add(listening.socket.fd, EPOLL_IN, 0);
     } else next = Math.min(next, listening.pausedUntil);
   }

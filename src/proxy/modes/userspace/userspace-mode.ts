@@ -40,6 +40,8 @@ interface Mode extends UserspaceModeOptions {
   /** By Service port. */
   readonly portalsOf: Map<string, readonly string[]>;
   readonly open: Map<string, OpenPortal>;
+  /** What each Service port was when it was last served in full: as long as it is the same object there is nothing to do. */
+  readonly served: Map<string, ServicePort>;
   readonly relay: TcpRelay;
   /** Of UDP, by Service port: a client that comes by cluster IP and by node port meets the same endpoint. */
   readonly memories: Map<string, ClientMemory>;
@@ -51,6 +53,7 @@ export function createUserspaceMode(options: UserspaceModeOptions): UserspaceMod
     portals: new Map(),
     portalsOf: new Map(),
     open: new Map(),
+    served: new Map(),
     relay: options.relay ?? (hasThreadedRelay ? createThreadedRelay() : createStreamRelay(options.clock)),
     memories: new Map(),
   };
@@ -59,6 +62,7 @@ export function createUserspaceMode(options: UserspaceModeOptions): UserspaceMod
     mode.portals.clear();
     mode.portalsOf.clear();
     mode.open.clear();
+    mode.served.clear();
   };
   return {
     sync: (state, changed) => sync(mode, state, changed),
@@ -85,19 +89,19 @@ async function sync(mode: Mode, state: ProxyState, changed: ReadonlySet<string> 
   const updates: Promise<void>[] = [];
   for (const id of ids) {
     const service = state.services.get(id);
-    if (service === undefined) mode.memories.delete(id);
+    if (service !== undefined && mode.served.get(id) === service) continue;
+    mode.served.delete(id);
     const targets = targetsOf(mode, service);
     for (const portalId of mode.portalsOf.get(id) ?? []) {
       if (targets.has(portalId)) continue;
       close(mode, portalId);
       touched.add(portalId);
     }
-    for (const [portalId, target] of targets) {
-      updates.push(update(mode, target));
-      touched.add(portalId);
-    }
+    for (const portalId of targets.keys()) touched.add(portalId);
     if (targets.size > 0) mode.portalsOf.set(id, [...targets.keys()]);
     else mode.portalsOf.delete(id);
+    if (service === undefined) mode.memories.delete(id);
+    else updates.push(serve(mode, service, targets));
   }
   await Promise.all(updates);
   await mode.relay.settled();
@@ -109,14 +113,27 @@ async function sync(mode: Mode, state: ProxyState, changed: ReadonlySet<string> 
   });
 }
 
-async function update(mode: Mode, target: PortalTarget): Promise<void> {
+async function serve(
+  mode: Mode,
+  service: ServicePort,
+  targets: ReadonlyMap<string, PortalTarget>,
+): Promise<void> {
+  const areComplete = await Promise.all([...targets.values()].map((target) => update(mode, target)));
+  // A place where nothing can listen is tried again with the next sync.
+  if (areComplete.every((isComplete) => isComplete)) mode.served.set(service.id, service);
+}
+
+/** Whether it listens wherever it should. */
+async function update(mode: Mode, target: PortalTarget): Promise<boolean> {
   let portal = mode.portals.get(target.id);
   if (portal === undefined) {
     const carrier = target.protocol === 'UDP' ? carryUdp(mode, target.id) : carryTcp(mode, target.id);
     portal = createPortal({ capture: mode.capture, logger: mode.logger, ...carrier });
     mode.portals.set(target.id, portal);
   }
-  mode.open.set(target.id, await portal.update(target));
+  const open = await portal.update(target);
+  mode.open.set(target.id, open);
+  return open.addresses.length === mode.capture.places(target).length;
 }
 
 type Carrier = Pick<PortalOptions, 'setEndpoints' | 'open'>;
@@ -124,7 +141,16 @@ type Carrier = Pick<PortalOptions, 'setEndpoints' | 'open'>;
 function carryTcp({ relay }: Mode, id: string): Carrier {
   return {
     setEndpoints: ({ endpoints, affinitySeconds, balancing }) =>
-      relay.setPool(id, { endpoints, affinitySeconds, balancing, memory: serviceOf(id) }),
+      relay.setPool(id, {
+        // What a choice needs and no more: it is copied to a thread.
+        endpoints: endpoints.map(({ ip, port, weight }) => ({
+          ip,
+          port,
+          ...(weight !== undefined && { weight }),
+        })),
+        ...{ affinitySeconds, balancing },
+        memory: serviceOf(id),
+      }),
     open: (address) => relay.listen(id, address),
   };
 }
