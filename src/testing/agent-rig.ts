@@ -27,12 +27,11 @@ export interface AgentRig {
   stop(): Promise<void>;
 }
 
-/** Waits for `probe` to give something; at most 5 s. */
+/** Waits for `probe` to give something; at most a minute, on a busy machine. */
 export async function eventually<T>(probe: () => Promise<T | undefined>): Promise<T> {
-  for (let i = 0; i < 500; i++) {
+  for (const end = Date.now() + 60_000; Date.now() < end; await realClock.sleep(10)) {
     const found = await probe().catch(() => undefined);
     if (found !== undefined) return found;
-    await realClock.sleep(10);
   }
   throw new Error('gave up waiting');
 }
@@ -124,7 +123,7 @@ export const script = (text: string, more: Partial<Container> = {}): Container =
 export async function podIs(
   { api }: Pick<AgentRig, 'api'>,
   name: string,
-  [isWanted, timeoutMs = 20_000]: readonly [(pod: Pod) => boolean, number?],
+  [isWanted, timeoutMs = 60_000]: readonly [(pod: Pod) => boolean, number?],
 ): Promise<Pod> {
   const end = Date.now() + timeoutMs;
   for (;;) {
@@ -146,7 +145,7 @@ export const isReady = (pod: Pod): boolean =>
 export async function podIsGone(
   { api }: Pick<AgentRig, 'api'>,
   name: string,
-  timeoutMs = 20_000,
+  timeoutMs = 60_000,
 ): Promise<void> {
   const end = Date.now() + timeoutMs;
   for (;;) {

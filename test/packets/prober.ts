@@ -45,7 +45,6 @@ export interface LoadReport {
   readonly nRequests: number;
   readonly nKeptRequests: number;
   readonly failures: readonly { readonly at: number; readonly error: string }[];
-  readonly slowestMs: number;
   /** By answer; `startedAt` is when the last request that got it was started. */
   readonly answers: Readonly<Record<string, { readonly n: number; readonly startedAt: number }>>;
 }
@@ -140,12 +139,11 @@ function startLoad({ perSecond, nKeepAlive = 0, ...target }: Load): () => Promis
   const pending = new Set<Promise<void>>();
   const failures: { at: number; error: string }[] = [];
   const answers: Record<string, { n: number; startedAt: number }> = {};
-  let [nRequests, nKeptRequests, slowestMs, isEnding] = [0, 0, 0, false];
+  let [nRequests, nKeptRequests, isEnding] = [0, 0, false];
   const one = async (way?: typeof viaHttp): Promise<void> => {
     const at = Date.now();
     nRequests++;
-    const { text, error, ms } = await attempt(target, way);
-    slowestMs = Math.max(slowestMs, ms);
+    const { text, error } = await attempt(target, way);
     if (text === undefined) return void failures.push({ at, error: error ?? '' });
     const entry = (answers[text] ??= { n: 0, startedAt: 0 });
     entry.n++;
@@ -178,7 +176,7 @@ function startLoad({ perSecond, nKeepAlive = 0, ...target }: Load): () => Promis
     isEnding = true;
     clearInterval(timer);
     await Promise.all([...pending, ...kept]);
-    return { nRequests, nKeptRequests, failures, slowestMs, answers };
+    return { nRequests, nKeptRequests, failures, answers };
   };
 }
 

@@ -67,10 +67,14 @@ describe('a change of the proxy mode while traffic flows', () => {
   const use = async (mode: string): Promise<void> => {
     writeProxyConfig(lab, { mode, bindAddress: at.node, nodePortAddresses: ['0.0.0.0/0'] });
     proxy.hangUp();
-    for (const end = Date.now() + 20_000; (await modeInUse()) !== mode; await sleep(50)) {
-      assert.ok(Date.now() < end, proxy.output());
+    await until(`it is ${mode}`, async () => (await modeInUse()) === mode);
+  };
+  const until = async (what: string, isSo: () => Promise<boolean>): Promise<void> => {
+    for (const end = Date.now() + 60_000; !(await isSo()); await sleep(50)) {
+      assert.ok(Date.now() < end, `it took too long until ${what}:\n${proxy.output()}`);
     }
   };
+  const ruleset = (): Promise<string> => lab.run('nft', ['list', 'ruleset']);
   const modeInUse = (): Promise<string> => lab.run('curl', ['-sS', 'http://127.0.0.1:10249/proxyMode']);
 
   before(async () => {
@@ -88,7 +92,8 @@ describe('a change of the proxy mode while traffic flows', () => {
     const config = writeProxyConfig(lab, { mode: WAY[0], bindAddress: at.node });
     proxy = lab.startProxy(`--config=${config}`);
     await proxy.says('proxy mode');
-    await sleep(1000);
+    await until('the rules are there', async () => (await ruleset()).includes(VIP));
+    await until('it says so', async () => (await modeInUse().catch(() => '')) === WAY[0]);
     const [connecting, local] = await Promise.all([
       start('pod1', 'connect', VIP, '80'),
       start('node', 'connect', VIP, '80'),
@@ -112,10 +117,7 @@ describe('a change of the proxy mode while traffic flows', () => {
     const connecting = await start('pod1', 'connect', VIP, '80');
     await proxy.kill('SIGTERM');
     proxy = lab.startProxy(`--config=${writeProxyConfig(lab, { mode: 'nftables', bindAddress: at.node })}`);
-    const ruleset = (): Promise<string> => lab.run('nft', ['list', 'ruleset']);
-    for (const end = Date.now() + 20_000; (await ruleset()).includes('KUBE-'); await sleep(100)) {
-      assert.ok(Date.now() < end, proxy.output());
-    }
+    await until('the old rules are gone', async () => !(await ruleset()).includes('KUBE-'));
     assert.match(await ruleset(), /table ip portico \{/);
     const { n, failures } = JSON.parse(await connecting()) as { n: number; failures: string[] };
     assert.deepEqual(failures, [], `of ${n}\n${proxy.output()}`);

@@ -45,7 +45,7 @@ describe('kill -9 of a node process', () => {
   });
 
   const call = async (): Promise<string> =>
-    (await cluster.shell(['curl', '-s', '-m', '2', 'http://10.96.7.7/hostname'])).stdout.trim();
+    (await cluster.shell(['curl', '-s', '-m', '20', 'http://10.96.7.7/hostname'])).stdout.trim();
 
   for (const which of ['program', 'wrapper'] as const) {
     it(`(its ${which}) leaves the Pods and their traffic alone, and the next one goes on with them`, async () => {
