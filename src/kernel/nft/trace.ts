@@ -297,6 +297,8 @@ function balanced(
   if (to === undefined) return undefined;
   if (to === 'refused') return 'reject';
   tracer.isBalanced = true;
+  /** It is taken at the input hook before sources are translated there. */
+  tracer.isSourceDone = false;
   tracer.packet = { ...tracer.packet, daddr: to.ip, dport: to.port };
   return isLocalAddress(to.ip) ? [] : ['output', 'postrouting'];
 }
