@@ -1,7 +1,7 @@
 import { ipFromBytes, ipToBytes, parseIp } from '../../net/ip.ts';
 import type { IpFamily } from '../../net/ip.ts';
 import { beginGeneric, genericAttributes } from '../netlink/generic.ts';
-import { NLM_F_ACK, NLM_F_REQUEST } from '../netlink/protocol.ts';
+import { NLM_F_REQUEST } from '../netlink/protocol.ts';
 import { attributeText, readAttributes } from '../netlink/reader.ts';
 import { NetlinkWriter } from '../netlink/writer.ts';
 import type {
@@ -52,7 +52,6 @@ const IPVS_DEST_ATTR_U_THRESH = 5;
 const IPVS_DEST_ATTR_L_THRESH = 6;
 const IPVS_DEST_ATTR_ACTIVE_CONNS = 7;
 const IPVS_DEST_ATTR_INACT_CONNS = 8;
-const IPVS_DEST_ATTR_PERSIST_CONNS = 9;
 const IPVS_DEST_ATTR_ADDR_FAMILY = 11;
 const IPVS_INFO_ATTR_VERSION = 1;
 
@@ -141,9 +140,9 @@ function writeDestination(
   writer.closeNest(nest);
 }
 
-/** Appends a command as one message that wants an acknowledgement; `family` is the number of the family IPVS. */
+/** Appends a command as one message, which is answered when it is refused; `family` is the number of the family IPVS. */
 export function writeCommand(writer: NetlinkWriter, family: number, command: IpvsCommand): void {
-  begin(writer, { family, command: command.op, flags: NLM_F_REQUEST | NLM_F_ACK });
+  begin(writer, { family, command: command.op, flags: NLM_F_REQUEST });
   switch (command.op) {
     case 'add-server':
     case 'set-server':
@@ -235,7 +234,6 @@ export function decodeDestination(payload: Buffer, family: IpFamily): HeldDestin
     weight: u32(attributes.get(IPVS_DEST_ATTR_WEIGHT)),
     nActive: u32(attributes.get(IPVS_DEST_ATTR_ACTIVE_CONNS)),
     nInactive: u32(attributes.get(IPVS_DEST_ATTR_INACT_CONNS)),
-    nPersistent: u32(attributes.get(IPVS_DEST_ATTR_PERSIST_CONNS)),
   };
 }
 

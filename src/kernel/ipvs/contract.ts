@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { destinationText, IpvsError, schedulers, serverText } from './model.ts';
-import type { Ipvs, IpvsCommand, VirtualServer, VirtualServerKey } from './model.ts';
+import type { IpFamily } from '../../net/ip.ts';
+import type { HeldDestination, Ipvs, IpvsCommand, VirtualServer, VirtualServerKey } from './model.ts';
 
 const at = (port: number): VirtualServerKey => ({
   kind: 'address',
@@ -46,7 +47,7 @@ async function refused(ipvs: Ipvs, code: string, ...commands: readonly IpvsComma
 }
 
 const held = async (ipvs: Ipvs): Promise<string[]> =>
-  (await ipvs.servers()).map(({ key }) => serverText(key)).sort();
+  (await ipvs.servers()).map(({ server: { key } }) => serverText(key)).sort();
 
 const cases: Readonly<Record<string, (ipvs: Ipvs) => Promise<void>>> = {
   'says its version': async (ipvs) => assert.match(await ipvs.version(), /^\d+\.\d+\.\d+$/),
@@ -57,7 +58,7 @@ const cases: Readonly<Record<string, (ipvs: Ipvs) => Promise<void>>> = {
     await ipvs.apply(servers.map((each) => ({ op: 'add-server', server: each })));
     const text = (list: readonly VirtualServer[]): string[] =>
       list.map((each) => JSON.stringify(each)).sort();
-    assert.deepEqual(text(await ipvs.servers()), text(servers));
+    assert.deepEqual(text((await ipvs.servers()).map((each) => each.server)), text(servers));
     await ipvs.apply([{ op: 'flush' }]);
     assert.deepEqual(await ipvs.servers(), []);
   },
@@ -66,7 +67,7 @@ const cases: Readonly<Record<string, (ipvs: Ipvs) => Promise<void>>> = {
     await ipvs.apply([{ op: 'add-server', server: server(at(80)) }]);
     for (const scheduler of schedulers) {
       await ipvs.apply([{ op: 'set-server', server: server(at(80), { scheduler }) }]);
-      assert.equal((await ipvs.servers())[0]?.scheduler, scheduler);
+      assert.equal((await ipvs.servers())[0]?.server.scheduler, scheduler);
     }
     await refused(ipvs, 'ENOENT', { op: 'add-server', server: server(at(81), { scheduler: 'dice' }) });
   },
@@ -83,10 +84,7 @@ const cases: Readonly<Record<string, (ipvs: Ipvs) => Promise<void>>> = {
       ]);
       const read = async (): Promise<string[]> =>
         (await ipvs.destinations(key))
-          .map(
-            (each) =>
-              `${destinationText(each)} ${each.weight} ${each.nActive + each.nInactive + each.nPersistent}`,
-          )
+          .map((each) => `${destinationText(each)} ${each.weight} ${each.nActive + each.nInactive}`)
           .sort();
       const expected = [`${destinationText(to(one, keeps))} 0 0`, `${destinationText(to(two, 8081))} 3 0`];
       assert.deepEqual(await read(), expected, serverText(key));
@@ -118,6 +116,34 @@ const cases: Readonly<Record<string, (ipvs: Ipvs) => Promise<void>>> = {
       /add-destination TCP 10\.96\.0\.1:80 -> 10\.244\.0\.1:8080: EEXIST/,
     );
     assert.deepEqual(await held(ipvs), ['TCP 10.96.0.1:80', 'TCP 10.96.0.1:81']);
+  },
+
+  'tells all servers with all their destinations at once': async (ipvs) => {
+    const keys = servers.map(({ key }) => key);
+    const endpoints = (family: IpFamily) =>
+      (family === 'IPv4' ? ['10.244.0.1', '192.168.255.9'] : ['fd00:1::1', 'fd00:ffff::a:1']).map((ip, i) =>
+        to(ip, 8080, i),
+      );
+    await ipvs.apply(
+      servers.flatMap((each): IpvsCommand[] => [
+        { op: 'add-server', server: each },
+        ...endpoints(each.key.family).map((destination): IpvsCommand => ({
+          op: 'add-destination',
+          key: each.key,
+          destination,
+        })),
+      ]),
+    );
+    await ipvs.apply([{ op: 'add-server', server: server(at(81)) }]);
+    const all = new Map((await ipvs.servers()).map((each) => [serverText(each.server.key), each]));
+    assert.deepEqual(all.get(serverText(at(81)))?.destinations, []);
+    for (const key of keys) {
+      const words = (list: readonly HeldDestination[] = []): string[] =>
+        list.map((each) => JSON.stringify(each, ['ip', 'port', 'weight', 'nActive', 'nInactive'])).sort();
+      const found = all.get(serverText(key))?.destinations;
+      assert.deepEqual(words(found), words(await ipvs.destinations(key)), serverText(key));
+      assert.equal(found?.length, 2);
+    }
   },
 
   'sets timeouts, and leaves those that are 0': async (ipvs) => {

@@ -1,19 +1,14 @@
 import { destinationText } from './model.ts';
-import type { HeldDestination, IpvsCommand, VirtualDestination, VirtualServer } from './model.ts';
+import type { HeldDestination, HeldServer, IpvsCommand, VirtualDestination, VirtualServer } from './model.ts';
 
 export interface WantedServer {
   readonly server: VirtualServer;
   readonly destinations: readonly VirtualDestination[];
 }
 
-export interface HeldServer {
-  readonly server: VirtualServer;
-  readonly destinations: readonly HeldDestination[];
-}
-
 export interface ServerStep {
   readonly commands: readonly IpvsCommand[];
-  /** Destinations nobody wants that stay, with weight 0, until their connections have ended. */
+  /** Destinations nobody wants that stay, with weight 0, until they are seen without connections. */
   readonly draining: readonly VirtualDestination[];
 }
 
@@ -27,11 +22,16 @@ export function isSameServer(a: VirtualServer, b: VirtualServer): boolean {
   );
 }
 
-const isIdle = ({ nActive, nInactive }: HeldDestination): boolean => nActive + nInactive === 0;
+const hasConnections = ({ nActive, nInactive }: HeldDestination): boolean => nActive + nInactive > 0;
+
+/** Whether connections go on at a server. */
+export const isBusy = (held: HeldServer | undefined): boolean =>
+  held?.destinations.some(hasConnections) ?? false;
 
 /**
- * What makes a server and its destinations as wanted; `isGraceful` keeps destinations with connections until these have ended.
- * New destinations come before old ones lose their weight, so that there always is one.
+ * What makes a server and its destinations as wanted. `isGraceful`: unwanted destinations lose their weight, so that nobody comes any
+ * more, and go when they are seen again without connections. New destinations come before old ones lose their weight, so that there
+ * always is one.
  */
 export function diffServer(
   wanted: WantedServer,
@@ -54,14 +54,14 @@ export function diffServer(
     else if (found.weight !== destination.weight) commands.push({ op: 'set-destination', key, destination });
   }
   const draining: VirtualDestination[] = [];
-  for (const { ip, port, weight, ...counts } of left.values()) {
-    const destination = { ip, port, weight: 0 };
-    if (!isGraceful || isIdle({ ...destination, ...counts })) {
+  for (const each of left.values()) {
+    const destination = { ip: each.ip, port: each.port, weight: 0 };
+    if (!isGraceful || (each.weight === 0 && !hasConnections(each))) {
       commands.push({ op: 'delete-destination', key, destination });
       continue;
     }
     draining.push(destination);
-    if (weight !== 0) commands.push({ op: 'set-destination', key, destination });
+    if (each.weight !== 0) commands.push({ op: 'set-destination', key, destination });
   }
   return { commands, draining };
 }

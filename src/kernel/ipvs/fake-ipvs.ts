@@ -103,9 +103,9 @@ class Interpreter {
       default: {
         const into = this.held.get(serverText(command.key))?.destinations;
         const name = destinationText(command.destination);
-        const { nActive = 0, nInactive = 0, nPersistent = 0 } = into?.get(name) ?? {};
+        const { nActive = 0, nInactive = 0 } = into?.get(name) ?? {};
         if (command.op === 'delete-destination') into?.delete(name);
-        else into?.set(name, { ...command.destination, nActive, nInactive, nPersistent });
+        else into?.set(name, { ...command.destination, nActive, nInactive });
       }
     }
   }
@@ -164,7 +164,11 @@ export function createFakeIpvs(): FakeIpvs {
       const [failure] = commands.flatMap((command) => fake.run(command) ?? []);
       if (failure !== undefined) throw failure;
     },
-    servers: async () => [...fake.held.values()].map(({ server }) => server),
+    servers: async () =>
+      [...fake.held.values()].map(({ server, destinations }) => ({
+        server,
+        destinations: [...destinations.values()],
+      })),
     destinations: async (key) => {
       const found = fake.held.get(serverText(key));
       if (found === undefined) throw new IpvsError(`list destinations of ${serverText(key)}`, 'ESRCH');

@@ -5,6 +5,7 @@ import * as codec from './codec.ts';
 import { describeIpvs } from './contract.ts';
 import { diffServer } from './diff.ts';
 import { createFakeIpvs } from './fake-ipvs.ts';
+import { parseListing } from './listing.ts';
 import { describeIpvsCommand } from './model.ts';
 import type { HeldDestination, IpvsCommand, VirtualServer, VirtualServerKey } from './model.ts';
 import { openIpvs } from './open-ipvs.ts';
@@ -20,7 +21,6 @@ const held = (host: number, more: Partial<HeldDestination> = {}): HeldDestinatio
   weight: 1,
   nActive: 0,
   nInactive: 0,
-  nPersistent: 0,
   ...more,
 });
 
@@ -37,7 +37,7 @@ const goldens: readonly { readonly command: IpvsCommand; readonly hex: readonly 
   {
     command: { op: 'add-server', server: { key: web, scheduler: 'wrr', persistenceSeconds: 10_800 } },
     hex: [
-      '68000000230005000000000000000000 01010000',
+      '68000000230001000000000000000000 01010000',
       '54000180 0600010002000000 0600020006000000 140003000a600001000000000000000000000000 0600040000500000',
       '0800060077727200 0c0007000100000019000000 08000800302a0000 08000900ffffffff',
     ],
@@ -53,7 +53,7 @@ const goldens: readonly { readonly command: IpvsCommand; readonly hex: readonly 
       },
     },
     hex: [
-      '4c000000230005000000000000000000 02010000',
+      '4c000000230001000000000000000000 02010000',
       '38000180 060001000a000000 0800050007000050',
       '0700060073680000 0c0007000800000019000000 0800080000000000 0800090080000000',
     ],
@@ -61,7 +61,7 @@ const goldens: readonly { readonly command: IpvsCommand; readonly hex: readonly 
   {
     command: { op: 'add-destination', key: web, destination: { ip: '10.244.0.7', port: 8080, weight: 3 } },
     hex: [
-      '8c000000230005000000000000000000 05010000',
+      '8c000000230001000000000000000000 05010000',
       '30000180 0600010002000000 0600020006000000 140003000a600001000000000000000000000000 0600040000500000',
       '48000280 140001000af40007000000000000000000000000 060002001f900000 06000b0002000000',
       '0800030000000000 0800040003000000 0800050000000000 0800060000000000',
@@ -70,18 +70,45 @@ const goldens: readonly { readonly command: IpvsCommand; readonly hex: readonly 
   {
     command: { op: 'delete-destination', key: six, destination: { ip: 'fd00::7', port: 0, weight: 0 } },
     hex: [
-      '50000000230005000000000000000000 07010000',
+      '50000000230001000000000000000000 07010000',
       '14000180 060001000a000000 0800050007000050',
       '28000280 14000100fd000000000000000000000000000007 0600020000000000 06000b000a000000',
     ],
   },
-  { command: { op: 'flush' }, hex: ['14000000230005000000000000000000 11010000'] },
+  { command: { op: 'flush' }, hex: ['14000000230001000000000000000000 11010000'] },
 ];
 
 describe('messages to IPVS', () => {
   for (const { command, hex } of goldens) {
     it(describeIpvsCommand(command), () => assert.equal(bytes(command), hex.join('').replaceAll(' ', '')));
   }
+});
+
+describe('the listing of the kernel', () => {
+  it('tells the destinations of servers that have an address, and nothing of others', () => {
+    const text = `IP Virtual Server version 1.2.1 (size=4096)
+Prot LocalAddress:Port Scheduler Flags
+  -> RemoteAddress:Port Forward Weight ActiveConn InActConn
+TCP  0A600001:0050 rr persistent 10800 FFFFFFFF
+  -> 0AF40007:1F90      Masq    3      2          11
+  -> 0AF40008:1F90      Masq    0      0          0
+UDP  [fd00:0010:0096:0000:0000:0000:0000:0001]:0035 wrr
+  -> [fd00:0010:0244:0000:0000:0000:0000:0002]:24A0      Masq    1      0          0
+IP   0A600009:0000 rr
+  -> 0AF40009:0000      Route   1      0          0
+FWM  50000001 rr
+  -> 0AF40009:0000      Masq    1      0          0
+SCTP 0A600002:0050 sh
+`;
+    assert.deepEqual(Object.fromEntries(parseListing(text)), {
+      'TCP 10.96.0.1:80': [
+        { ip: '10.244.0.7', port: 8080, weight: 3, nActive: 2, nInactive: 11 },
+        { ip: '10.244.0.8', port: 8080, weight: 0, nActive: 0, nInactive: 0 },
+      ],
+      'UDP [fd00:10:96::1]:53': [{ ip: 'fd00:10:244::2', port: 9376, weight: 1, nActive: 0, nInactive: 0 }],
+      'SCTP 10.96.0.2:80': [],
+    });
+  });
 });
 
 describe('destinations that change', () => {
@@ -99,9 +126,15 @@ describe('destinations that change', () => {
     >
   > = {
     'nothing differs: nothing is written': { wanted: [1, 2], held: [held(1), held(2)], commands: [] },
-    'an idle one goes at once': {
+    'one that nobody wants loses its weight first: somebody may have come meanwhile': {
       wanted: [1],
       held: [held(1), held(2)],
+      commands: ['set-destination TCP 10.96.0.1:80 -> 10.244.0.2:8080'],
+      draining: ['10.244.0.2'],
+    },
+    'without weight and connections it goes': {
+      wanted: [1],
+      held: [held(1), held(2, { weight: 0 })],
       commands: ['delete-destination TCP 10.96.0.1:80 -> 10.244.0.2:8080'],
     },
     'one with connections loses its weight and stays, behind the new one': {

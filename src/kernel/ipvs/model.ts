@@ -50,8 +50,12 @@ export interface HeldDestination extends VirtualDestination {
   readonly nActive: number;
   /** Ending, and UDP ones that were silent for a while. */
   readonly nInactive: number;
-  /** Remembered clients. */
-  readonly nPersistent: number;
+}
+
+/** A virtual server as it is. */
+export interface HeldServer {
+  readonly server: VirtualServer;
+  readonly destinations: readonly HeldDestination[];
 }
 
 /** Seconds the kernel remembers a silent connection; 0 when written = as it is. */
@@ -80,8 +84,8 @@ export type IpvsCommand =
 export interface Ipvs {
   /** In order; not atomic: throws IpvsError naming the first refused one, and those around it are done. */
   apply(commands: readonly IpvsCommand[]): Promise<void>;
-  /** Of both families and by mark, in no order. */
-  servers(): Promise<VirtualServer[]>;
+  /** Of both families and by mark, in no order. Two readings for all of them: what changes meanwhile may be half told. */
+  servers(): Promise<HeldServer[]>;
   /** In no order; throws IpvsError ESRCH when there is no such server. */
   destinations(key: VirtualServerKey): Promise<HeldDestination[]>;
   timeouts(): Promise<IpvsTimeouts>;

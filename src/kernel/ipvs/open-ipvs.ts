@@ -1,11 +1,16 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
+import { withNetns } from '../libc/namespaces.ts';
 import { hasCode, SystemError } from '../libc/system-error.ts';
 import { openGenericNetlink, resolveFamily } from '../netlink/generic.ts';
 import type { NetlinkSocket } from '../netlink/netlink-socket.ts';
 import { NetlinkWriter } from '../netlink/writer.ts';
 import * as codec from './codec.ts';
+import { listingPath, parseListing } from './listing.ts';
 import { describeIpvsCommand, IpvsError, serverText } from './model.ts';
 import type {
   HeldDestination,
+  HeldServer,
   Ipvs,
   IpvsCommand,
   IpvsTimeouts,
@@ -18,8 +23,14 @@ interface Door {
   readonly family: number;
 }
 
-/** Each message has its acknowledgement in the receive buffer until all are handled, of about a kilobyte as the kernel counts. */
-const maxMessages = 100;
+/** Does something with an open door; `what` is said of its errors. */
+type Run = <T>(what: string, work: (door: Door) => T) => T;
+
+/** Handled in one go, some milliseconds at most. Refusals wait in the receive buffer until all are handled. */
+const maxMessages = 500;
+/** Of the listing, which the kernel hands out page by page. */
+const pieceBytes = 65_536;
+const pieceMs = 4;
 
 function fail(what: string, error: unknown): never {
   if (error instanceof SystemError) throw new IpvsError(what, error.code, { cause: error });
@@ -35,10 +46,11 @@ function send({ socket, family }: Door, commands: readonly IpvsCommand[]): IpvsE
   return refused && new IpvsError(describeIpvsCommand(refused), first.code);
 }
 
-function apply(door: Door, commands: readonly IpvsCommand[]): void {
+async function apply(run: Run, commands: readonly IpvsCommand[]): Promise<void> {
   let failure: IpvsError | undefined;
   for (let at = 0; at < commands.length; at += maxMessages) {
-    const refusal = send(door, commands.slice(at, at + maxMessages));
+    if (at > 0) await setImmediate();
+    const refusal = run('apply', (door) => send(door, commands.slice(at, at + maxMessages)));
     failure ??= refusal;
   }
   if (failure !== undefined) throw failure;
@@ -60,6 +72,41 @@ function destinations({ socket, family }: Door, key: VirtualServerKey): HeldDest
     if (destination !== undefined) found.push(destination);
   });
   return found;
+}
+
+/** The text of a file whose end nobody knows before, with a turn of the event loop every few milliseconds. */
+async function readAll(fd: number): Promise<string> {
+  const pieces: Buffer[] = [];
+  let startedMs = performance.now();
+  for (;;) {
+    const piece = Buffer.allocUnsafe(pieceBytes);
+    const length = readSync(fd, piece);
+    if (length === 0) return Buffer.concat(pieces).toString('latin1');
+    pieces.push(piece.subarray(0, length));
+    if (performance.now() - startedMs < pieceMs) continue;
+    await setImmediate();
+    startedMs = performance.now();
+  }
+}
+
+/** Undefined: this machine has no listing. It stays that of the namespace where it was opened, wherever the thread is later. */
+function openListing(netnsPath: string | undefined): number | undefined {
+  try {
+    return withNetns(netnsPath, () => openSync(listingPath, 'r'));
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+async function destinationsOfAll(netnsPath: string | undefined): Promise<Map<string, HeldDestination[]>> {
+  const fd = openListing(netnsPath);
+  if (fd === undefined) return new Map();
+  try {
+    return parseListing(await readAll(fd));
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function ask<T>({ socket }: Door, message: Buffer, decode: (payload: Buffer) => T): T {
@@ -84,7 +131,7 @@ export function openIpvs(options: { readonly netnsPath?: string } = {}): Ipvs {
       return fail('find the kernel’s IPVS', error);
     }
   };
-  const run = <T>(what: string, work: (door: Door) => T): T => {
+  const run: Run = (what, work) => {
     const door = open();
     try {
       return work(door);
@@ -92,13 +139,23 @@ export function openIpvs(options: { readonly netnsPath?: string } = {}): Ipvs {
       return fail(what, error);
     }
   };
+  const destinationsOf = (key: VirtualServerKey): HeldDestination[] =>
+    run(`list destinations of ${serverText(key)}`, (door) => destinations(door, key));
   return {
-    apply: async (commands) => run('apply', (door) => apply(door, commands)),
-    servers: async () => run('list virtual servers', servers),
+    apply: (commands) => apply(run, commands),
+    servers: async () => {
+      const found = run('list virtual servers', servers);
+      if (found.length === 0) return [];
+      const listed = await destinationsOfAll(options.netnsPath);
+      return found.map((server): HeldServer => {
+        const held = listed.get(serverText(server.key)) ?? destinationsOf(server.key);
+        return { server, destinations: held };
+      });
+    },
     destinations: async (key) => {
-      const what = `list destinations of ${serverText(key)}`;
-      const found = run(what, (door) => destinations(door, key));
+      const found = destinationsOf(key);
       /** A dump about a server that is not there is empty: only the list of servers tells the two apart. */
+      const what = `find ${serverText(key)}`;
       if (found.length > 0 || run(what, (door) => isThere(door, key))) return found;
       throw new IpvsError(what, 'ESRCH');
     },

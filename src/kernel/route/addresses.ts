@@ -1,5 +1,6 @@
 import { ipFromBytes, ipToBytes, parseIp, type Ip } from '../../net/ip.ts';
-import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../netlink/protocol.ts';
+import { NetlinkError } from '../netlink/netlink-error.ts';
+import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST } from '../netlink/protocol.ts';
 import { readAttributes } from '../netlink/reader.ts';
 import type { NetlinkSocket } from '../netlink/netlink-socket.ts';
 import { NetlinkWriter } from '../netlink/writer.ts';
@@ -35,31 +36,50 @@ export function parseAddress(text: string): { readonly ip: Ip; readonly prefix: 
   return { ip, prefix };
 }
 
-function ifaddrmsg(socket: NetlinkSocket, writer: NetlinkWriter, spec: AddressSpec): Buffer {
-  const { ip, prefix } = parseAddress(spec.address);
+function ifaddrmsg(writer: NetlinkWriter, { address }: AddressSpec, index: number): NetlinkWriter {
+  const { ip, prefix } = parseAddress(address);
   writer
     .u8(familyOf(ip))
     .u8(prefix)
     .u8(ip.family === 'IPv6' ? IFA_F_NODAD : 0)
     .u8(0);
   const bytes = ipToBytes(ip);
-  return writer
-    .u32(linkIndex(socket, spec.link))
-    .attrBytes(IFA_LOCAL, bytes)
-    .attrBytes(IFA_ADDRESS, bytes)
-    .finish();
+  return writer.u32(index).attrBytes(IFA_LOCAL, bytes).attrBytes(IFA_ADDRESS, bytes);
 }
 
-export function ensureAddress(socket: NetlinkSocket, spec: AddressSpec): boolean {
-  const message = ifaddrmsg(socket, new NetlinkWriter().begin(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL), spec);
-  const what = `add address ${spec.address} to ${spec.link}`;
-  return optional(() => socket.request(message, what), 'EEXIST') !== undefined;
-}
+const changes = {
+  add: { type: RTM_NEWADDR, flags: NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL, isSo: 'EEXIST' },
+  delete: { type: RTM_DELADDR, flags: NLM_F_REQUEST, isSo: 'EADDRNOTAVAIL' },
+} as const;
+/** Addresses in one send: their refusals fit into any receive buffer. */
+const maxAddresses = 200;
 
-export function deleteAddress(socket: NetlinkSocket, spec: AddressSpec): boolean {
-  const message = ifaddrmsg(socket, new NetlinkWriter().begin(RTM_DELADDR, 0), spec);
-  const what = `delete address ${spec.address} of ${spec.link}`;
-  return optional(() => socket.request(message, what), 'EADDRNOTAVAIL') !== undefined;
+/** Adds or deletes addresses; true when any was not as it should be. Throws the first refusal, when the others of its send are done. */
+export function changeAddresses(
+  socket: NetlinkSocket,
+  change: keyof typeof changes,
+  specs: readonly AddressSpec[],
+): boolean {
+  const { type, flags, isSo } = changes[change];
+  const indexes = new Map<string, number>();
+  const indexOf = (link: string): number => {
+    const index = indexes.get(link) ?? linkIndex(socket, link);
+    indexes.set(link, index);
+    return index;
+  };
+  let isChanged = false;
+  for (let at = 0; at < specs.length; at += maxAddresses) {
+    const some = specs.slice(at, at + maxAddresses);
+    const writer = new NetlinkWriter(64 * some.length);
+    for (const spec of some) ifaddrmsg(writer.begin(type, flags), spec, indexOf(spec.link));
+    const { failures } = socket.batch(writer.finish());
+    const refusal = failures.find(({ code }) => code !== isSo);
+    const spec = some[refusal?.index ?? 0];
+    if (refusal !== undefined)
+      throw new NetlinkError(`${change} address ${spec?.address} of ${spec?.link}`, refusal);
+    isChanged ||= failures.length < some.length;
+  }
+  return isChanged;
 }
 
 export function listAddresses(socket: NetlinkSocket): AddressSpec[] {

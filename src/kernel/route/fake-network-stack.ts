@@ -33,7 +33,8 @@ class FakeStack implements FakeNetworkStack {
     return [...this.#objects.values()];
   }
 
-  ensure(object: NetworkObject): boolean {
+  ensure(object: NetworkObject | readonly AddressSpec[]): boolean {
+    if (!('kind' in object)) return object.map((each) => this.ensure(each)).some(Boolean);
     const key = identity(object);
     const before = this.#objects.get(key);
     if (object.kind !== 'link') this.#requireLink(object.link);
@@ -47,7 +48,8 @@ class FakeStack implements FakeNetworkStack {
     return !deepEqual(before, next);
   }
 
-  remove(object: NetworkObject): boolean {
+  remove(object: NetworkObject | readonly AddressSpec[]): boolean {
+    if (!('kind' in object)) return object.map((each) => this.remove(each)).some(Boolean);
     const found = this.#objects.get(identity(object));
     if (found === undefined) return false;
     this.#objects.delete(identity(object));

@@ -87,10 +87,10 @@ export interface Link {
 
 /** The network configuration of one namespace. */
 export interface NetworkStack {
-  /** Makes it so; true when something had to change. Throws NetlinkError when the kernel refuses. */
-  ensure(object: NetworkObject): boolean;
+  /** Makes it so; true when something had to change. Throws NetlinkError when the kernel refuses. Many addresses go in one send. */
+  ensure(object: NetworkObject | readonly AddressSpec[]): boolean;
   /** Removes it; false when it was not there. Links are found by name, the rest by all that is given. */
-  remove(object: NetworkObject): boolean;
+  remove(object: NetworkObject | readonly AddressSpec[]): boolean;
   links(): readonly Link[];
   /** All addresses and all routes of the main table (those the kernel adds itself are left out), in the shape `ensure` takes. */
   list(kind: 'address' | 'route'): readonly (AddressSpec | RouteSpec)[];

@@ -23,11 +23,12 @@ export function openNetworkStack(netnsPath?: string): NetworkStack {
   const socket = openNetlink({ protocol: NETLINK_ROUTE, ...(netnsPath !== undefined && { netnsPath }) });
   return {
     ensure: (object) => {
+      if (!('kind' in object)) return addresses.changeAddresses(socket, 'add', object);
       switch (object.kind) {
         case 'link':
           return ensureLink(socket, object);
         case 'address':
-          return addresses.ensureAddress(socket, object);
+          return addresses.changeAddresses(socket, 'add', [object]);
         case 'route':
           return ensureRoute(socket, object);
         case 'neighbour':
@@ -35,11 +36,12 @@ export function openNetworkStack(netnsPath?: string): NetworkStack {
       }
     },
     remove: (object) => {
+      if (!('kind' in object)) return addresses.changeAddresses(socket, 'delete', object);
       switch (object.kind) {
         case 'link':
           return deleteLink(socket, object.name);
         case 'address':
-          return addresses.deleteAddress(socket, object);
+          return addresses.changeAddresses(socket, 'delete', [object]);
         case 'route':
           return deleteRoute(socket, object);
         case 'neighbour':

@@ -310,7 +310,7 @@ for (const family of families) {
       assert.equal(await kernel.nft.generation(), generation);
       await mode.cleanup();
       assert.deepEqual(
-        (await kernel.ipvs.servers()).filter(({ key }) => key.family === family),
+        (await kernel.ipvs.servers()).map(({ server }) => server).filter(({ key }) => key.family === family),
         [theirs],
       );
       await kernel.ipvs.apply([{ op: 'delete-server', key: theirs.key }]);

@@ -108,7 +108,7 @@ for (const family of ['IPv4', 'IPv6'] as const) {
         .flatMap((each) => ('address' in each && each.link === 'kube-ipvs0' ? [each.address] : []))
         .filter((address) => !address.startsWith('fe80:'));
     const ownServers = async (): Promise<number> =>
-      (await kernel.ipvs.servers()).filter(({ key }) => key.family === family).length;
+      (await kernel.ipvs.servers()).filter(({ server: { key } }) => key.family === family).length;
 
     after(async () => {
       await modes.cleanup();

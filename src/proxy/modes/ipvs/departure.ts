@@ -1,6 +1,7 @@
 import type { Logger } from '../../../base/logger.ts';
 import type { Conntrack } from '../../../kernel/conntrack/model.ts';
-import type { Ipvs, IpvsCommand, VirtualServer } from '../../../kernel/ipvs/model.ts';
+import { isBusy } from '../../../kernel/ipvs/diff.ts';
+import type { HeldServer, Ipvs, IpvsCommand, VirtualServer } from '../../../kernel/ipvs/model.ts';
 import { hasCode } from '../../../kernel/libc/system-error.ts';
 import { elementData } from '../../../kernel/nft/model.ts';
 import type { NetworkStack, RouteSpec } from '../../../kernel/route/model.ts';
@@ -28,7 +29,7 @@ export interface Departure extends Kernel {
 interface Holding extends Found {
   /** All virtual addresses of ours, whether they are on the device or have a route of their own. */
   readonly virtualIps: readonly string[];
-  readonly servers: readonly VirtualServer[];
+  readonly servers: readonly HeldServer[];
 }
 
 /** On loopback: the kernel drops the routes of a device that loses its last address. */
@@ -62,7 +63,7 @@ async function look(departure: Departure, layout: Layout): Promise<Holding | und
   return {
     ...found,
     virtualIps: [...ips].filter((ip) => !isExcluded(ip, excludeCIDRs)),
-    servers: servers.filter((server) => isOurs(server, found)),
+    servers: servers.filter(({ server }) => isOurs(server, found)),
   };
 }
 
@@ -72,17 +73,18 @@ export async function leaveAtOnce(departure: Departure): Promise<void> {
   if (holding === undefined) return;
   await kernel.deleteServers(
     departure.ipvs,
-    holding.servers.map(({ key }) => key),
+    holding.servers.map(({ server }) => server.key),
   );
-  removeIps(departure, holding.virtualIps);
+  await removeIps(departure, holding.virtualIps);
   await removeTable(departure);
 }
 
 /** Takes virtual addresses away, or their routes. */
-function removeIps({ stack, family }: Departure, gone: readonly string[]): void {
+async function removeIps({ stack, family }: Departure, gone: readonly string[]): Promise<void> {
   const { link } = kernel.readAddresses(stack, family);
-  kernel.removeAddresses(
+  await kernel.changeAddresses(
     stack,
+    'remove',
     gone.filter((ip) => link.has(ip)),
   );
   for (const ip of gone) stack.remove(localRoute(ip));
@@ -100,28 +102,36 @@ async function removeTable({ nft, stack, family }: Departure): Promise<void> {
   if (!isInUse) stack.remove({ kind: 'link', name: linkName });
 }
 
-/** Takes new connections from a server; false, and the server is gone, when it has none. */
-async function quiesce(ipvs: Ipvs, { key }: VirtualServer): Promise<boolean> {
-  const held = await kernel.readDestinations(ipvs, key);
-  const isBusy = held?.some(({ nActive, nInactive }) => nActive + nInactive > 0) ?? false;
-  if (!isBusy) {
-    await kernel.deleteServers(ipvs, [key]);
-    return false;
-  }
-  const commands = (held ?? []).flatMap(({ ip, port, weight, nActive, nInactive }): IpvsCommand[] => {
+/** Takes new connections from a server that has some. */
+function quietly({ server: { key }, destinations }: HeldServer): IpvsCommand[] {
+  return destinations.flatMap(({ ip, port, weight, nActive, nInactive }): IpvsCommand[] => {
     const destination = { ip, port, weight: 0 };
     if (nActive + nInactive === 0) return [{ op: 'delete-destination', key, destination }];
     return weight === 0 ? [] : [{ op: 'set-destination', key, destination }];
   });
+}
+
+/** Takes new connections from all servers, deletes those without any, and returns the others. */
+async function quiesce(ipvs: Ipvs, servers: readonly HeldServer[]): Promise<VirtualServer[]> {
+  const busy = servers.filter(isBusy);
+  await kernel.deleteServers(
+    ipvs,
+    servers.filter((each) => !isBusy(each)).map(({ server }) => server.key),
+  );
+  const commands = busy.flatMap(quietly);
   if (commands.length > 0) await ipvs.apply(commands);
-  return true;
+  return busy.map(({ server }) => server);
 }
 
 /**
  * From now on processes of this machine that call a virtual address have the node's own for source, as with any other mode: the
  * address becomes a local route. Without an address of the node they stay as they are.
  */
-function turnIntoRoutes({ stack }: Departure, { addresses, virtualIps }: Holding, nodeIp?: string): void {
+async function turnIntoRoutes(
+  { stack }: Departure,
+  { addresses, virtualIps }: Holding,
+  nodeIp?: string,
+): Promise<void> {
   const usable = [...addresses.node].filter((text) => {
     const ip = parseIp(text);
     return ip !== undefined && !isLoopback(ip);
@@ -130,7 +140,7 @@ function turnIntoRoutes({ stack }: Departure, { addresses, virtualIps }: Holding
   if (source === undefined) return;
   const onDevice = virtualIps.filter((ip) => addresses.link.has(ip));
   for (const ip of onDevice) stack.ensure(localRoute(ip, source));
-  kernel.removeAddresses(stack, onDevice);
+  await kernel.changeAddresses(stack, 'remove', onDevice);
 }
 
 /** Virtual addresses that are the source of a connection: a process of this machine made it while it had them. */
@@ -197,9 +207,8 @@ export async function leaveGradually(departure: Departure, nodeIp?: string): Pro
   const layout = layoutOf(family);
   const holding = await look(departure, layout);
   if (holding === undefined) return false;
-  const busy: VirtualServer[] = [];
-  for (const server of holding.servers) if (await quiesce(ipvs, server)) busy.push(server);
-  turnIntoRoutes(departure, holding, nodeIp);
+  const busy = await quiesce(ipvs, holding.servers);
+  await turnIntoRoutes(departure, holding, nodeIp);
   const stays = remnant(holding, busy, await sourcesInUse(departure));
   const kept = new Set(
     stays.flatMap(({ set, element }) =>
@@ -208,7 +217,7 @@ export async function leaveGradually(departure: Departure, nodeIp?: string): Pro
   );
   const gone = holding.virtualIps.filter((ip) => !kept.has(ip));
   if (stays.length > 0) await writeRemnant(departure, holding, stays);
-  removeIps(departure, gone);
+  await removeIps(departure, gone);
   if (stays.length === 0) {
     await removeTable(departure);
     logger.info('nothing is left of the ipvs mode', { family });

@@ -229,7 +229,8 @@ describe('the machine', () => {
     const rig = createIpvsRig('IPv4');
     const stack: NetworkStack = {
       ensure: (object) => {
-        if (object.kind === 'link' && object.create?.type === 'dummy') throw new SystemError('netlink', 95);
+        if ('kind' in object && object.kind === 'link' && object.create?.type === 'dummy')
+          throw new SystemError('netlink', 95);
         return rig.stack.ensure(object);
       },
       remove: (object) => rig.stack.remove(object),

@@ -18,11 +18,12 @@ import type { Layout } from './layout.ts';
 import { createLocalhost } from './localhost.ts';
 import { createMarks } from './marks.ts';
 import type { Marks } from './marks.ts';
+import { affectedServers, ghostAfter } from './ghosts.ts';
 import { isExcluded, leftovers, recordOf } from './ownership.ts';
-import { emptyMemory, ghostOf, planChange, planElements } from './plan.ts';
+import { emptyMemory, planChange, planElements } from './plan.ts';
 import type { Memory, Step } from './plan.ts';
 import { renderServicePort } from './render.ts';
-import type { PlannedServer, PortPlan, RenderContext } from './render.ts';
+import type { PortPlan, RenderContext } from './render.ts';
 import { ensureSysctls } from './sysctls.ts';
 
 export interface IpvsModeOptions extends Kernel {
@@ -116,57 +117,29 @@ class IpvsMode implements ProxyMode {
   }
 
   async #change({ memory, context }: Known, next: Next): Promise<void> {
-    const before: PortPlan[] = [];
-    const wanted: PortPlan[] = [];
-    const ghosts: PortPlan[] = [];
-    for (const [id, port] of next) {
+    const turns = [...next].map(([id, port]) => {
       const old = memory.ports.get(id);
-      const oldPlans = [old && renderServicePort(old, context), memory.ghosts.get(id)].filter(
-        (p) => p !== undefined,
+      const before = [old && renderServicePort(old, context), memory.ghosts.get(id)].filter(
+        (plan) => plan !== undefined,
       );
-      const plan = port && renderServicePort(port, context);
-      const ghost = await this.#ghost(oldPlans, plan, context.layout);
-      before.push(...oldPlans);
-      if (plan !== undefined) wanted.push(plan);
+      return { id, port, before, after: port && renderServicePort(port, context) };
+    });
+    const held = await kernel.readServers(this.#options.ipvs, affectedServers(turns));
+    const plans: { before: PortPlan[]; after: PortPlan[] } = { before: [], after: [] };
+    const ghosts: PortPlan[] = [];
+    for (const { id, port, before, after } of turns) {
+      const ghost = ghostAfter({ before, after }, held, context.layout);
+      plans.before.push(...before);
+      if (after !== undefined) plans.after.push(after);
       if (ghost !== undefined) ghosts.push(ghost);
       if (port === undefined) memory.ports.delete(id);
       else memory.ports.set(id, port);
       if (ghost === undefined) memory.ghosts.delete(id);
       else memory.ghosts.set(id, ghost);
-      this.#releaseMarks(oldPlans, [plan, ghost]);
+      this.#releaseMarks(before, [after, ghost]);
     }
-    const known = new Map(
-      before.flatMap(({ servers }) => servers.map((each) => [textOf(each), each.server])),
-    );
-    const step = planChange(memory, { before, after: [...wanted, ...ghosts] });
-    await this.#carryOut(step, { layout: context.layout, known });
-  }
-
-  /** What must stay of plans that are no longer wanted. */
-  async #ghost(
-    before: readonly PortPlan[],
-    after: PortPlan | undefined,
-    { sets }: Layout,
-  ): Promise<PortPlan | undefined> {
-    const stays = new Set(after?.servers.map(textOf));
-    const kept: PlannedServer[] = [];
-    for (const server of before.flatMap(({ servers }) => servers)) {
-      if (server.isGraceful && !stays.has(textOf(server)) && (await this.#isBusy(server))) kept.push(server);
-    }
-    if (kept.length === 0) return undefined;
-    const all: PortPlan = {
-      servers: [],
-      elements: before.flatMap(({ elements }) => elements),
-      chains: [],
-      addresses: before.flatMap(({ addresses }) => addresses),
-      owners: before.flatMap(({ owners }) => owners),
-    };
-    return ghostOf(all, kept, [sets.virtualIps.name, sets.frontends.name]);
-  }
-
-  async #isBusy({ server }: { readonly server: VirtualServer }): Promise<boolean> {
-    const held = await kernel.readDestinations(this.#options.ipvs, server.key);
-    return held?.some(({ nActive, nInactive }) => nActive + nInactive > 0) ?? false;
+    const step = planChange(memory, { before: plans.before, after: [...plans.after, ...ghosts] });
+    await this.#carryOut(step, { layout: context.layout, held });
   }
 
   #releaseMarks(before: readonly PortPlan[], after: readonly (PortPlan | undefined)[]): void {
@@ -175,17 +148,23 @@ class IpvsMode implements ProxyMode {
       if (!held.has(owner)) this.#marks.release(owner);
   }
 
+  /** A few at each change, so that its cost does not grow with them: those that go on draining are looked at last the next time. */
+  async #lookAtDraining(memory: Memory): Promise<void> {
+    const { ipvs } = this.#options;
+    const texts = [...this.#draining].slice(0, kernel.maxReads);
+    for (const text of texts) this.#draining.delete(text);
+    const wanted = texts.flatMap((text) => memory.servers.get(text)?.value ?? []);
+    const held = await kernel.readServers(
+      ipvs,
+      wanted.map(({ server }) => server),
+    );
+    for (const still of await kernel.writeServers(ipvs, wanted, held)) this.#draining.add(still);
+  }
+
   /** The change, and the ports whose ghosts may have come to an end. Servers that drain are looked at on the way. */
   async #withEndedGhosts({ memory }: Known, next: Next): Promise<Next> {
     const more = new Map(next);
-    for (const text of [...this.#draining]) {
-      const wanted = memory.servers.get(text)?.value;
-      this.#draining.delete(text);
-      if (wanted === undefined) continue;
-      const held = new Map([[text, wanted.server]]);
-      for (const still of await kernel.writeServers(this.#options.ipvs, [wanted], held))
-        this.#draining.add(still);
-    }
+    await this.#lookAtDraining(memory);
     for (const [id, ghost] of memory.ghosts) {
       if (ghost.servers.some((server) => !this.#draining.has(textOf(server))))
         more.set(id, more.has(id) ? more.get(id) : memory.ports.get(id));
@@ -199,18 +178,18 @@ class IpvsMode implements ProxyMode {
    */
   async #carryOut(
     step: Step & { readonly isNewTable?: boolean },
-    where: { readonly layout: Layout; readonly known: ReadonlyMap<string, VirtualServer> },
+    { layout, held }: { readonly layout: Layout; readonly held: kernel.HeldServers },
   ): Promise<void> {
     const { nft, ipvs, stack } = this.#options;
-    kernel.removeAddresses(stack, step.goneAddresses);
-    await kernel.writeTable(nft, where.layout, { ...step, isNew: step.isNewTable ?? false });
-    for (const text of await kernel.writeServers(ipvs, step.servers, where.known)) this.#draining.add(text);
+    await kernel.changeAddresses(stack, 'remove', step.goneAddresses);
+    await kernel.writeTable(nft, layout, { ...step, isNew: step.isNewTable ?? false });
+    for (const text of await kernel.writeServers(ipvs, step.servers, held)) this.#draining.add(text);
     await kernel.deleteServers(
       ipvs,
       step.goneServers.map(({ server }) => server.key),
     );
     for (const gone of step.goneServers) this.#draining.delete(textOf(gone));
-    await kernel.addAddresses(stack, step.newAddresses);
+    await kernel.changeAddresses(stack, 'ensure', step.newAddresses);
   }
 
   async #all(node: ProxyNode, ports: readonly ServicePort[]): Promise<void> {
@@ -222,7 +201,7 @@ class IpvsMode implements ProxyMode {
     const addresses = kernel.readAddresses(stack, family);
     const contents = await kernel.readContents(nft, layout);
     const guards = contents === undefined ? new Set<string>() : await kernel.readGuards(nft, layout);
-    const held = new Map((await ipvs.servers()).map((server) => [serverText(server.key), server]));
+    const held = kernel.byText(await ipvs.servers());
     const context = this.#context(node, { layout, addresses });
     const memory = emptyMemory();
     for (const port of ports) memory.ports.set(port.id, port);
@@ -231,11 +210,8 @@ class IpvsMode implements ProxyMode {
     /** A table of another layout: what it says is ours is still ours. */
     const record = contents ?? (await recordOf(nft, layout));
     const found = { layout, addresses, contents: record, excludeCIDRs };
-    const { ghosts, gone } = await leftovers(found, {
-      held: held.values(),
-      wanted: new Set(plans.flatMap(({ servers }) => servers.map(textOf))),
-      isBusy: (server) => this.#isBusy(server),
-    });
+    const wantedServers = new Set(plans.flatMap(({ servers }) => servers.map(textOf)));
+    const { ghosts, gone } = leftovers(found, held, wantedServers);
     for (const [i, ghost] of ghosts.entries()) memory.ghosts.set(`left over ${i}`, ghost);
     planChange(memory, { before: [], after: [...plans, ...ghosts] });
     const wanted = [...memory.elements.values()].map(({ value }) => value);
@@ -254,7 +230,7 @@ class IpvsMode implements ProxyMode {
         goneServers: gone,
         newAddresses: [...memory.addresses.keys()].filter((ip) => !addresses.link.has(ip)),
       },
-      { layout, known: held },
+      { layout, held },
     );
     if (contents === undefined) dropRoutes(stack, [...(record?.values() ?? [])]);
     logger.info('ipvs is in place', {

@@ -1,9 +1,14 @@
 import { setImmediate } from 'node:timers/promises';
 import { hasCode } from '../../../kernel/libc/system-error.ts';
 import { diffServer } from '../../../kernel/ipvs/diff.ts';
-import type { HeldServer } from '../../../kernel/ipvs/diff.ts';
 import { serverText } from '../../../kernel/ipvs/model.ts';
-import type { HeldDestination, Ipvs, IpvsCommand, VirtualServerKey } from '../../../kernel/ipvs/model.ts';
+import type {
+  HeldServer,
+  Ipvs,
+  IpvsCommand,
+  VirtualServer,
+  VirtualServerKey,
+} from '../../../kernel/ipvs/model.ts';
 import type { Command, NftElement, NftSet } from '../../../kernel/nft/model.ts';
 import type { NftKernel } from '../../../kernel/nft/nft-kernel.ts';
 import type { AddressSpec, NetworkStack } from '../../../kernel/route/model.ts';
@@ -26,8 +31,10 @@ export interface Kernel {
 /** Elements in one transaction: what an ordinary user's socket takes, and a moment of the event loop. */
 const maxElements = 2500;
 const maxCommands = 1000;
-/** Servers whose destinations are read in one turn of the event loop. */
-const maxReads = 200;
+/** Servers that are asked for one by one; for more it is cheaper to have all listed. */
+export const maxReads = 50;
+/** Addresses in one turn of the event loop: the kernel looks through all of a device for each. */
+const maxAddresses = 200;
 
 /** The addresses of one family, by whose they are. */
 export interface MachineAddresses {
@@ -147,39 +154,45 @@ export async function writeTable(nft: NftKernel, layout: Layout, step: NftStep):
   }
 }
 
-/** The destinations of a server; undefined when there is no such server. */
-export async function readDestinations(
-  ipvs: Ipvs,
-  key: VirtualServerKey,
-): Promise<HeldDestination[] | undefined> {
+/** The server with its destinations; undefined when there is none. */
+async function readServer(ipvs: Ipvs, server: VirtualServer): Promise<HeldServer | undefined> {
   try {
-    return await ipvs.destinations(key);
+    return { server, destinations: await ipvs.destinations(server.key) };
   } catch (error) {
     if (hasCode(error, 'ESRCH')) return undefined;
     throw error;
   }
 }
 
-/**
- * Makes servers as they are wanted; `held` are those that may be there already, by serverText. Returns the texts of those that
- * have destinations which wait for their connections to end.
- */
-export async function writeServers(
+/** Servers by serverText, as the kernel has them. */
+export type HeldServers = ReadonlyMap<string, HeldServer>;
+
+export const byText = (servers: readonly HeldServer[]): Map<string, HeldServer> =>
+  new Map(servers.map((each) => [serverText(each.server.key), each]));
+
+/** Reads the servers that may be there, as they are remembered: a few one by one, many by a look at all there are. */
+export async function readServers(ipvs: Ipvs, servers: readonly VirtualServer[]): Promise<HeldServers> {
+  if (servers.length <= maxReads) {
+    const found = await Promise.all(servers.map((server) => readServer(ipvs, server)));
+    return byText(found.filter((each) => each !== undefined));
+  }
+  const wanted = new Set(servers.map(({ key }) => serverText(key)));
+  return byText((await ipvs.servers()).filter(({ server }) => wanted.has(serverText(server.key))));
+}
+
+/** Makes servers as they are wanted from what is held, once; returns those with destinations that wait, by serverText. */
+async function writeOnce(
   ipvs: Ipvs,
   servers: readonly PlannedServer[],
-  held: ReadonlyMap<string, HeldServer['server']>,
-): Promise<Set<string>> {
-  const draining = new Set<string>();
+  held: HeldServers,
+): Promise<Map<string, PlannedServer>> {
+  const draining = new Map<string, PlannedServer>();
   let commands: IpvsCommand[] = [];
-  for (const [i, wanted] of servers.entries()) {
-    if (i % maxReads === maxReads - 1) await setImmediate();
+  for (const wanted of servers) {
     const text = serverText(wanted.server.key);
-    const known = held.get(text);
-    const destinations = known && (await readDestinations(ipvs, known.key));
-    const found = known && destinations && { server: known, destinations };
-    const step = diffServer(wanted, found, wanted);
+    const step = diffServer(wanted, held.get(text), wanted);
     commands.push(...step.commands);
-    if (step.draining.length > 0) draining.add(text);
+    if (step.draining.length > 0) draining.set(text, wanted);
     if (commands.length < maxCommands) continue;
     await ipvs.apply(commands);
     commands = [];
@@ -189,24 +202,43 @@ export async function writeServers(
   return draining;
 }
 
-/** Deletes servers; one that is gone already is no matter. */
+/**
+ * Makes servers as they are wanted; `held` are those that are there already. Returns the texts of those that have destinations which
+ * wait for their connections to end. Whether one has any is seen after it has lost its weight: a client may come at any time before.
+ */
+export async function writeServers(
+  ipvs: Ipvs,
+  servers: readonly PlannedServer[],
+  held: HeldServers,
+): Promise<ReadonlySet<string>> {
+  const draining = await writeOnce(ipvs, servers, held);
+  if (draining.size === 0) return new Set();
+  const again = [...draining.values()];
+  const now = await readServers(
+    ipvs,
+    again.map(({ server }) => server),
+  );
+  return new Set((await writeOnce(ipvs, again, now)).keys());
+}
+
+/** Deletes servers; those that are gone already are no matter. */
 export async function deleteServers(ipvs: Ipvs, keys: readonly VirtualServerKey[]): Promise<void> {
-  for (const key of keys) {
-    try {
-      await ipvs.apply([{ op: 'delete-server', key }]);
-    } catch (error) {
-      if (!hasCode(error, 'ESRCH')) throw error;
-    }
+  if (keys.length === 0) return;
+  try {
+    await ipvs.apply(keys.map((key) => ({ op: 'delete-server', key })));
+  } catch (error) {
+    if (!hasCode(error, 'ESRCH')) throw error;
   }
 }
 
-export function removeAddresses(stack: NetworkStack, ips: readonly string[]): void {
-  for (const ip of ips) stack.remove(addressSpec(ip));
-}
-
-export async function addAddresses(stack: NetworkStack, ips: readonly string[]): Promise<void> {
-  for (const [i, ip] of ips.entries()) {
-    stack.ensure(addressSpec(ip));
-    if (i % maxCommands === maxCommands - 1) await setImmediate();
+/** Puts addresses on the device, or takes them from it. */
+export async function changeAddresses(
+  stack: NetworkStack,
+  change: 'ensure' | 'remove',
+  ips: readonly string[],
+): Promise<void> {
+  for (let at = 0; at < ips.length; at += maxAddresses) {
+    if (at > 0) await setImmediate();
+    stack[change](ips.slice(at, at + maxAddresses).map(addressSpec));
   }
 }

@@ -1,11 +1,11 @@
-import { serverText } from '../../../kernel/ipvs/model.ts';
+import { isBusy } from '../../../kernel/ipvs/diff.ts';
 import type { VirtualServer } from '../../../kernel/ipvs/model.ts';
 import { elementData } from '../../../kernel/nft/model.ts';
 import type { NftElement } from '../../../kernel/nft/model.ts';
 import type { NftKernel } from '../../../kernel/nft/nft-kernel.ts';
 import { cidrContains, parseCidr } from '../../../net/cidr.ts';
 import { parseIp } from '../../../net/ip.ts';
-import type { MachineAddresses } from './kernel.ts';
+import type { HeldServers, MachineAddresses } from './kernel.ts';
 import type { Layout } from './layout.ts';
 import { isOwnMark } from './marks.ts';
 import { placeKey } from './plan.ts';
@@ -96,22 +96,20 @@ function markedFrontends(mark: number, { contents, layout: { sets } }: Found): N
   );
 }
 
-/** Servers of an earlier process that nobody wants: those with connections stay as ghosts. Others' are left alone. */
-export async function leftovers(
+/** Servers of an earlier process that nobody wants, by their texts: those with connections stay as ghosts. Others' are left alone. */
+export function leftovers(
   found: Found,
-  servers: {
-    readonly held: Iterable<VirtualServer>;
-    readonly wanted: ReadonlySet<string>;
-    readonly isBusy: (server: PlannedServer) => Promise<boolean>;
-  },
-): Promise<{ readonly ghosts: readonly PortPlan[]; readonly gone: readonly PlannedServer[] }> {
+  held: HeldServers,
+  wanted: ReadonlySet<string>,
+): { readonly ghosts: readonly PortPlan[]; readonly gone: readonly PlannedServer[] } {
   const ghosts: PortPlan[] = [];
   const gone: PlannedServer[] = [];
-  for (const server of servers.held) {
-    if (servers.wanted.has(serverText(server.key)) || !isOurs(server, found)) continue;
+  for (const [text, each] of held) {
+    const { server } = each;
+    if (wanted.has(text) || !isOurs(server, found)) continue;
     const isGraceful = server.key.kind === 'mark' || server.key.protocol === 'TCP';
     const planned = { server, destinations: [], isGraceful };
-    if (isGraceful && (await servers.isBusy(planned))) ghosts.push(leftOver(planned, found));
+    if (isGraceful && isBusy(each)) ghosts.push(leftOver(planned, found));
     else gone.push(planned);
   }
   return { ghosts, gone };

@@ -1,0 +1,52 @@
+import { deepEqual } from '../../../base/deep-equal.ts';
+import { isBusy } from '../../../kernel/ipvs/diff.ts';
+import { serverText } from '../../../kernel/ipvs/model.ts';
+import type { VirtualServer } from '../../../kernel/ipvs/model.ts';
+import type { HeldServers } from './kernel.ts';
+import type { Layout } from './layout.ts';
+import { ghostOf } from './plan.ts';
+import type { PlannedServer, PortPlan } from './render.ts';
+
+/** What a Service port was made of, what had stayed of it included, and what it shall be made of. */
+export interface Turn {
+  readonly before: readonly PortPlan[];
+  /** Undefined: it is gone. */
+  readonly after: PortPlan | undefined;
+}
+
+const textOf = ({ server }: PlannedServer): string => serverText(server.key);
+
+/** Those servers of before that do not stay as they are: what they hold decides how they change. */
+export function affectedServers(turns: readonly Turn[]): VirtualServer[] {
+  const found = new Map<string, VirtualServer>();
+  for (const { before, after } of turns) {
+    const wanted = new Map(after?.servers.map((each) => [textOf(each), each]));
+    for (const { servers } of before)
+      for (const each of servers) {
+        const text = textOf(each);
+        if (!deepEqual(wanted.get(text), each)) found.set(text, each.server);
+      }
+  }
+  return [...found.values()];
+}
+
+/** What must stay of plans that are no longer wanted: servers that have connections, and what leads to them. */
+export function ghostAfter(
+  { before, after }: Turn,
+  held: HeldServers,
+  { sets }: Pick<Layout, 'sets'>,
+): PortPlan | undefined {
+  const stays = new Set(after?.servers.map(textOf));
+  const kept = before
+    .flatMap(({ servers }) => servers)
+    .filter((each) => each.isGraceful && !stays.has(textOf(each)) && isBusy(held.get(textOf(each))));
+  if (kept.length === 0) return undefined;
+  const all: PortPlan = {
+    servers: [],
+    elements: before.flatMap(({ elements }) => elements),
+    chains: [],
+    addresses: before.flatMap(({ addresses }) => addresses),
+    owners: before.flatMap(({ owners }) => owners),
+  };
+  return ghostOf(all, kept, [sets.virtualIps.name, sets.frontends.name]);
+}
