@@ -19,7 +19,7 @@ type Told = [key: string, prev: string | undefined, next: string | undefined];
 const told = ({ key, prev, next }: Change<ConfigMap>): Told => [key, prev?.data?.value, next?.data?.value];
 
 /** Waits until `isTrue`, at most `ms`. */
-async function eventually(isTrue: () => boolean, what: string, ms = 8000): Promise<void> {
+async function eventually(isTrue: () => boolean, what: string, ms = 60_000): Promise<void> {
   const end = Date.now() + ms;
   while (!isTrue()) {
     assert.ok(Date.now() < end, `not within ${ms} ms: ${what}`);

@@ -84,35 +84,39 @@ const cases: Readonly<Record<string, Case>> = {
 };
 
 for (const [what, { kind, controller, create }] of Object.entries(cases)) {
-  it(`${what} that was removed before its controller saw it is made anew`, { timeout: 30_000 }, async (t) => {
-    const api = startInProcessApi();
-    const { transport, setCut } = cuttable(api.client.transport, kind);
-    const client = createClient(transport);
-    const informers = createInformers({ client, clock: realClock, logger: silentLogger });
-    const clock = fakeClock(Date.now());
-    const stop = new AbortController();
-    const running = [controller({ client, informers, clock, logger: silentLogger }), informers].map((part) =>
-      part.run(stop.signal),
-    );
-    t.after(async () => {
-      stop.abort();
-      await Promise.all(running);
-      await api.stop();
-    });
-    await informers.synced(stop.signal);
-    const made = async (): Promise<KubeObject | undefined> =>
-      (await api.client.list(kind, { namespace: 'default' })).items.find(({ metadata }) =>
-        metadata.name.startsWith('web'),
+  it(
+    `${what} that was removed before its controller saw it is made anew`,
+    { timeout: 400_000 },
+    async (t) => {
+      const api = startInProcessApi();
+      const { transport, setCut } = cuttable(api.client.transport, kind);
+      const client = createClient(transport);
+      const informers = createInformers({ client, clock: realClock, logger: silentLogger });
+      const clock = fakeClock(Date.now());
+      const stop = new AbortController();
+      const running = [controller({ client, informers, clock, logger: silentLogger }), informers].map(
+        (part) => part.run(stop.signal),
       );
-    setCut(true);
-    await create(api.client);
-    const first = await eventually(what, made);
-    await api.client.delete(kind, first.metadata, { gracePeriodSeconds: 0 });
-    setCut(false);
-    const again = await eventually(`${what} again`, async () => {
-      await clock.advance(1_000);
-      return made();
-    });
-    assert.notEqual(again.metadata.uid, first.metadata.uid);
-  });
+      t.after(async () => {
+        stop.abort();
+        await Promise.all(running);
+        await api.stop();
+      });
+      await informers.synced(stop.signal);
+      const made = async (): Promise<KubeObject | undefined> =>
+        (await api.client.list(kind, { namespace: 'default' })).items.find(({ metadata }) =>
+          metadata.name.startsWith('web'),
+        );
+      setCut(true);
+      await create(api.client);
+      const first = await eventually(what, made);
+      await api.client.delete(kind, first.metadata, { gracePeriodSeconds: 0 });
+      setCut(false);
+      const again = await eventually(`${what} again`, async () => {
+        await clock.advance(1_000);
+        return made();
+      });
+      assert.notEqual(again.metadata.uid, first.metadata.uid);
+    },
+  );
 }

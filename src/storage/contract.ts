@@ -27,7 +27,7 @@ export function describeStore(
   for (const [group, cases] of Object.entries(groups)) {
     void describe(`${name}: ${group}`, () => {
       for (const [sentence, run] of Object.entries(cases)) {
-        void it(sentence, { timeout: 20_000 }, async () => {
+        void it(sentence, { timeout: 400_000 }, async () => {
           const store = await open();
           try {
             await run(store);

@@ -20,12 +20,12 @@ export interface RunOptions {
   readonly timeoutMs?: number;
 }
 
-/** Runs a program to its end; killed after `timeoutMs` (default 30 s). It never rejects for a non-zero exit. */
+/** Runs a program to its end; killed after `timeoutMs` (default 120 s). It never rejects for a non-zero exit. */
 export function runProgram(argv: readonly [string, ...string[]], options: RunOptions = {}): Promise<Outcome> {
   const [command, ...args] = argv;
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { env: { ...process.env, ...uncovered, ...options.env } });
-    const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 30_000);
+    const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 120_000);
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
@@ -161,7 +161,7 @@ function failure(outcome: Outcome, root: string): Error {
 export async function eventually<T>(
   what: string,
   probe: () => Promise<T | undefined>,
-  timeoutMs = 20_000,
+  timeoutMs = 60_000,
 ): Promise<T> {
   const end = Date.now() + timeoutMs;
   for (;;) {

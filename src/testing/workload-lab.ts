@@ -42,7 +42,7 @@ export function createWorkloadLab(client: () => Client) {
   };
 
   const until = (what: string, probe: () => Promise<boolean>): Promise<true> =>
-    eventually(what, async () => ((await probe()) ? (true as const) : undefined), 30_000);
+    eventually(what, async () => ((await probe()) ? (true as const) : undefined), 90_000);
 
   const web = (namespace: string, spec: Partial<Deployment['spec']> = {}): Deployment => ({
     metadata: { name: 'web', namespace },

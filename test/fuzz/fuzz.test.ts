@@ -5,6 +5,7 @@ import { startFuzzed, type Fuzzed } from './server.ts';
 
 /** For each property; all of them together about ten seconds. Without a budget: `node test/fuzz.ts`. */
 const BUDGET_MS = 1400;
+const LEAST_RUNS = 5;
 
 let fuzzed: Fuzzed;
 before(async () => {
@@ -15,14 +16,12 @@ after(() => fuzzed.stop());
 test('whatever a client sends, it gets an answer that says what is wrong, and others are served', async (t) => {
   for (const { sentence, property } of fuzzed.properties) {
     await t.test(sentence, async () => {
-      const options = {
-        numRuns: 1_000_000,
-        interruptAfterTimeLimit: BUDGET_MS,
-        markInterruptAsFailure: false,
-      };
-      const { failed, numRuns, ...details } = await fc.check(property, options);
-      assert.ok(!failed, fc.defaultReportMessage({ failed, numRuns, ...details } as fc.RunDetails<unknown>));
-      assert.ok(numRuns >= 3, `${numRuns} runs are none`);
+      const limit = { numRuns: 1_000_000, interruptAfterTimeLimit: BUDGET_MS, markInterruptAsFailure: false };
+      const inTime = await fc.check(property, limit);
+      // On a machine that is busy with something else the time may be over before anything has run.
+      const runs = inTime.numRuns < LEAST_RUNS ? await fc.check(property, { numRuns: LEAST_RUNS }) : inTime;
+      for (const run of [inTime, runs]) assert.ok(!run.failed, fc.defaultReportMessage(run));
+      assert.ok(runs.numRuns >= LEAST_RUNS);
     });
   }
   assert.deepEqual(fuzzed.errors(), []);

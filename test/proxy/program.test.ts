@@ -45,7 +45,7 @@ describe('portico proxy, a program on a node', () => {
   const get = (path: string, address: string): Promise<string> =>
     lab.run('curl', ['-sS', '-i', `http://${address}${path}`]);
   const eventually = async (what: string, isTrue: () => Promise<boolean>): Promise<void> => {
-    const end = Date.now() + 30_000;
+    const end = Date.now() + 90_000;
     while (!(await isTrue())) {
       assert.ok(Date.now() < end, `not in time: ${what}\n${proxy.output()}`);
       await sleep(100);

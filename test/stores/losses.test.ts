@@ -96,7 +96,7 @@ async function surviveKills(t: TestContext, place: ApiserverPlace, flags: readon
   }
 }
 
-describe('no acknowledged write is lost', { timeout: 120_000 }, () => {
+describe('no acknowledged write is lost', { timeout: 400_000 }, () => {
   it('when the API server on SQLite is killed in mid-write', async (t) => {
     const place = await placeFor(t);
     await surviveKills(t, place, [`--data-dir=${place.dir}`]);

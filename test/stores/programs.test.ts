@@ -102,7 +102,7 @@ async function wholeStory(t: TestContext, place: ApiserverPlace, flags: readonly
   assert.equal(await server.ended, 0, server.log());
 }
 
-describe('programs of their own', { timeout: 180_000 }, () => {
+describe('programs of their own', { timeout: 400_000 }, () => {
   it('serve kubectl from SQLite; the standby of two controller managers takes over', async (t) => {
     const place = { dir: scratch(t), port: await freePort() };
     await wholeStory(t, place, [`--data-dir=${place.dir}`, '--service-cluster-ip-range=10.97.0.0/16']);

@@ -15,7 +15,7 @@ const isRefused = (words: RegExp) => (error: unknown) => {
   return true;
 };
 
-describe('access to etcd', { timeout: 60_000 }, () => {
+describe('access to etcd', { timeout: 400_000 }, () => {
   it('signs in, and again when its token has run out; others are refused with a sentence', async (t) => {
     const etcd = await startEtcd({ args: ['--auth-token-ttl', '1'] });
     t.after(() => etcd.stop());

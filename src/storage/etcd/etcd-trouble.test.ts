@@ -38,7 +38,7 @@ async function checkCounters(store: Store, tallies: readonly Awaited<ReturnType<
   return { total, unknown };
 }
 
-describe('etcd store in trouble', { timeout: 120_000 }, () => {
+describe('etcd store in trouble', { timeout: 400_000 }, () => {
   it('carries out each commit once while connections are reset under it, and loses no event', async (t) => {
     const etcd = await etcdFor(t);
     const proxy = await startCuttingProxy(Number(new URL(etcd.servers[0] ?? '').port));

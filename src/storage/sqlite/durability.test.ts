@@ -50,7 +50,7 @@ async function numberAt(store: Store, key: string): Promise<number> {
 describe('sqlite store under kill -9', () => {
   it(
     'loses no acknowledged commit and keeps none by half, round after round',
-    { timeout: 60_000 },
+    { timeout: 400_000 },
     async () => {
       const path = temporaryPath();
       let lastRevision = 0;

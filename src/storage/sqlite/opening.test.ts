@@ -132,18 +132,22 @@ describe('opening a sqlite store', () => {
     await (await openSqliteStore({ path })).close();
   });
 
-  it('refuses a store that is open in another process, until that is dead', { timeout: 20_000 }, async () => {
-    const path = temporaryPath();
-    const child = runProgram(path, `await open(); console.log('open'); setInterval(() => {}, 1000);`);
-    assert.ok(child.stdout);
-    await once(child.stdout, 'data');
-    await assert.rejects(openSqliteStore({ path }), /is in use by another process/);
-    child.kill('SIGKILL');
-    await once(child, 'exit');
-    const store = await openSqliteStore({ path });
-    assert.equal(await commit(store, put('a', '1')), 1);
-    await store.close();
-  });
+  it(
+    'refuses a store that is open in another process, until that is dead',
+    { timeout: 400_000 },
+    async () => {
+      const path = temporaryPath();
+      const child = runProgram(path, `await open(); console.log('open'); setInterval(() => {}, 1000);`);
+      assert.ok(child.stdout);
+      await once(child.stdout, 'data');
+      await assert.rejects(openSqliteStore({ path }), /is in use by another process/);
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      const store = await openSqliteStore({ path });
+      assert.equal(await commit(store, put('a', '1')), 1);
+      await store.close();
+    },
+  );
 
   it('refuses a SQLite with the known fault', () => {
     for (const version of ['3.51.2', '3.50.9', '2.99.99']) {

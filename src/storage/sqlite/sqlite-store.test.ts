@@ -205,7 +205,7 @@ describe('sqlite store on its file', () => {
     await store.close();
   });
 
-  it('lets a program end that forgot to close it', { timeout: 20_000 }, async () => {
+  it('lets a program end that forgot to close it', { timeout: 400_000 }, async () => {
     const path = temporaryPath();
     const key = `[{ key: 'a', value: Buffer.from('1') }]`;
     const child = runProgram(path, `console.log((await (await open()).commit(${key})).revision)`);

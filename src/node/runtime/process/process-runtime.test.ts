@@ -31,7 +31,7 @@ describe('containers as plain processes', () => {
   it('run commands with their environment, odd names too, and working directory', async () => {
     const started = runtime.start(container('sleep 60', { KNOWN: 'yes', 'odd.name': 'too' }));
     const output = async (program: string): Promise<string> =>
-      (await runtime.exec(started.record, [program], 5000)).output;
+      (await runtime.exec(started.record, [program], 60_000)).output;
     const [folder, env] = [await output('/bin/pwd'), (await output('/usr/bin/env')).split('\n')];
     started.kill();
     assert.equal(folder, `${root}\n`);
@@ -41,7 +41,7 @@ describe('containers as plain processes', () => {
   it('that have ended run no command', async () => {
     const started = runtime.start(container('exit 3'));
     assert.deepEqual(await started.exited, { exitCode: 3 });
-    assert.deepEqual(await runtime.exec(started.record, ['true'], 5000), {
+    assert.deepEqual(await runtime.exec(started.record, ['true'], 60_000), {
       exitCode: 126,
       output: 'the container does not run',
     });

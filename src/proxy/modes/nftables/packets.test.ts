@@ -176,7 +176,7 @@ for (const family of ['IPv4', 'IPv6'] as const) {
       await proxy.set(echo(to(2)));
       assert.deepEqual(await lab.call('pod1', call), [`pod2 ${at.pod(1)}`]);
       const early = nodePort(30053, to(3));
-      const atNode = { ...call, host: at.node, port: 30053, sourcePort: 5556, timeoutMs: 200 };
+      const atNode = { ...call, host: at.node, port: 30053, sourcePort: 5556, timeoutMs: 5000 };
       assert.deepEqual(await lab.call('outside', atNode), ['ECONNREFUSED']);
       await proxy.set(servicePort('echo', [early], { protocol: 'UDP' }));
       assert.deepEqual(await lab.call('outside', atNode), [`pod3 ${at.gateway}`]);
