@@ -65,6 +65,19 @@ for (const family of ['IPv4', 'IPv6'] as const) {
       assert.deepEqual(await lines(iptables), before);
     });
 
+    it('hears of a refusal at the end of very many chains', async () => {
+      const names = Array.from({ length: 400 }, (_, i) => `MANY-${i}`);
+      const ways = names.map((name) => `-I WAYS -d ${addresses[family]} -j ${name}`);
+      for (let i = 0; i < names.length; i += 200)
+        await write(iptables, [...names.slice(i, i + 200).flatMap(chain), ...ways.slice(i, i + 200)]);
+      await write(iptables, [`-A THEIRS -j ${names.at(-1)}`]);
+      const before = await lines(iptables);
+      assert.equal(await dropped(names, names.length), false);
+      assert.deepEqual(await lines(iptables), before);
+      await write(iptables, [`-D THEIRS -j ${names.at(-1)}`]);
+      assert.equal(await dropped(names, names.length), true);
+    });
+
     it('does nothing where a chain is not there', async () => {
       const before = await lines(iptables);
       assert.equal(await dropped(['KEPT', 'NOBODY'], 2), false);

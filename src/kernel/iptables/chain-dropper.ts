@@ -7,7 +7,6 @@ import {
   attributeHeaderBytes,
   NETLINK_NETFILTER,
   NLA_TYPE_MASK,
-  NLM_F_ACK,
   NLM_F_DUMP_INTR,
   NLM_F_REQUEST,
 } from '../netlink/protocol.ts';
@@ -124,7 +123,9 @@ export class ChainDropper {
       nJumps += numbers.length;
     }
     if (nJumps !== drop.nJumps) return false;
-    if (socket.batch(this.#encode(drop, rules)).failures.length > 0) return false;
+    // Only refusals are told: so many acknowledgements would leave no room for one.
+    const { failures, isTruncated } = socket.batch(this.#encode(drop, rules));
+    if (failures.length > 0 || isTruncated) return false;
     for (const chain of drop.from) {
       for (const target of drop.chains) this.#known.get(`${drop.table} ${chain}`)?.forget(target);
     }
@@ -143,7 +144,7 @@ export class ChainDropper {
 
   #encode({ table, chains }: ChainDrop, rules: ReadonlyMap<string, readonly bigint[]>): Buffer {
     const writer = beginBatch(new NetlinkWriter(4096), NFNL_SUBSYS_NFTABLES);
-    const flags = NLM_F_REQUEST | NLM_F_ACK;
+    const flags = NLM_F_REQUEST;
     const rulesOf = (chain: string): NetlinkWriter =>
       this.#begin(writer, nft.DELRULE, flags)
         .attrString(nft.RULE_TABLE, table)
