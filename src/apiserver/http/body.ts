@@ -3,11 +3,13 @@ import {
   badRequest,
   isBadRequest,
   requestEntityTooLarge,
+  timeout,
   unsupportedMediaType,
 } from '../../api/errors/api-error.ts';
 import { strictJsonParse } from '../../api/schema/strict-json.ts';
 import type { MessageType } from '../../api/schema/schema.ts';
 import type { StrictJson } from '../../api/schema/strict-json.ts';
+import { LateBody } from './message.ts';
 import type { HttpRequest, RequestBody } from './message.ts';
 
 /** Upstream's limit for a request body, in bytes. */
@@ -46,8 +48,10 @@ async function readWhole({ body, headers }: HttpRequest): Promise<string | Uint8
 
 async function collect(body: RequestBody): Promise<Uint8Array> {
   if (body.whole !== undefined) {
-    const whole = await body.whole(BODY_LIMIT).catch(() => {
-      throw endedEarly();
+    const whole = await body.whole(BODY_LIMIT).catch((error: unknown) => {
+      throw error instanceof LateBody
+        ? timeout('the body of the request did not arrive in time')
+        : endedEarly();
     });
     if (whole === undefined) throw requestEntityTooLarge(BODY_LIMIT);
     return whole;

@@ -5,6 +5,9 @@ import { createTestPki, startServer } from '../fixtures/running-server.ts';
 import type { Running, TestPki } from '../fixtures/running-server.ts';
 import { isStream } from './message.ts';
 
+// The same cases in every run.
+fc.configureGlobal({ seed: 1 });
+
 let mine: TestPki;
 let running: Running;
 before(async () => {

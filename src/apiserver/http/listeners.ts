@@ -8,7 +8,7 @@ import type { Server as TlsServer, TLSSocket } from 'node:tls';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { ApiServerConfig, ListenEndpoint } from '../config.ts';
-import { createConnections } from './connections.ts';
+import { createConnections, HEAD_MS, IDLE_MS } from './connections.ts';
 import type { Connections } from './connections.ts';
 import type { HttpRequest, HttpResponse } from './message.ts';
 import { Http2Session } from '../http2/session.ts';
@@ -17,6 +17,8 @@ import { peerOf, serveExchange, serveUpgrade } from './node-exchange.ts';
 
 /** Requests that run at the same time on one HTTP/2 connection: a controller's watches all share one. */
 const MAX_STREAMS = 1000;
+/** Clients that vanish without a word (a laptop that sleeps, a router that forgets) are found out by asking, as Go does. */
+const SOCKETS = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 15_000 } as const;
 /** How long running requests may take to finish once the server stops. */
 const STOP_MS = 2000;
 
@@ -40,10 +42,10 @@ export interface ListenOptions {
  */
 export async function listenAll(options: ListenOptions): Promise<Listening> {
   const { config, clock } = options;
-  const connections = createConnections();
+  const connections = createConnections(clock);
   const core = createTlsCore(options, connections);
   const servers = config.listen.map(() =>
-    createServer({ noDelay: true }, (socket) => {
+    createServer(SOCKETS, (socket) => {
       connections.addSocket(socket);
       core.emit('connection', socket);
     }),
@@ -79,11 +81,15 @@ function createTlsCore(options: ListenOptions, connections: Connections): TlsSer
     rejectUnauthorized: false,
     ALPNProtocols: ['h2', 'http/1.1'],
     minVersion: 'TLSv1.2',
+    handshakeTimeout: HEAD_MS,
   });
   core.on('tlsClientError', (error) => logger.debug('TLS handshake failed', { err: error }));
   core.on('secureConnection', (socket: TLSSocket) => {
     if (socket.alpnProtocol === 'h2') speakHttp2(socket, options, connections);
-    else http1.emit('connection', socket);
+    else {
+      connections.addHttp1(socket);
+      http1.emit('connection', socket);
+    }
   });
   return core;
 }
@@ -95,7 +101,7 @@ function speakHttp2(
 ): void {
   // A broken connection is the client's affair; 'close' follows.
   socket.on('error', (error) => logger.debug('HTTP/2 connection failed', { err: error }));
-  const serving = { handle, clock, peer: peerOf(socket) };
+  const serving = { handle, clock, peer: () => peerOf(socket, clock.now()) };
   const session = new Http2Session({
     socket,
     clock,
@@ -108,7 +114,8 @@ function speakHttp2(
 }
 
 function createHttp1({ handle, clock }: ListenOptions, connections: Connections): HttpServer {
-  const server = createHttpServer((request, response) => {
+  // A server that does not listen itself has no other timeouts of node's; `connections` has them.
+  const server = createHttpServer({ keepAliveTimeout: IDLE_MS }, (request, response) => {
     response.on('close', connections.begin(request.socket));
     void serveExchange(request, response, { handle, clock });
   });
@@ -129,9 +136,7 @@ function malformedAnswer(code: string | undefined): string {
   const [status, line, reason, message] =
     code === 'HPE_HEADER_OVERFLOW'
       ? [431, 'Request Header Fields Too Large', 'BadRequest', 'the headers of the request are too large']
-      : code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? [408, 'Request Timeout', 'Timeout', 'the request did not arrive in time']
-        : [400, 'Bad Request', 'BadRequest', 'the request is not valid HTTP/1.1'];
+      : [400, 'Bad Request', 'BadRequest', 'the request is not valid HTTP/1.1'];
   const body = JSON.stringify({
     kind: 'Status',
     apiVersion: 'v1',

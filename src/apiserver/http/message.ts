@@ -6,9 +6,15 @@ export type RequestHeaders = Readonly<Record<string, string | undefined>>;
 
 /** A body that arrives. It is read once. */
 export interface RequestBody extends AsyncIterable<Uint8Array> {
-  /** All of it; undefined when it has more than `limit` bytes. Rejects when it ends early. */
+  /** All of it; undefined when it has more than `limit` bytes. Rejects when it ends early, with LateBody when it takes too long. */
   whole?(limit: number): Promise<Uint8Array | undefined>;
 }
+
+/** How long a body may take that is read as a whole, in ms: who waits for it holds a seat (upstream's --request-timeout). */
+export const BODY_MS = 60_000;
+
+/** The body has not come within BODY_MS. */
+export class LateBody extends Error {}
 
 /** A request as it reaches the server, from a socket or from inside the process. */
 export interface HttpRequest {

@@ -1,13 +1,19 @@
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:http2';
+import { Agent, request as httpsRequest } from 'node:https';
+import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { connect as tlsConnect } from 'node:tls';
+import { ApiError } from '../../api/errors/api-error.ts';
 import { fakeClock } from '../../base/clock.ts';
 import type { FakeClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/logger.ts';
 import { askOn, createTestPki, overHttp1, overHttp2, testConfig } from '../fixtures/running-server.ts';
 import type { TestPki } from '../fixtures/running-server.ts';
+import { readBody } from './body.ts';
 import { listenAll } from './listeners.ts';
 import type { HttpRequest, HttpResponse, ResponseBody } from './message.ts';
 
@@ -24,8 +30,12 @@ interface Served {
 }
 
 /** A server that gives every request the same answer, on a clock that stands still. */
-async function serve(answer: (request: HttpRequest) => Promise<HttpResponse>): Promise<Served> {
-  const clock = fakeClock();
+async function serve(
+  answer: (request: HttpRequest) => Promise<HttpResponse>,
+  now?: () => number,
+): Promise<Served> {
+  const still = fakeClock();
+  const clock = now === undefined ? still : { ...still, now };
   const config = testConfig(mine.pki, [{ host: '127.0.0.1', port: 0 }]);
   const listening = await listenAll({ config, clock, logger: silentLogger, handle: answer });
   return {
@@ -170,3 +180,94 @@ test('a body that is refused half-way ends its connection, and nothing else', as
   socket.destroy();
   await served.stop();
 });
+
+/** A client of HTTP/1.1 that says what it is told to, and hears until the end. */
+async function plainClient(url: string) {
+  const socket = tlsConnect({ port: Number(new URL(url).port), host: '127.0.0.1', ca: mine.pki.caCert });
+  const closed = Promise.withResolvers<void>();
+  let heard = '';
+  const isHeard = async (pattern: RegExp): Promise<void> => {
+    while (!pattern.test(heard)) await once(socket, 'data');
+  };
+  socket.on('data', (chunk: Buffer) => (heard += chunk.toString()));
+  socket.on('error', () => undefined);
+  socket.on('close', () => closed.resolve());
+  await once(socket, 'secureConnect');
+  return { socket, isHeard, closed: closed.promise };
+}
+
+test('a client of HTTP/1.1 that does not end its headers is cut off', async () => {
+  const served = await serve(() => ok('fine'));
+  const { socket, closed } = await plainClient(served.url);
+  socket.write('GET / HTTP/1.1\r\nhost: x\r\n');
+  let isCut = false;
+  void closed.then(() => (isCut = true));
+  // The server may learn of the connection later than the client.
+  while (!isCut) await served.clock.advance(32_000);
+  await served.stop();
+});
+
+test('headers that do not end behind an answered request cut the connection off, too', async () => {
+  const served = await serve(() => ok('fine'));
+  const { socket, isHeard, closed } = await plainClient(served.url);
+  socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+  await isHeard(/fine$/);
+  socket.write('GET / HTTP/1.1\r\nhost: x\r\n');
+  let isCut = false;
+  void closed.then(() => (isCut = true));
+  await served.clock.advance(89_000);
+  assert.equal(isCut, false);
+  while (!isCut) await served.clock.advance(1000);
+  await served.stop();
+});
+
+test('a body that does not come is answered with 504, and waited for no longer', async () => {
+  const read = Promise.withResolvers<void>();
+  const served = await serve(async (request) => {
+    const reading = readBody(request);
+    read.resolve();
+    const error = await reading.then(
+      () => assert.fail(),
+      (caught: unknown) => caught,
+    );
+    assert.ok(error instanceof ApiError);
+    return { status: error.status.code ?? 0, headers: {}, body: error.message };
+  });
+  const { socket, isHeard, closed } = await plainClient(served.url);
+  socket.write('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n12345');
+  await read.promise;
+  await served.clock.advance(60_000);
+  await isHeard(/^HTTP\/1\.1 504 [^]*did not arrive in time$/);
+  await closed;
+  await served.stop();
+});
+
+for (const protocol of ['HTTP/1.1', 'HTTP/2']) {
+  test(`who came over ${protocol} with a certificate that expires meanwhile is nobody any more`, async () => {
+    let now = Date.now();
+    const served = await serve(
+      ({ user, hasBadCertificate = false }) => ok(`${user?.name ?? 'nobody'} ${hasBadCertificate}`),
+      () => now,
+    );
+    const { admin, caCert: ca } = mine.pki;
+    const agent = new Agent({ keepAlive: true, maxSockets: 1, ca, ...admin });
+    const session = connect(served.url, { ca, ...admin });
+    let port = 0;
+    const askPlain = async (): Promise<string> => {
+      const request = httpsRequest(served.url, { agent });
+      request.end();
+      const [response] = (await once(request, 'response')) as [IncomingMessage];
+      assert.ok(port === 0 || port === request.socket?.localPort, 'the same connection');
+      port = request.socket?.localPort ?? 0;
+      return text(response);
+    };
+    const asked = async (): Promise<string> =>
+      protocol === 'HTTP/2' ? (await askOn(session, '/')).bytes.toString() : askPlain();
+    assert.match(await asked(), /^kubernetes-admin false$/);
+    now = Date.parse(new X509Certificate(admin.cert).validTo) + 1;
+    assert.equal(await asked(), 'nobody true');
+    session.destroy();
+    agent.destroy();
+    await served.stop();
+  });
+}

@@ -7,26 +7,30 @@ import type { Clock } from '../../base/clock.ts';
 import { identifyPeer } from '../authentication/client-certificate.ts';
 import { writePieces } from './body-writer.ts';
 import type { BodySink } from './body-writer.ts';
-import type { HttpRequest, HttpResponse, RequestHeaders, ResponseHeaders } from './message.ts';
-import { isStream } from './message.ts';
+import type { HttpRequest, HttpResponse, RequestBody, RequestHeaders, ResponseHeaders } from './message.ts';
+import { BODY_MS, isStream, LateBody } from './message.ts';
 
 export const CLIENT_GONE = new Error('the client has closed the connection');
 
 /** Who asks, and from where. */
 export type Peer = Pick<HttpRequest, 'user' | 'hasBadCertificate' | 'remoteAddress'>;
 
-const peers = new WeakMap<Socket, Peer>();
+interface KnownPeer {
+  readonly peer: Peer;
+  readonly expiresAtMs: number;
+}
 
-/** Who is at the other end of a connection; worked out once for each. */
-export function peerOf(socket: Socket): Peer {
+const peers = new WeakMap<Socket, KnownPeer>();
+
+/** Who is at the other end of a connection; worked out once for each, until the certificate that was shown has expired. */
+export function peerOf(socket: Socket, nowMs: number): Peer {
   const known = peers.get(socket);
-  if (known !== undefined) return known;
-  const { remoteAddress } = socket;
-  const peer = {
-    ...identifyPeer(socket as TLSSocket),
-    ...(remoteAddress === undefined ? {} : { remoteAddress }),
-  };
-  peers.set(socket, peer);
+  if (known !== undefined && nowMs <= known.expiresAtMs) return known.peer;
+  const { expiresAtMs = Infinity, ...identity } = identifyPeer(socket as TLSSocket);
+  const address = socket.remoteAddress === undefined ? {} : { remoteAddress: socket.remoteAddress };
+  const isExpired = nowMs > expiresAtMs;
+  const peer: Peer = { ...(isExpired ? { hasBadCertificate: true } : identity), ...address };
+  peers.set(socket, { peer, expiresAtMs: isExpired ? Infinity : expiresAtMs });
   return peer;
 }
 
@@ -57,8 +61,8 @@ export async function serveExchange(
       method,
       path: url,
       headers: request.headers as RequestHeaders,
-      ...(hasBody ? { body: request } : {}),
-      ...peerOf(socket),
+      ...(hasBody ? { body: arrivingBody(request, clock) } : {}),
+      ...peerOf(socket, clock.now()),
       signal: gone.signal,
     });
     await writeResponse(response, answer, { isHead: method === 'HEAD', gone: gone.signal, clock });
@@ -88,7 +92,7 @@ export async function serveUpgrade(
       method,
       path: url,
       headers: request.headers as RequestHeaders,
-      ...peerOf(request.socket),
+      ...peerOf(request.socket, clock.now()),
       isUpgrade: true,
       signal: gone.signal,
     });
@@ -103,6 +107,32 @@ export async function serveUpgrade(
   } catch {
     client.destroy();
   }
+}
+
+/** The same as of HTTP/2. */
+const arrivingBody = (request: IncomingMessage, clock: Clock): RequestBody => ({
+  [Symbol.asyncIterator]: () => request[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>,
+  whole: async (limit) => {
+    if (request.complete) return readWhole(request, limit);
+    const late = Promise.withResolvers<never>();
+    const cancel = clock.after(BODY_MS, () => late.reject(new LateBody()));
+    try {
+      return await Promise.race([readWhole(request, limit), late.promise]);
+    } finally {
+      cancel();
+    }
+  },
+});
+
+async function readWhole(request: AsyncIterable<Uint8Array>, limit: number): Promise<Uint8Array | undefined> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of request) {
+    size += chunk.byteLength;
+    if (size > limit) return undefined;
+    chunks.push(chunk);
+  }
+  return chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, size);
 }
 
 /** A body nobody read to its end (a refused one) would keep an HTTP/1.1 connection from its next request. */
@@ -139,13 +169,18 @@ async function writeResponse(
   response.writeHead(status, (status === 304 ? headers : withLength(headers, pieces)) as PlainHeaders);
   if (options.isHead || status === 304) {
     response.end();
-  } else if (pieces.length === 1) {
+  } else if (pieces.length === 1 && !isLong(pieces[0] ?? '')) {
     response.end(pieces[0] ?? '');
   } else {
     await writePieces(sinkOf(response), pieces, options);
     response.end();
   }
 }
+
+/** Larger pieces are worth waiting for: a client that takes nothing must not keep them for ever. */
+const LONG = 128 * 1024;
+
+export const isLong = (piece: string | Uint8Array): boolean => piece.length >= LONG;
 
 type PlainHeaders = Record<string, string | string[]>;
 

@@ -5,11 +5,11 @@ import { writePieces } from './body-writer.ts';
 import type { BodySink } from './body-writer.ts';
 import { isStream } from './message.ts';
 import type { HttpResponse, ResponseHeaders } from './message.ts';
-import { CLIENT_GONE, withLength } from './node-exchange.ts';
+import { CLIENT_GONE, isLong, withLength } from './node-exchange.ts';
 import type { Peer, Serving, WriteOptions } from './node-exchange.ts';
 
 export interface StreamServing extends Serving {
-  readonly peer: Peer;
+  readonly peer: () => Peer;
 }
 
 /** Answers one request of an HTTP/2 connection. Never rejects; what goes wrong with the stream ends it. */
@@ -30,7 +30,7 @@ export async function serveStream(
       path,
       headers,
       ...(hasBody ? { body: stream.hasAllBody ? stream.body.takeAll() : stream.body } : {}),
-      ...peer,
+      ...peer(),
       signal: gone.signal,
     });
     await respond(stream, response, { isHead: method === 'HEAD', gone: gone.signal, clock });
@@ -64,7 +64,7 @@ async function respond(
   const known = status === 304 ? headers : withLength(headers, pieces);
   stream.respond(status, fieldsOf(known, clock), isEmpty);
   if (isEmpty) return;
-  if (pieces.length === 1) stream.write(bytesOf(pieces[0] ?? ''));
+  if (pieces.length === 1 && !isLong(pieces[0] ?? '')) stream.write(bytesOf(pieces[0] ?? ''));
   else await writePieces(sinkOf(stream), pieces, options);
   stream.end();
 }

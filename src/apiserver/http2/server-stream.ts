@@ -1,3 +1,4 @@
+import type { Clock } from '../../base/clock.ts';
 import type { HeaderField } from './header-decoder.ts';
 import { encodeHeaders } from './header-encoder.ts';
 import { CODE, FLAG, FRAME, HEAD_BYTES, writeHead } from './frames.ts';
@@ -65,13 +66,14 @@ export class ServerStream {
     sendWindow: number;
     receiveWindow: number;
     host: StreamHost;
+    clock: Clock;
   }) {
     this.id = options.id;
     this.head = options.head;
     this.sendWindow = options.sendWindow;
     this.receiveWindow = options.receiveWindow;
     this.host = options.host;
-    this.body = new ArrivingBody((nBytes) => this.host.credit(this, nBytes));
+    this.body = new ArrivingBody(options.clock, (nBytes) => this.host.credit(this, nBytes));
   }
 
   get hasResponse(): boolean {

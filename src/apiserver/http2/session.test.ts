@@ -1,91 +1,11 @@
 import assert from 'node:assert/strict';
 import { duplexPair } from 'node:stream';
-import type { Duplex } from 'node:stream';
 import { test } from 'node:test';
 import { fakeClock } from '../../base/clock.ts';
+import { answer, data, END, GET, headers, literal, POST, settings, talk } from '../fixtures/http2-talk.ts';
 import { CODE, FLAG, FRAME, frameOf, FrameReader, PREFACE, resetFrame, windowUpdateFrame } from './frames.ts';
 import type { Frame } from './frames.ts';
 import { Http2Session } from './session.ts';
-import type { ServerStream } from './server-stream.ts';
-
-/** `GET https://x/` without a field that changes the table. */
-const GET = Buffer.from([0x82, 0x87, 0x84, 0x01, 0x01, 0x78]);
-/** The same with POST. */
-const POST = Buffer.from([0x83, 0x87, 0x84, 0x01, 0x01, 0x78]);
-const END = FLAG.endHeaders | FLAG.endStream;
-
-const literal = (name: string, value: string): Buffer =>
-  Buffer.concat([Buffer.of(0, name.length), Buffer.from(name), Buffer.of(value.length), Buffer.from(value)]);
-const headers = (streamId: number, block = GET, flags = END): Buffer =>
-  frameOf(FRAME.headers, block, { flags, streamId });
-const settings = (...pairs: readonly (readonly [number, number])[]): Buffer => {
-  const payload = Buffer.alloc(6 * pairs.length);
-  for (const [i, [id, value]] of pairs.entries()) {
-    payload.writeUInt16BE(id, 6 * i);
-    payload.writeUInt32BE(value, 6 * i + 2);
-  }
-  return frameOf(FRAME.settings, payload);
-};
-const data = (streamId: number, payload: Uint8Array | string, flags = 0): Buffer =>
-  frameOf(FRAME.data, Buffer.from(payload), { flags, streamId });
-
-interface Talk {
-  readonly client: Duplex;
-  readonly streams: ServerStream[];
-  readonly clock: ReturnType<typeof fakeClock>;
-  readonly session: Http2Session;
-  readonly send: (...frames: readonly Uint8Array[]) => void;
-  /** What the server has said since the last time. */
-  readonly heard: () => Promise<Frame[]>;
-  readonly hasEnded: boolean;
-}
-
-/** A session whose requests are answered by `serve`, and a client that has begun. */
-function talk(serve: (stream: ServerStream) => void = answer, first = settings()): Talk {
-  const [server, client] = duplexPair();
-  const clock = fakeClock();
-  const streams: ServerStream[] = [];
-  const session = new Http2Session({
-    socket: server,
-    clock,
-    maxStreams: 3,
-    serve: async (stream) => {
-      streams.push(stream);
-      serve(stream);
-    },
-    onFault: () => undefined,
-  });
-  session.start();
-  const reader = new FrameReader();
-  reader.push(Buffer.from(PREFACE), () => undefined);
-  let frames: Frame[] = [];
-  let hasEnded = false;
-  client.on('data', (chunk: Buffer) => reader.push(chunk, (frame) => frames.push(frame)));
-  client.on('end', () => (hasEnded = true));
-  client.write(Buffer.concat([Buffer.from(PREFACE), first]));
-  return {
-    client,
-    streams,
-    clock,
-    session,
-    send: (...all) => void client.write(Buffer.concat(all)),
-    heard: async () => {
-      for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
-      const now = frames;
-      frames = [];
-      return now;
-    },
-    get hasEnded() {
-      return hasEnded;
-    },
-  };
-}
-
-function answer(stream: ServerStream): void {
-  stream.respond(200, [], false);
-  stream.write(Buffer.from('fine'));
-  stream.end();
-}
 
 const codeOf = (frames: readonly Frame[], type: number): number | undefined =>
   frames.find((frame) => frame.type === type)?.payload.readUInt32BE(type === FRAME.goaway ? 4 : 0);

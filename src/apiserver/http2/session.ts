@@ -46,6 +46,8 @@ const STREAM_WINDOW = 256 * 1024;
 const CONNECTION_WINDOW = 4 * 1024 * 1024;
 /** Bodies up to this length are received before their request is looked at: one buffer, and no waiting in between. */
 const WHOLE_BODY_BYTES = 64 * 1024;
+/** What may wait in the socket before a client is no longer listened to. Data alone are far less: they wait in their streams. */
+const BACKLOG_BYTES = 1024 * 1024;
 /** How long a client may go on sending a body that nobody wants, after the response. */
 const HANG_UP_MS = 200;
 /** How long a client may take to begin. */
@@ -102,6 +104,7 @@ export class Http2Session {
     this.sender.control(settingsFrame(settings));
     this.sender.control(windowUpdateFrame(0, CONNECTION_WINDOW - DEFAULT_WINDOW));
     socket.on('data', (chunk: Buffer) => this.receive(chunk));
+    socket.on('drain', () => socket.isPaused() && socket.resume());
     // Half a connection is of no use: nothing more can be asked, and nobody is known to listen.
     socket.on('end', () => socket.end());
     const cancel = clock.after(PREFACE_MS, () => this.hasSettings || socket.destroy());
@@ -126,8 +129,11 @@ export class Http2Session {
 
   private receive(chunk: Buffer): void {
     if (this.hasEnded) return;
+    const { socket } = this.options;
     try {
       this.reader.push(chunk, (frame) => this.take(frame));
+      // It asks and does not listen: what answers it, and needs no window, would pile up here.
+      if (socket.writableLength > BACKLOG_BYTES) socket.pause();
     } catch (error) {
       this.fail(error instanceof Error ? error : new Error(String(error)));
     }
@@ -211,7 +217,9 @@ export class Http2Session {
     const head = requestHead(fields, isTooLarge);
     if (head === undefined) throw new StreamError(streamId, CODE.protocolError, 'the request is malformed');
     const { host, initialWindow: sendWindow } = this;
-    const stream = new ServerStream({ id: streamId, head, sendWindow, receiveWindow: STREAM_WINDOW, host });
+    const { clock } = this.options;
+    const windows = { sendWindow, receiveWindow: STREAM_WINDOW };
+    const stream = new ServerStream({ id: streamId, head, ...windows, host, clock });
     this.streams.set(streamId, stream);
     if (isEnd) return this.endBody(stream);
     const { expect, 'content-length': length } = head.headers;

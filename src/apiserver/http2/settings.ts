@@ -16,26 +16,34 @@ export function readSettings({ flags, streamId, payload }: Frame, listener: Sett
     return false;
   }
   if (payload.length % 6 !== 0) throw new ConnectionError(CODE.frameSizeError, 'SETTINGS is not whole');
+  let window: number | undefined;
   for (let at = 0; at < payload.length; at += 6) {
-    readSetting([payload.readUInt16BE(at), payload.readUInt32BE(at + 2)], listener);
+    window = readSetting([payload.readUInt16BE(at), payload.readUInt32BE(at + 2)], listener) ?? window;
   }
+  // The last one counts. Each of them changes every stream, and a frame has room for 2730.
+  if (window !== undefined) listener.initialWindow(window);
   return true;
 }
 
-function readSetting([setting, value]: readonly [number, number], listener: SettingsListener): void {
+/** Returns the initial window if that is what is set. */
+function readSetting(
+  [setting, value]: readonly [number, number],
+  listener: SettingsListener,
+): number | undefined {
   switch (setting) {
     case SETTING.headerTableSize:
       if (value < 4096) listener.smallTable();
-      return;
+      return undefined;
     case SETTING.enablePush:
       if (value > 1) throw new ConnectionError(CODE.protocolError, 'ENABLE_PUSH is neither 0 nor 1');
-      return;
+      return undefined;
     case SETTING.initialWindowSize:
       if (value > MAX_WINDOW) throw new ConnectionError(CODE.flowControlError, 'the window is too large');
-      return listener.initialWindow(value);
+      return value;
     case SETTING.maxFrameSize:
       // Larger frames than the usual ones would only keep other streams waiting, so none are sent.
       if (value < DEFAULT_FRAME_BYTES || value > 0xff_ffff)
         throw new ConnectionError(CODE.protocolError, 'MAX_FRAME_SIZE is out of range');
   }
+  return undefined;
 }
