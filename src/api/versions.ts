@@ -1,3 +1,4 @@
+import { horizontalPodAutoscalersV1 } from './autoscaling/v1/horizontal-pod-autoscaler.ts';
 import { cronJobsV1beta1 } from './batch/v1beta1/cron-job.ts';
 import { endpointSlicesV1beta1 } from './discovery/v1beta1/endpoint-slice.ts';
 import { eventsOfGroup } from './events/v1/event.ts';
@@ -12,6 +13,7 @@ export const kindVersions: readonly KindVersion[] = [
   cronJobsV1beta1,
   endpointSlicesV1beta1,
   eventsOfGroup,
+  horizontalPodAutoscalersV1,
   ipAddressesV1beta1,
   podDisruptionBudgetsV1beta1,
   serviceCIDRsV1beta1,

@@ -52,6 +52,12 @@ const slice = {
   ports: [{ name: 'http', protocol: 'TCP', port: 80 }],
 };
 const budget = { spec: { minAvailable: 1, selector: { matchLabels: selector } } };
+const scaled = {
+  scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'it' },
+  minReplicas: 1,
+  maxReplicas: 3,
+};
+const ofProcessor = { name: 'cpu', target: { type: 'Utilization', averageUtilization: 60 } };
 /** Not of a Service, so that nobody takes it for a claim that was left behind. */
 const parentRef = { group: 'example.com', resource: 'widgets', namespace: 'default', name: 'w' };
 
@@ -151,6 +157,20 @@ export const kindSamples: Readonly<Record<string, Sample>> = {
     resource: 'controllerrevision',
     object: sample('apps/v1', 'ControllerRevision', { revision: 1, data: { spec: {} } }),
     change: { revision: 2 },
+  },
+  'a HorizontalPodAutoscaler': {
+    resource: 'horizontalpodautoscaler',
+    object: sample('autoscaling/v2', 'HorizontalPodAutoscaler', {
+      spec: { ...scaled, metrics: [{ type: 'Resource', resource: ofProcessor }] },
+    }),
+    change: { spec: { maxReplicas: 4 } },
+  },
+  'a HorizontalPodAutoscaler of v1': {
+    resource: 'horizontalpodautoscaler',
+    object: sample('autoscaling/v1', 'HorizontalPodAutoscaler', {
+      spec: { ...scaled, targetCPUUtilizationPercentage: 50 },
+    }),
+    change: { spec: { targetCPUUtilizationPercentage: 60 } },
   },
   'a Job': {
     resource: 'job',

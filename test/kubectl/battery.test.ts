@@ -305,7 +305,7 @@ describe('every verb of kubectl on every Service and every kind, in every versio
       metadata: { name: `of-${index}`, namespace: homeOfEvents(sample) },
       involvedObject: {
         // kubectl asks for those of the version it prefers.
-        apiVersion: apiVersion.replace('v1beta1', 'v1'),
+        apiVersion: apiVersion.replace('v1beta1', 'v1').replace('autoscaling/v1', 'autoscaling/v2'),
         kind,
         name,
         ...(sample.isClusterScoped === true ? {} : { namespace: NAMESPACE_NAME }),

@@ -15,6 +15,7 @@ import { objectPrefix } from '../cache/stored-object.ts';
 import { featureGates } from '../feature-gates.ts';
 import { createWatchCache, type WatchCache } from '../cache/watch-cache.ts';
 import type { Evict, Resource } from '../rest/rest.ts';
+import { autoscalerDefinition } from './autoscaling/definition.ts';
 import { bootstrap, eventWriter, SYSTEM_NAMESPACES } from './bootstrap/bootstrap.ts';
 import { createServers } from './bootstrap/servers.ts';
 import { runUpkeep } from './bootstrap/upkeep.ts';
@@ -216,6 +217,7 @@ function definitionsFor(
     anyDefinition(replicaSetDefinition),
     anyDefinition(leaseDefinition),
     ...workloadDefinitions,
+    anyDefinition(autoscalerDefinition),
     ...networkingDefinitions,
     ...limitDefinitions,
     ...volumeDefinitions,

@@ -9,8 +9,10 @@ const [source = '/usr/share/gocode/src'] = process.argv.slice(2);
 const PACKAGES = [
   'apps.v1',
   'autoscaling.v1',
+  'autoscaling.v2',
   'batch.v1',
   'batch.v1beta1',
+  'certificates.v1',
   'coordination.v1',
   'core.v1',
   'discovery.v1',
