@@ -75,6 +75,8 @@ export interface Callers {
   report(): ConnectorReport;
   /** Resolves when all callers are answered by these Pods and by no others, in as many looks as it takes. */
   meet(...pods: readonly number[]): Promise<void>;
+  /** Resolves when every connection that has begun by now has ended. */
+  drained(): Promise<void>;
   stop(): Promise<ConnectorReport>;
 }
 
@@ -163,7 +165,7 @@ function createPen(child: ChildProcess): (jots: readonly Jot[]) => Promise<void>
   };
 }
 
-const nothing: ConnectorReport = { n: 0, failures: {}, answers: {}, notes: [] };
+const nothing: ConnectorReport = { n: 0, nBegun: 0, nBeforeOldest: 0, failures: {}, answers: {}, notes: [] };
 
 function sum(reports: readonly ConnectorReport[]): ConnectorReport {
   const add = (which: 'failures' | 'answers'): Record<string, number> => {
@@ -172,8 +174,12 @@ function sum(reports: readonly ConnectorReport[]): ConnectorReport {
       for (const [name, n] of Object.entries(report[which])) total[name] = (total[name] ?? 0) + n;
     return total;
   };
+  const sumOf = (which: 'n' | 'nBegun' | 'nBeforeOldest'): number =>
+    reports.reduce((n, report) => n + report[which], 0);
   return {
-    n: reports.reduce((n, report) => n + report.n, 0),
+    n: sumOf('n'),
+    nBegun: sumOf('nBegun'),
+    nBeforeOldest: sumOf('nBeforeOldest'),
     failures: add('failures'),
     answers: add('answers'),
     notes: reports.flatMap(({ notes }) => notes),
@@ -223,6 +229,11 @@ function createCallers(children: readonly ChildProcess[]): Callers {
         if (met.every((each) => each === wanted)) return;
         if (Date.now() > end) throw new Error(`answered by ${met.join(' | ')} in place of ${wanted}`);
       }
+    },
+    drained: async () => {
+      await nextReports();
+      const begun = latest.map(({ nBegun }) => nBegun);
+      while (latest.some(({ nBeforeOldest }, i) => nBeforeOldest < (begun[i] ?? 0))) await nextReports();
     },
     stop: async () => {
       for (const child of children) child.stdin?.end();

@@ -12,7 +12,12 @@ import type { SocketAddress } from '../../src/kernel/streams/socket-address.ts';
 import { resetOnClose } from '../../src/kernel/streams/socket-options.ts';
 
 export interface ConnectorReport {
+  /** Connections that ended. */
   readonly n: number;
+  /** That began. */
+  readonly nBegun: number;
+  /** How many had begun before the oldest that is still open; all of these ended. */
+  readonly nBeforeOldest: number;
   /** The first failures in words: when, and what. */
   readonly notes: readonly string[];
   /** By errno's name, `closed` or `timeout`. */
@@ -48,17 +53,30 @@ function connectAll(target: SocketAddress, { nAtLeast, nParallel, perSecond }: L
   const notes: string[] = [];
   let reportedAt = performance.now();
   const report = (): void =>
-    console.log(JSON.stringify({ n, failures, answers, notes } satisfies ConnectorReport));
-  const startedAt = new Map<number, number>();
-  let [n, isStopping] = [0, false];
+    console.log(
+      JSON.stringify({
+        n,
+        nBegun,
+        nBeforeOldest: oldest(),
+        failures,
+        answers,
+        notes,
+      } satisfies ConnectorReport),
+    );
+  /** By descriptor, in the order they began. */
+  const open = new Map<number, { readonly at: number; readonly nBefore: number }>();
+  let [n, nBegun, isStopping] = [0, 0, false];
+  const oldest = (): number => {
+    for (const { nBefore } of open.values()) return nBefore;
+    return nBegun;
+  };
   const sinceMs = performance.now();
-  const mayBegin = (): boolean =>
-    !isOver() && n + startedAt.size <= (perSecond * (performance.now() - sinceMs)) / 1000;
+  const mayBegin = (): boolean => !isOver() && nBegun <= (perSecond * (performance.now() - sinceMs)) / 1000;
   const isOver = (): boolean => isStopping && n >= nAtLeast;
   const begin = (): void => {
     const fd = calls.socket(target.domain);
     const result = calls.connect(fd, target.address, target.length);
-    startedAt.set(fd, performance.now());
+    open.set(fd, { at: performance.now(), nBefore: nBegun++ });
     if (result < 0 && result !== EINPROGRESS) return end(fd, errnoName(-result));
     poller.add(fd, EPOLL_IN, 0);
   };
@@ -66,12 +84,12 @@ function connectAll(target: SocketAddress, { nAtLeast, nParallel, perSecond }: L
     n++;
     if (failure !== undefined) {
       count(failures, failure);
-      const tookMs = Math.round(performance.now() - (startedAt.get(fd) ?? 0));
+      const tookMs = Math.round(performance.now() - (open.get(fd)?.at ?? 0));
       if (notes.length < MAX_NOTES) notes.push(`${new Date().toISOString()} ${failure} after ${tookMs} ms`);
     }
     resetOnClose(fd);
     calls.close(fd);
-    startedAt.delete(fd);
+    open.delete(fd);
   };
   const read = (fd: number): void => {
     const length = calls.recv(fd, buffer.address, 256);
@@ -80,15 +98,15 @@ function connectAll(target: SocketAddress, { nAtLeast, nParallel, perSecond }: L
     end(fd, length > 0 ? undefined : length === 0 ? 'closed' : errnoName(-length));
   };
   poller.add(0, EPOLL_IN, 0);
-  while (startedAt.size > 0 || !isOver()) {
-    for (let i = startedAt.size; i < nParallel && mayBegin(); i++) begin();
+  while (open.size > 0 || !isOver()) {
+    for (let i = open.size; i < nParallel && mayBegin(); i++) begin();
     poller.wait(perSecond === Infinity ? REPORT_EVERY_MS : PACE_MS, (events, fd) => {
       if (fd !== 0) return (events & (EPOLL_IN | EPOLL_ERR)) === 0 ? undefined : read(fd);
       isStopping = true;
       poller.remove(0);
     });
     const now = performance.now();
-    for (const [fd, at] of startedAt) {
+    for (const [fd, { at }] of open) {
       if (at > now - LIMIT_MS) break;
       end(fd, 'timeout');
     }

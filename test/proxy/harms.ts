@@ -12,17 +12,15 @@ export interface Scene {
   readonly lab: ProxyLab;
   readonly canary: Canary;
   readonly callers: Callers;
-  /** The mode to begin and to end with. */
-  readonly mode: Mode;
+  /** Of the proxy: the one to begin and to end a harm with. */
+  mode: Mode;
   proxy: Program;
 }
 
 const SUBSETS = [[2], [2, 4], [2, 3, 4], [2, 3]] as const;
 /** As fast as the API server takes them. */
 const CHANGES = 200;
-/** What is on its way to a Pod when it is left out still arrives; Pods are given seconds to end in Kubernetes. */
-const GRACE_MS = 300;
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 120_000;
 const FAMILIES = 2;
 
 const configure = (lab: ProxyLab, mode: Mode): string =>
@@ -65,62 +63,76 @@ async function switchTo(scene: Scene, mode: Mode): Promise<void> {
   await awaitMode(scene, mode, from);
 }
 
+/** So many changes of the members, one after the other. */
+export async function change({ canary, callers }: Scene, nChanges: number): Promise<void> {
+  for (let i = 0; i < nChanges; i++) await canary.setMembers({ ready: SUBSETS[i % SUBSETS.length] ?? [2] });
+  await canary.setMembers({ ready: [2, 3] });
+  await callers.meet(2, 3);
+}
+
+export async function rollingUpdate({ canary, callers }: Scene): Promise<void> {
+  for (const [old, other] of [
+    [3, 4],
+    [4, 3],
+  ] as const) {
+    await canary.setMembers({ ready: [2, other], ending: [old] });
+    await callers.meet(2, other);
+    await canary.setMembers({ ready: [2, other] });
+    // It ends what it has begun, as Pods do.
+    await callers.drained();
+    await canary.killPod(old);
+    await canary.startPod(old);
+  }
+}
+
+/** `kill -9`, other members while nobody hears of it, and a new proxy. */
+export async function killAndStart(scene: Scene, members: readonly number[]): Promise<void> {
+  await scene.proxy.kill('SIGKILL');
+  await scene.canary.setMembers({ ready: members });
+  scene.proxy = startProxy(scene.lab, scene.mode);
+  await scene.callers.meet(...members);
+}
+
+/** To each other mode and back, by signal; in each of them the members change. */
+export async function switchRound(scene: Scene): Promise<void> {
+  const others = MODES.filter((mode) => mode !== scene.mode);
+  for (const mode of [...others, scene.mode]) {
+    await switchTo(scene, mode);
+    await scene.canary.setMembers({ ready: [2, 4] });
+    await scene.callers.meet(2, 4);
+    await scene.canary.setMembers({ ready: [2, 3] });
+    await scene.callers.meet(2, 3);
+  }
+}
+
+/** Ends the proxy, and starts it in this mode. */
+export async function startAs(scene: Scene, mode: Mode): Promise<void> {
+  await scene.proxy.kill('SIGTERM');
+  scene.mode = mode;
+  scene.proxy = startProxy(scene.lab, mode);
+  await awaitMode(scene, mode);
+  await scene.callers.meet(2, 3);
+}
+
 /** Rounds of everything that happens to a proxy; each leaves the scene as it found it. */
 export const harms: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
-  'endpoints come and go quickly': async ({ canary, callers }) => {
-    for (let i = 0; i < CHANGES; i++) {
-      await canary.setMembers({ ready: SUBSETS[i % SUBSETS.length] ?? [2] });
-    }
-    await callers.meet(2, 3);
-  },
+  'endpoints come and go quickly': (scene) => change(scene, CHANGES),
 
-  'a rolling update': async ({ canary, callers }) => {
-    for (const [old, other] of [
-      [3, 4],
-      [4, 3],
-    ] as const) {
-      await canary.setMembers({ ready: [2, other], ending: [old] });
-      await callers.meet(2, other);
-      await canary.setMembers({ ready: [2, other] });
-      await sleep(GRACE_MS);
-      await canary.killPod(old);
-      await canary.startPod(old);
-    }
-  },
+  'a rolling update': rollingUpdate,
 
   'kill -9, another world, and a new start': async (scene) => {
     // What carries the bytes itself cannot be killed without loss.
     if (scene.mode === 'userspace') return;
-    for (const members of [
-      [2, 4],
-      [2, 3],
-    ] as const) {
-      await scene.proxy.kill('SIGKILL');
-      await scene.canary.setMembers({ ready: members });
-      scene.proxy = startProxy(scene.lab, scene.mode);
-      await scene.callers.meet(...members);
-    }
+    await killAndStart(scene, [2, 4]);
+    await killAndStart(scene, [2, 3]);
   },
 
-  'a switch to each other mode and back, by signal': async (scene) => {
-    const others = MODES.filter((mode) => mode !== scene.mode);
-    for (const mode of [...others, scene.mode]) {
-      await switchTo(scene, mode);
-      await scene.canary.setMembers({ ready: [2, 4] });
-      await scene.callers.meet(2, 4);
-      await scene.canary.setMembers({ ready: [2, 3] });
-      await scene.callers.meet(2, 3);
-    }
-  },
+  'a switch to each other mode and back, by signal': switchRound,
 
   'a switch to another mode and back, by a new start': async (scene) => {
-    if (scene.mode === 'userspace') return;
-    const other: Mode = scene.mode === 'nftables' ? 'iptables' : 'nftables';
-    for (const mode of [other, scene.mode]) {
-      await scene.proxy.kill('SIGTERM');
-      scene.proxy = startProxy(scene.lab, mode);
-      await awaitMode(scene, mode);
-      await scene.callers.meet(2, 3);
-    }
+    const { mode } = scene;
+    if (mode === 'userspace') return;
+    await startAs(scene, mode === 'nftables' ? 'iptables' : 'nftables');
+    await startAs(scene, mode);
   },
 };

@@ -11,7 +11,7 @@ import { sandboxFolder } from '../../src/testing/sandbox.ts';
 import { uncovered } from '../../src/testing/coverage.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'cmd', 'portico.ts');
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 120_000;
 
 /** A program on the lab's node, and what it printed. */
 export interface Program {

@@ -60,24 +60,47 @@ export interface Figures extends ConnectorReport {
   readonly seconds: number;
 }
 
-export interface RunOptions {
+export interface CallOptions {
   readonly mode: Mode;
+  /** Of each caller at most. */
+  readonly perSecond?: number;
+  /** After each round. */
+  readonly onRound?: ((what: string, soFar: ConnectorReport) => void) | undefined;
+}
+
+export interface RunOptions extends CallOptions {
   /** At least. */
   readonly connections: number;
   /** Others that come and go at the end; 0 = none. */
   readonly services: number;
   /** Harms whose name has this; default: all. */
   readonly only?: string;
-  /** Of each caller at most. */
-  readonly perSecond?: number;
-  /** After each round. */
-  readonly onRound?: (what: string, soFar: ConnectorReport) => void;
 }
 
-/** Does every harm round after round until there were enough connections, and each at least once. Ends the proxy with SIGTERM. */
-export async function runZeroLoss(
+/** Does every harm round after round until there were enough connections, and each at least once. */
+export function runZeroLoss(
+  place: Place,
+  { mode, connections, services, only = '', onRound }: RunOptions,
+): Promise<Figures> {
+  const done = Object.entries(harms).filter(([what]) => what.includes(only));
+  return underCalls(place, { mode, onRound }, async (scene, doRound) => {
+    do {
+      for (const [what, harm] of done) await doRound(what, () => harm(scene));
+    } while (scene.callers.report().n < connections);
+    if (services > 0)
+      await doRound(`${services} other Services come and go`, () =>
+        comeAndGo(place.lab, place.canary, services),
+      );
+  });
+}
+
+type DoRound = (what: string, round: () => Promise<void>) => Promise<void>;
+
+/** Starts a proxy, does this while the canary is called, and ends the proxy with SIGTERM. */
+export async function underCalls(
   { lab, canary, api }: Place,
-  { mode, connections, services, only = '', perSecond, onRound }: RunOptions,
+  { mode, perSecond, onRound }: CallOptions,
+  act: (scene: Scene, doRound: DoRound) => Promise<void>,
 ): Promise<Figures> {
   const proxy = startProxy(lab, mode);
   await awaitMode({ lab, proxy }, mode);
@@ -86,19 +109,14 @@ export async function runZeroLoss(
   const callers = canary.call(perSecond);
   const scene: Scene = { lab, canary, callers, mode, proxy };
   const rounds: Record<string, number> = {};
-  const done = Object.entries(harms).filter(([what]) => what.includes(only));
-  const doRound = async (what: string, round: () => Promise<void>): Promise<void> => {
+  const doRound: DoRound = async (what, round) => {
     await round();
     rounds[what] = (rounds[what] ?? 0) + 1;
     onRound?.(what, callers.report());
   };
   try {
     await callers.meet(2, 3);
-    do {
-      for (const [what, harm] of done) await doRound(what, () => harm(scene));
-    } while (callers.report().n < connections);
-    if (services > 0)
-      await doRound(`${services} other Services come and go`, () => comeAndGo(lab, canary, services));
+    await act(scene, doRound);
   } catch (error) {
     const [ofProxy, ofApi] = [scene.proxy, api].map((program) => program.output().slice(-5000));
     throw new Error(`the proxy said last:\n${ofProxy}\nthe API server:\n${ofApi}`, { cause: error });
