@@ -9,6 +9,9 @@ import {
   quantityToNumber,
 } from './quantity.ts';
 
+// The same cases in every run.
+fc.configureGlobal({ seed: 1 });
+
 describe('canonicalQuantity', () => {
   // From the documentation of resource.Quantity and its tests.
   const cases: Record<string, string> = {

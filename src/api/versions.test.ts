@@ -12,6 +12,9 @@ import { encodeProtobuf } from './protobuf/encode.ts';
 import { decodeObject } from './schema/decode.ts';
 import { kindVersions } from './versions.ts';
 
+// The same cases in every run.
+fc.configureGlobal({ seed: 1 });
+
 const ZONE = 'topology.kubernetes.io/zone';
 const HOSTNAME = 'kubernetes.io/hostname';
 

@@ -11,6 +11,9 @@ import { startInProcessApi } from '../testing/in-process-api.ts';
 import { createLeaderElection, LeadershipLostError } from './leader-election.ts';
 import type { LeaderElectionOptions } from './leader-election.ts';
 
+// The same cases in every run.
+fc.configureGlobal({ seed: 1 });
+
 type ElectionClient = LeaderElectionOptions['client'];
 
 const lease = { namespace: 'kube-system', name: 'election' };

@@ -12,6 +12,9 @@ import { isSameButTimes } from './managed-fields.ts';
 import { refusal, startStory, things } from './test-kind.ts';
 import { writtenFields } from './written-fields.ts';
 
+// The same cases in every run.
+fc.configureGlobal({ seed: 1 });
+
 const anyKind = (kind: unknown): Kind => kind as Kind;
 
 describe('managedFields of a new object', () => {

@@ -5,6 +5,9 @@ import type { Endpoint, EndpointPort, EndpointSlice } from '../../api/discovery/
 import { packSlices, portsKey } from './packing.ts';
 import type { PortGroup } from './packing.ts';
 
+// The same cases in every run.
+fc.configureGlobal({ seed: 1 });
+
 const maxPerSlice = 5;
 const ports = (n: number): readonly EndpointPort[] => [{ name: '', port: n, protocol: 'TCP' }];
 const endpoint = (id: number, ready: boolean): Endpoint => ({

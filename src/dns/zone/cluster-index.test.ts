@@ -9,6 +9,9 @@ import type { ClusterIndex } from './cluster-index.ts';
 import { recordLine, serviceOf, sliceOf, testIndex } from './fixtures.ts';
 import { createZone } from './zone.ts';
 
+// The same cases in every run.
+fc.configureGlobal({ seed: 1 });
+
 const zoneOf = (index: ClusterIndex) =>
   createZone({ zone: 'cluster.local', view: index.view, now: () => 0, random: () => 0.999_999 });
 

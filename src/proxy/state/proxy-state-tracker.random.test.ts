@@ -9,6 +9,9 @@ import type { ServicePort } from './model.ts';
 import { createProxyStateTracker } from './proxy-state-tracker.ts';
 import type { ProxyStateTracker } from './proxy-state-tracker.ts';
 
+// The same cases in every run.
+fc.configureGlobal({ seed: 1 });
+
 const node = { name: 'node-1', podCIDRs: ['10.244.0.0/16'], nodePortAddresses: [] };
 
 /** What is explained is what was decided: the same frontends, with the same endpoints for the same clients. */

@@ -12,6 +12,9 @@ import type { Store, Write } from '../store.ts';
 import { runProgram, temporaryPath } from './fixture.ts';
 import { openSqliteStore } from './sqlite-store.ts';
 
+// The same cases in every run.
+fc.configureGlobal({ seed: 1 });
+
 describeStore('sqlite store', () => openSqliteStore({ path: temporaryPath() }));
 
 /** Everything a reader can find out, as far back as history goes. */

@@ -9,6 +9,8 @@ import type { ModeProof } from './mode-proof.ts';
 /** Random clusters for each mode in one run of the tests, half of them in each family. */
 export const CLUSTERS = 2000;
 
+/** The same clusters in every run of the tests; `npm run prove` looks at others. */
+const SEED = 1;
 /** Faults are planted into so many clusters, always the same ones. */
 const FAULTY_CLUSTERS = 60;
 /** Tries of one kind of fault in the tests: many rules concern few clusters. */
@@ -74,7 +76,7 @@ export function describeProof(proof: ModeProof, { leastKinds }: { readonly least
           fc.asyncProperty(arbitraryProxyState(family), async (state) =>
             (await proof.program(state)).check(),
           ),
-          { numRuns: CLUSTERS / 2 },
+          { numRuns: CLUSTERS / 2, seed: SEED },
         ));
     });
   }

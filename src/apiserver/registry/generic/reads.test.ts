@@ -15,6 +15,9 @@ import {
   type TestRegistry,
 } from '../test-registry.ts';
 
+// The same cases in every run.
+fc.configureGlobal({ seed: 1 });
+
 let registry: TestRegistry;
 let maps: Resource<KubeObject>;
 let stopping: AbortController;

@@ -6,6 +6,9 @@ import { iptablesProof, iptablesRules } from '../../../testing/proof/iptables-pr
 import { describeProof } from '../../../testing/proof/proof-tests.ts';
 import { arbitraryProxyState } from '../../../testing/random-proxy-state.ts';
 
+// The same cases in every run.
+fc.configureGlobal({ seed: 1 });
+
 describeProof(iptablesProof, { leastKinds: 30 });
 
 /** Chains and rules as text, whatever order the Services' lines came in. */

@@ -8,6 +8,9 @@ import { ipvsMachine, ipvsProof } from '../../../testing/proof/ipvs-proof.ts';
 import { describeProof } from '../../../testing/proof/proof-tests.ts';
 import { arbitraryProxyState } from '../../../testing/random-proxy-state.ts';
 
+// The same cases in every run.
+fc.configureGlobal({ seed: 1 });
+
 describeProof(ipvsProof, { leastKinds: 50 });
 
 /** Everything that is in the machine, as text. */
