@@ -1,3 +1,4 @@
+import { deepEqual } from '../../../base/deep-equal.ts';
 import type { JsonObject } from '../../../base/json.ts';
 import type { Kind } from '../../kind.ts';
 import { objectMeta } from '../../meta/v1/object-meta.ts';
@@ -112,7 +113,7 @@ function wholeBehavior(object: JsonObject): JsonObject {
   if (spec?.behavior === undefined) return object;
   const { scaleUp = {}, scaleDown = {} } = spec.behavior as Readonly<Record<string, JsonObject>>;
   const whole = { scaleUp: { ...upRules, ...scaleUp }, scaleDown: { ...downRules, ...scaleDown } };
-  return { ...object, spec: { ...spec, behavior: whole } };
+  return deepEqual(whole, spec.behavior) ? object : { ...object, spec: { ...spec, behavior: whole } };
 }
 
 export const horizontalPodAutoscalers: Kind<HorizontalPodAutoscaler> = {
