@@ -102,6 +102,8 @@ async function sync(mode: Mode, state: ProxyState, changed: ReadonlySet<string> 
     else mode.portalsOf.delete(id);
     if (service === undefined) mode.memories.delete(id);
     else updates.push(serve(mode, service, targets));
+    // So many on the way hold memory that nobody gives back.
+    if (updates.length === MAX_UPDATES) await Promise.all(updates.splice(0));
   }
   await Promise.all(updates);
   await mode.relay.settled();
@@ -143,10 +145,11 @@ function carryTcp({ relay }: Mode, id: string): Carrier {
     setEndpoints: ({ endpoints, affinitySeconds, balancing }) =>
       relay.setPool(id, {
         // What a choice needs and no more: it is copied to a thread.
-        endpoints: endpoints.map(({ ip, port, weight }) => ({
+        endpoints: endpoints.map(({ ip, port, weight, isLocal }) => ({
           ip,
           port,
           ...(weight !== undefined && { weight }),
+          ...(isLocal && { isLocal }),
         })),
         ...{ affinitySeconds, balancing },
         memory: serviceOf(id),
@@ -179,6 +182,8 @@ function close(mode: Mode, portalId: string): void {
   mode.portals.delete(portalId);
 }
 
+/** Service ports whose listeners are being opened at a time. */
+const MAX_UPDATES = 500;
 const UDP_IDLE_MS = 30_000;
 
 const serviceOf = (portalId: string): string => portalId.slice(0, portalId.indexOf(' '));
