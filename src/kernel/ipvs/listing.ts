@@ -1,4 +1,4 @@
-import { ipFromBytes, parseIp } from '../../net/ip.ts';
+import { parseIp } from '../../net/ip.ts';
 import { serverText } from './model.ts';
 import type { HeldDestination, VirtualProtocol } from './model.ts';
 
@@ -16,14 +16,32 @@ function endpoint(text: string): { readonly ip: string; readonly port: number } 
     return ip === undefined ? undefined : { ip: ip.text, port };
   }
   if (colon !== 8) return undefined;
-  return { ip: ipFromBytes(Buffer.from(text.slice(0, colon), 'hex')).text, port };
+  const bits = Number.parseInt(text.slice(0, colon), 16);
+  return { ip: `${bits >>> 24}.${(bits >>> 16) & 255}.${(bits >>> 8) & 255}.${bits & 255}`, port };
 }
 
-function destination(words: readonly string[]): HeldDestination | undefined {
-  const [, remote = '', , weight, active, inactive] = words;
+/** The words of a line, which are apart by one space or more. */
+function wordsOf(line: string): string[] {
+  const words: string[] = [];
+  for (let at = 0; at < line.length;) {
+    const end = line.indexOf(' ', at);
+    if (end !== at) words.push(line.slice(at, end < 0 ? undefined : end));
+    at = end < 0 ? line.length : end + 1;
+  }
+  return words;
+}
+
+function destination([, remote = '', , weight, active, inactive]: readonly string[]):
+  HeldDestination | undefined {
   const at = endpoint(remote);
   if (at === undefined) return undefined;
-  return { ...at, weight: Number(weight), nActive: Number(active), nInactive: Number(inactive) };
+  return {
+    ip: at.ip,
+    port: at.port,
+    weight: Number(weight),
+    nActive: Number(active),
+    nInactive: Number(inactive),
+  };
 }
 
 /**
@@ -34,7 +52,7 @@ export function parseListing(text: string): Map<string, HeldDestination[]> {
   const found = new Map<string, HeldDestination[]>();
   let into: HeldDestination[] | undefined;
   for (const line of text.split('\n')) {
-    const words = line.trim().split(/ +/);
+    const words = wordsOf(line);
     if (words[0] === '->') {
       const held = into && destination(words);
       if (held !== undefined) into?.push(held);

@@ -8,6 +8,8 @@ import { NftError } from '../../../kernel/nft/nft-kernel.ts';
 import type { IpFamily } from '../../../net/ip.ts';
 import type { ProxyMode, ProxyNode, ProxyState, ServicePort } from '../../state/model.ts';
 import type { IpvsSettings } from '../mode.ts';
+import { countOwnWrites } from '../nftables/own-writes.ts';
+import type { OwnWrites } from '../nftables/own-writes.ts';
 import { dropRoutes, leaveAtOnce, leaveGradually } from './departure.ts';
 import type { Departure } from './departure.ts';
 import { nodeElements } from './node-elements.ts';
@@ -19,7 +21,7 @@ import { createLocalhost } from './localhost.ts';
 import { createMarks } from './marks.ts';
 import type { Marks } from './marks.ts';
 import { affectedServers, ghostAfter } from './ghosts.ts';
-import { isExcluded, leftovers, recordOf } from './ownership.ts';
+import { isExcluded, isOurs, leftovers, recordOf } from './ownership.ts';
 import { emptyMemory, planChange, planElements } from './plan.ts';
 import type { Memory, Step } from './plan.ts';
 import { renderServicePort } from './render.ts';
@@ -45,20 +47,33 @@ interface Known {
 
 type Next = ReadonlyMap<string, ServicePort | undefined>;
 
+function differing({ ports }: Memory, wanted: readonly ServicePort[]): Next {
+  const changes = new Map<string, ServicePort | undefined>();
+  const left = new Set(ports.keys());
+  for (const port of wanted) {
+    left.delete(port.id);
+    if (ports.get(port.id) !== port) changes.set(port.id, port);
+  }
+  for (const id of left) changes.set(id, undefined);
+  return changes;
+}
+
 const textOf = ({ server }: { readonly server: VirtualServer }): string => serverText(server.key);
 
 class IpvsMode implements ProxyMode {
   readonly #options: IpvsModeOptions;
   readonly #marks: Marks = createMarks();
   readonly #localhost: ProxyMode;
+  readonly #writes: OwnWrites;
   #known: Known | undefined;
   /** Servers with destinations that wait for their connections to end, by serverText. */
   #draining = new Set<string>();
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: IpvsModeOptions) {
-    this.#options = options;
-    this.#localhost = createLocalhost(options);
+    this.#writes = countOwnWrites(options.nft);
+    this.#options = { ...options, nft: this.#writes.nft };
+    this.#localhost = createLocalhost(this.#options);
   }
 
   sync(state: ProxyState, changed?: ReadonlySet<string>): Promise<void> {
@@ -76,10 +91,36 @@ class IpvsMode implements ProxyMode {
     { all, next }: { readonly all: readonly ServicePort[] | undefined; readonly next: Next },
   ): Promise<void> {
     const known = this.#known;
-    if (all === undefined && known !== undefined && deepEqual(known.node, node)) {
-      if (await this.#tryChange(known, next)) return;
+    if (known !== undefined && deepEqual(known.node, node)) {
+      const isKnown = all === undefined || (await this.#isAsKnown(known));
+      const change = all === undefined ? next : differing(known.memory, all);
+      if (isKnown && (await this.#tryChange(known, change))) return;
     }
     await this.#all(node, all ?? [...services.values()]);
+  }
+
+  /**
+   * A look at everything but the table, to which nobody else has written: mends servers that are not as remembered. False when more
+   * than that is not as it was, and everything must be read.
+   */
+  async #isAsKnown({ memory, context }: Known): Promise<boolean> {
+    if (!(await this.#writes.areAll())) return false;
+    this.#known = undefined;
+    await this.#prepare();
+    const { family, ipvs, stack } = this.#options;
+    const addresses = kernel.readAddresses(stack, family);
+    if (addresses.node.symmetricDifference(context.nodeIps).size > 0) return false;
+    const excludeCIDRs = this.#excluded();
+    const isRight = (ip: string): boolean => memory.addresses.has(ip) || isExcluded(ip, excludeCIDRs);
+    const isWhole = [...memory.addresses.keys()].every((ip) => addresses.link.has(ip));
+    if (!isWhole || ![...addresses.link].every(isRight)) return false;
+    const held = kernel.byText(await ipvs.servers());
+    const found = { layout: context.layout, addresses, contents: undefined, excludeCIDRs };
+    for (const [text, { server }] of held)
+      if (!memory.servers.has(text) && isOurs(server, found)) return false;
+    const wanted = [...memory.servers.values()].map(({ value }) => value);
+    this.#draining = new Set(await kernel.writeServers(ipvs, wanted, held));
+    return true;
   }
 
   cleanup(): Promise<void> {
@@ -197,6 +238,7 @@ class IpvsMode implements ProxyMode {
     this.#draining = new Set();
     const { family, nft, ipvs, stack, logger } = this.#options;
     const layout = layoutOf(family, node.podLinks);
+    await this.#writes.watch();
     await this.#prepare();
     const addresses = kernel.readAddresses(stack, family);
     const contents = await kernel.readContents(nft, layout);
@@ -282,6 +324,7 @@ class IpvsMode implements ProxyMode {
   #departure(): Departure {
     const isKnown = this.#known !== undefined;
     this.#known = undefined;
+    this.#writes.forget();
     this.#draining = new Set();
     return { ...this.#options, excludeCIDRs: this.#excluded(), isKnown };
   }
