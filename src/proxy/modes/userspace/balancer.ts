@@ -7,11 +7,17 @@ export interface Backend {
   readonly port: number;
   readonly key: string;
   readonly weight: number;
+  /** On this machine. */
+  readonly isLocal: boolean;
 }
+
+/** Absent = weight 1, and on another machine. */
+type BackendSettings = Pick<ProxyEndpoint, 'ip' | 'port' | 'weight'> &
+  Partial<Pick<ProxyEndpoint, 'isLocal'>>;
 
 /** Who may be chosen, and how. */
 export interface BalancerSettings {
-  readonly endpoints: readonly Pick<ProxyEndpoint, 'ip' | 'port' | 'weight'>[];
+  readonly endpoints: readonly BackendSettings[];
   /** 0 = none. */
   readonly affinitySeconds: number;
   /** Absent = round robin. */
@@ -100,11 +106,12 @@ export function createBalancer({
   };
 }
 
-const backendOf = ({ ip, port, weight = 1 }: BalancerSettings['endpoints'][number]): Backend => ({
+const backendOf = ({ ip, port, weight = 1, isLocal = false }: BackendSettings): Backend => ({
   ip,
   port,
   key: `${ip}|${port}`,
   weight,
+  isLocal,
 });
 
 /** One of the endpoints, none of `tried`. */

@@ -8,7 +8,9 @@ import type { Pipe, PipeStock } from '../../../kernel/streams/pipes.ts';
 interface Direction {
   hasEnded: boolean;
   rest: Buffer | undefined;
-  /** Once much comes at a time, the bytes go through a pipe and are never copied. */
+  /** Much comes at a time: the bytes go through a pipe and are never copied. */
+  isBulk: boolean;
+  /** Held while there is something to carry, since idle connections may be many. */
   pipe: Pipe | undefined;
   nInPipe: number;
 }
@@ -21,7 +23,13 @@ export interface Joined {
   readonly toClient: Direction;
 }
 
-const newDirection = (): Direction => ({ hasEnded: false, rest: undefined, pipe: undefined, nInPipe: 0 });
+const newDirection = (): Direction => ({
+  hasEnded: false,
+  rest: undefined,
+  isBulk: false,
+  pipe: undefined,
+  nInPipe: 0,
+});
 
 export const newDirections = (): Pick<Joined, 'toUpstream' | 'toClient'> => ({
   toUpstream: newDirection(),
@@ -60,13 +68,11 @@ export function createPump(): Pump {
       const direction = isClient ? joined.toUpstream : joined.toClient;
       if (direction.hasEnded) return 'waits';
       const [from, to] = isClient ? [joined.client, joined.upstream] : [joined.upstream, joined.client];
-      for (let i = 0; i < READS; i++) {
-        const outcome = carryOnce(pumping, direction, { from, to, events });
-        if (outcome === 'ended')
-          return (isClient ? joined.toClient : joined.toUpstream).hasEnded ? 'ended' : 'waits';
-        if (outcome !== 'again') return outcome;
-      }
-      return 'again';
+      const outcome = carryShare(pumping, direction, { from, to, events });
+      if (outcome === 'again') return outcome;
+      if (direction.nInPipe === 0) releasePipe(pumping, direction);
+      if (outcome !== 'ended') return outcome;
+      return (isClient ? joined.toClient : joined.toUpstream).hasEnded ? 'ended' : 'waits';
     },
     release: ({ toUpstream, toClient }) => {
       releasePipe(pumping, toUpstream);
@@ -82,6 +88,14 @@ interface Ends {
   readonly events: number;
 }
 
+function carryShare(pumping: Pumping, direction: Direction, ends: Ends): Outcome {
+  for (let i = 0; i < READS; i++) {
+    const outcome = carryOnce(pumping, direction, ends);
+    if (outcome !== 'again') return outcome;
+  }
+  return 'again';
+}
+
 function carryOnce(pumping: Pumping, direction: Direction, { from, to, events }: Ends): Outcome {
   const waiting = flush(pumping, to, direction);
   if (waiting !== 0) return waiting < 0 ? 'broken' : 'waits';
@@ -90,20 +104,20 @@ function carryOnce(pumping: Pumping, direction: Direction, { from, to, events }:
   if (n < 0) return 'broken';
   if (n === 0) {
     direction.hasEnded = true;
-    releasePipe(pumping, direction);
     calls.shutdownWrite(to);
     return 'ended';
   }
   if (direction.pipe !== undefined) return 'again';
   const left = write(pumping, to, { direction, n });
   if (left !== 0) return left < 0 ? 'broken' : 'waits';
-  if (n === BUFFER_BYTES) direction.pipe = pumping.pipes.take();
+  if (n === BUFFER_BYTES) direction.isBulk = true;
   // Less than asked for: nothing is left, and more or the end will be a new event, unless this one told of the end.
   else if ((events & EPOLL_RDHUP) === 0) return 'waits';
   return 'again';
 }
 
-function read({ buffer }: Pumping, from: number, direction: Direction): number {
+function read({ buffer, pipes }: Pumping, from: number, direction: Direction): number {
+  if (direction.isBulk) direction.pipe ??= pipes.take();
   if (direction.pipe === undefined) return calls.recv(from, buffer.address, BUFFER_BYTES);
   const n = calls.splice(from, direction.pipe.into, PIPE_BYTES);
   if (n > 0) direction.nInPipe = n;

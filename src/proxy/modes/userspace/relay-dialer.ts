@@ -11,7 +11,8 @@ import {
   calls,
 } from '../../../kernel/streams/calls.ts';
 import type { Poller } from '../../../kernel/streams/poller.ts';
-import { setStreamOptions } from '../../../kernel/streams/socket-options.ts';
+import { setStreamOptions, setUnpaced } from '../../../kernel/streams/socket-options.ts';
+import type { Backend } from './balancer.ts';
 import { DIAL_TIMEOUTS_MS } from './dialing.ts';
 import type { Joined } from './relay-connection.ts';
 import { addressOf } from './relay-pools.ts';
@@ -168,6 +169,7 @@ function tryOne(
   const fd = calls.socket(target.domain);
   if (fd < 0) return 'impossible';
   setStreamOptions(fd);
+  if (backend.isLocal) setUnpaced(fd);
   const result = calls.connect(fd, target.address, target.length);
   if (result < 0 && result !== EINPROGRESS) {
     calls.close(fd);
@@ -195,5 +197,3 @@ function dialAnother(dialing: Dialing, connection: Connection): void {
   connection.nAttempts++;
   dial(dialing, connection);
 }
-
-type Backend = Parameters<typeof addressOf>[1];

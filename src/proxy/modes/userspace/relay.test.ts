@@ -1,19 +1,21 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { fakeClock } from '../../../base/clock.ts';
 import { openPoller } from '../../../kernel/streams/poller.ts';
+import type { Poller } from '../../../kernel/streams/poller.ts';
 import { backend, cleanUp, silentPort, whenDone } from './fixtures.ts';
 import { createRelay } from './relay.ts';
-import type { Relay } from './relay.ts';
 
 afterEach(cleanUp);
 
 interface Driven {
   readonly port: number;
-  readonly relay: Relay;
+  /** Lets the relay work until it tries an endpoint, and no further. */
+  readonly untilDialing: () => void;
   /** Lets the relay do what there is until the promise is settled. */
   readonly until: <T>(promise: Promise<T>) => Promise<T>;
 }
@@ -21,7 +23,18 @@ interface Driven {
 /** A relay that has its turns when the test says so, in front of these ports. */
 function driven(clock: ReturnType<typeof fakeClock>, ports: readonly number[]): Driven {
   const poller = openPoller();
-  const relay = createRelay(poller, clock, () => undefined);
+  // The test's own sockets are of the same thread: nobody may wait.
+  let isDialing = false;
+  const hasty: Poller = {
+    ...poller,
+    add: (fd, events, generation) => {
+      // Connections have a number from 1 on, and endpoints come first.
+      isDialing ||= generation > 0;
+      poller.add(fd, events, generation);
+    },
+    wait: (_timeoutMs, onReady) => poller.wait(0, onReady),
+  };
+  const relay = createRelay(hasty, clock, () => undefined);
   whenDone(() => {
     relay.close();
     poller.close();
@@ -40,7 +53,10 @@ function driven(clock: ReturnType<typeof fakeClock>, ports: readonly number[]): 
     }
     return settled;
   };
-  return { port: reply.address.port, relay, until };
+  const untilDialing = (): void => {
+    while (!isDialing) relay.turn();
+  };
+  return { port: reply.address.port, untilDialing, until };
 }
 
 /** What a client reads up to the end, or the code of its error. */
@@ -59,6 +75,44 @@ async function answerFrom(port: number): Promise<{ readonly text: Promise<string
   return { text };
 }
 
+/** Ends of pipes that this process holds. */
+function nPipeEnds(): number {
+  const linkOf = (fd: string): string => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`);
+    } catch {
+      // It was the listing's own.
+      return '';
+    }
+  };
+  return readdirSync('/proc/self/fd').filter((fd) => linkOf(fd).startsWith('pipe:')).length;
+}
+
+describe('connections that carry much', () => {
+  it('share a pipe when one is silent while the other speaks', async () => {
+    const size = 4 << 20;
+    let onReceived = (): void => undefined;
+    const endpoint = await backend((socket) => {
+      let n = 0;
+      socket.on('data', (data) => {
+        n += data.length;
+        if (n === size) onReceived();
+      });
+    });
+    const { port, until } = driven(fakeClock(), [endpoint]);
+    const before = nPipeEnds();
+    for (let i = 0; i < 3; i++) {
+      const received = Promise.withResolvers<undefined>();
+      onReceived = () => received.resolve(undefined);
+      const client = connect({ host: '127.0.0.1', port });
+      whenDone(() => client.destroy());
+      client.write(Buffer.alloc(size));
+      await until(received.promise);
+    }
+    assert.equal(nPipeEnds() - before, 2);
+  });
+});
+
 describe('an endpoint that has time to accept', () => {
   it('is used when it has accepted and the relay learns of it late', async () => {
     const clock = fakeClock();
@@ -67,9 +121,9 @@ describe('an endpoint that has time to accept', () => {
       socket.end('a');
       accepted.resolve(undefined);
     });
-    const { port, relay, until } = driven(clock, [a]);
+    const { port, untilDialing, until } = driven(clock, [a]);
     const { text } = await answerFrom(port);
-    relay.turn();
+    untilDialing();
     await accepted.promise;
     await clock.advance(60_000);
     assert.equal(await until(text), 'a');
@@ -78,9 +132,9 @@ describe('an endpoint that has time to accept', () => {
   it('is passed over when it is silent until its time is over', async () => {
     const clock = fakeClock();
     const b = await backend((socket) => socket.end('b'));
-    const { port, relay, until } = driven(clock, [await silentPort(), b]);
+    const { port, untilDialing, until } = driven(clock, [await silentPort(), b]);
     const { text } = await answerFrom(port);
-    relay.turn();
+    untilDialing();
     await clock.advance(251);
     assert.equal(await until(text), 'b');
   });
