@@ -61,7 +61,8 @@ describe('portico proxy, a program on a node', () => {
     await lab.apply(node);
     await writeStatus(lab, node);
     await lab.apply(service('web', { clusterIP: VIP }), slice('web', 2));
-    proxy = lab.startProxy(`--config=${writeProxyConfig(lab, { mode: '' })}`, '-v=4');
+    const config = writeProxyConfig(lab, { mode: '', perServiceMetrics: true });
+    proxy = lab.startProxy(`--config=${config}`, '-v=4');
   });
   after(() => lab.close());
 
@@ -96,6 +97,8 @@ describe('portico proxy, a program on a node', () => {
       /^kubeproxy_proxy_healthz_total\{code="200"\} 1$/m,
       /^rest_client_requests_total\{.*method="GET".*\} [1-9]/m,
       /^kubernetes_build_info\{/m,
+      /^portico_service_connections_total\{namespace="default",name="web",port="",protocol="TCP",ip_family="IPv4"\} [1-9]/m,
+      /^portico_service_bytes_total\{namespace="default",name="web",.*direction="to_client".*\} [1-9]/m,
     ]) {
       assert.match(metrics, line);
     }
@@ -149,6 +152,8 @@ describe('portico proxy, a program on a node', () => {
     api = await lab.startApi();
     await lab.apply(slice('web', 2));
     await eventually('the change', answersFrom(2));
+    const tables = await lab.run('nft', ['list', 'tables']);
+    assert.doesNotMatch(tables, /portico-counters/, 'a proxy that does not count takes the counters away');
   });
 
   it('tells the log and the Service what it ignores', async () => {

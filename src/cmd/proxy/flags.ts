@@ -35,6 +35,7 @@ export const proxyFlags = {
   'bind-address-hard-fail': isOn('End when health or metrics cannot be served.'),
   'healthz-bind-address': text('Where health is served (default 0.0.0.0:10256).'),
   'metrics-bind-address': text('Where metrics are served; empty: nowhere (default 127.0.0.1:10249).'),
+  'per-service-metrics': isOn('Count connections, packets and bytes of each Service, for /metrics.'),
   'healthz-port': number('Deprecated: port of --healthz-bind-address; 0: none.'),
   'metrics-port': number('Deprecated: port of --metrics-bind-address; 0: none.'),
   profiling: isOn('Accepted; there is no profiler to serve.'),

@@ -1,5 +1,6 @@
 import type { IpFamily } from '../../net/ip.ts';
 import { withChangeLog } from '../../proxy/change-log.ts';
+import { withServiceCounters } from '../../proxy/counters/counted-mode.ts';
 import type { ProxyMetrics } from '../../proxy/metrics/proxy-metrics.ts';
 import type { ModeObserver, ModeOptions } from '../../proxy/modes/mode.ts';
 import { createModeSwitch } from '../../proxy/modes/mode-switch.ts';
@@ -11,6 +12,7 @@ import { messageOf } from '../up/user-error.ts';
 import type { ModeChoice } from './mode-choice.ts';
 import { modeOptions, tellService } from './proxy-context.ts';
 import type { ProxyContext } from './proxy-context.ts';
+import type { ServiceCounting } from './service-counting.ts';
 
 export type ModeSwitches = Readonly<Partial<Record<IpFamily, ModeSwitch<ModeName>>>>;
 
@@ -58,12 +60,13 @@ export interface Observers {
   readonly metrics: ProxyMetrics;
   /** What each family is to be like, for figures that are counted when asked. */
   readonly states: Map<IpFamily, ProxyState>;
+  readonly counting: ServiceCounting | undefined;
 }
 
 /** The modes for the service proxy, with what is counted and logged about them. */
 export function observedModes(
   switches: ModeSwitches,
-  { metrics, states }: Observers,
+  { metrics, states, counting }: Observers,
   { logger, options }: ProxyContext,
 ): Partial<Record<IpFamily, ProxyMode>> {
   const observed = (family: IpFamily, mode: ModeSwitch<ModeName>): ProxyMode => ({
@@ -78,11 +81,18 @@ export function observedModes(
     },
     cleanup: () => mode.cleanup(),
   });
+  const countedMode = (family: IpFamily, mode: ProxyMode): ProxyMode => {
+    const table = counting?.tables[family];
+    return table === undefined ? mode : withServiceCounters(mode, { table, logger });
+  };
   const { verbosity } = options;
   return Object.fromEntries(
     Object.entries(switches).map(([family, mode]) => [
       family,
-      withChangeLog(observed(family as IpFamily, mode), { logger, verbosity }),
+      withChangeLog(countedMode(family as IpFamily, observed(family as IpFamily, mode)), {
+        logger,
+        verbosity,
+      }),
     ]),
   );
 }

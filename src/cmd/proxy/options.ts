@@ -137,6 +137,7 @@ function fromFlags(flags: Given): KubeProxyConfiguration {
     configSyncPeriod: flags.durationMs('config-sync-period'),
     healthzBindAddress: text('healthz-bind-address'),
     metricsBindAddress: text('metrics-bind-address'),
+    perServiceMetrics: flags.isOn('per-service-metrics'),
     featureGates: gatesOf(flags),
   });
   const configuration: KubeProxyConfiguration = {

@@ -94,5 +94,12 @@ async function cleanup(logger: Logger): Promise<void> {
       }
     }
   }
+  try {
+    const { removeServiceCounters } = await import('./service-counting.ts');
+    await removeServiceCounters(['IPv4', 'IPv6']);
+  } catch (error) {
+    // Whoever may not look into nf_tables has counted nothing either.
+    logger.debug('no counters of Services to take away', { err: error });
+  }
   if (failures.length > 0) throw new UserError(`--cleanup: ${failures.join('; ')}`);
 }

@@ -20,6 +20,8 @@ import type { ModeSwitches } from './mode-switches.ts';
 import { modeOptions, nodeOf, tellNode, tellService } from './proxy-context.ts';
 import type { ProxyContext } from './proxy-context.ts';
 import { reload } from './reload.ts';
+import { openServiceCounting, removeServiceCounters } from './service-counting.ts';
+import type { ServiceCounting } from './service-counting.ts';
 import { bothFamilies, listenAddresses } from './service-checks.ts';
 import { serveStatus } from './status-servers.ts';
 
@@ -39,7 +41,11 @@ export async function serveNode(
   });
   const switches = createModeSwitches(context, choice, metrics);
   const checks = createChecks(context);
-  const modes = observedModes(switches, { metrics, states }, context);
+  const counting = configuration.perServiceMetrics
+    ? await openServiceCounting(choice.families, { clock, logger })
+    : undefined;
+  if (counting === undefined) await forgetServiceCounters(context, choice.families);
+  const modes = observedModes(switches, { metrics, states, counting }, context);
   const proxy = createProxy(context, { modes, metrics, checks, families: choice.families });
   const setNode = (): void => proxy.setNode((family) => nodeOf(context, family));
   const health = createProxyHealth({
@@ -53,7 +59,7 @@ export async function serveNode(
   });
   checks.health = openServiceHealth(context, health);
   watch.onChange(setNode);
-  const status = statusOf(context, { switches, metrics, health, instruments, proxy });
+  const status = statusOf(context, { switches, metrics, counting, health, instruments, proxy });
   await Promise.all([
     proxy.run(signal),
     checks.health.run(signal),
@@ -74,6 +80,20 @@ export async function serveNode(
       signal,
     ),
   ]);
+}
+
+/** A process before this one may have counted. */
+async function forgetServiceCounters(
+  { logger, configuration }: ProxyContext,
+  families: readonly IpFamily[],
+): Promise<void> {
+  // Beside a proxy for all other Services they may be that one's.
+  if (configuration.serviceProxyName !== '') return;
+  try {
+    await removeServiceCounters(families);
+  } catch (err) {
+    logger.debug('no counters of Services to take away', { err });
+  }
 }
 
 /** The node ports on which load balancers ask, as last decided. */
@@ -155,6 +175,7 @@ function createProxy(context: ProxyContext, { modes, metrics, checks, families }
 interface StatusParts {
   readonly switches: ModeSwitches;
   readonly metrics: ProxyMetrics;
+  readonly counting: ServiceCounting | undefined;
   readonly health: ProxyHealth;
   readonly instruments: readonly Instrument[];
   readonly proxy: Pick<ServiceProxy, 'explain'>;
@@ -162,7 +183,7 @@ interface StatusParts {
 
 function statusOf(
   context: ProxyContext,
-  { switches, metrics, health, instruments, proxy }: StatusParts,
+  { switches, metrics, counting, health, instruments, proxy }: StatusParts,
 ): Parameters<typeof serveStatus>[0] {
   const { clock, logger } = context;
   return {
@@ -170,7 +191,10 @@ function statusOf(
     clock,
     logger,
     health,
-    instruments: () => [...metrics.all, ...instruments],
+    instruments: async () => {
+      await counting?.metrics.refresh();
+      return [...metrics.all, ...(counting?.metrics.all ?? []), ...instruments];
+    },
     modeName: () => Object.values(switches)[0]?.name ?? '',
     explain: (service) => explanationOf(service, switches, proxy),
     onAnswered: (what, code) => metrics.answered(what, code),

@@ -17,7 +17,7 @@ export interface StatusOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly health: ProxyHealth;
-  readonly instruments: () => readonly Instrument[];
+  readonly instruments: () => Promise<readonly Instrument[]>;
   readonly modeName: () => string;
   /** Why the Service `namespace/name` is served as it is, as lines; undefined = nothing is known of it. */
   readonly explain: (service: string) => readonly string[] | undefined;
@@ -121,7 +121,7 @@ function metricsAnswers({ configuration, instruments, modeName, explain }: Statu
       case '/metrics': {
         exposition ??= import('../../apiserver/metrics/exposition.ts').then((m) => m.createExposition());
         const { contentType, text } = await exposition;
-        const body = await text([...instruments(), build]);
+        const body = await text([...(await instruments()), build]);
         return { status: 200, headers: { 'content-type': contentType }, body };
       }
       default:

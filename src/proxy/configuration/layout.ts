@@ -108,6 +108,8 @@ export const layout = {
     udpTimeout: duration(),
     udpStreamTimeout: duration(),
   }),
+  /** Our own, which kube-proxy has not: connections, packets and bytes of each Service among the metrics. */
+  perServiceMetrics: isOn(),
   configSyncPeriod: unlessZero(duration(15 * 60 * SECOND)),
   portRange: text(),
   /** Of older versions, without effect: they configured what is gone. */
