@@ -18,12 +18,21 @@ describe('a node', () => {
     await make('/api/v1/nodes', { metadata: { name: 'node-2' } });
     await make(ns('secrets'), { metadata: { name: 'used' } });
     await make(ns('secrets'), { metadata: { name: 'unused' } });
+    await make(ns('secrets'), { metadata: { name: 'mirrored' } });
     const made = await as(node, '/api/v1/nodes', postJson({ metadata: { name: 'node-1' } }));
     assert.equal(made.status, 201, made.bytes.toString());
     const env = [{ name: 'A', valueFrom: { secretKeyRef: { name: 'used', key: 'a' } } }];
     await make(ns('pods'), {
       metadata: { name: 'mine' },
       spec: { nodeName: 'node-1', serviceAccountName: 'robot', containers: [{ name: 'c', image: 'i', env }] },
+    });
+    await make(ns('pods'), {
+      metadata: { name: 'mirror', annotations: { 'kubernetes.io/config.mirror': 'x' } },
+      spec: {
+        nodeName: 'node-1',
+        imagePullSecrets: [{ name: 'mirrored' }],
+        containers: [{ name: 'c', image: 'i' }],
+      },
     });
     await make(ns('pods'), {
       metadata: { name: 'theirs' },
@@ -58,6 +67,19 @@ describe('a node', () => {
       '/api/v1/nodes/node-1',
       { ...status, body: '{"spec":{"taints":[{"key":"a","effect":"NoSchedule"}]}}' },
       /node "node-1" is not allowed to modify taints/,
+    ],
+    'gives itself no owner': [
+      '/api/v1/nodes/node-1',
+      {
+        ...status,
+        body: '{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"Node","name":"x","uid":"x"}]}}',
+      },
+      /node "node-1" is not allowed to modify ownerReferences/,
+    ],
+    'reads no Secret of a Pod that it says it runs itself': [
+      ns('secrets/mirrored'),
+      {},
+      /no relationship found between node 'node-1' and this object/,
     ],
     'lists its own Pods': [nodePods('node-1'), {}, 200],
     'lists no Pods of others': [

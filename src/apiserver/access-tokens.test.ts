@@ -89,6 +89,28 @@ describe('tokens of service accounts', () => {
     assert.deepEqual(await codes(), [401, 401]);
   });
 
+  it('in a Secret are those that it holds, and not those that it held', async () => {
+    const account = jsonOf<{ metadata: { uid: string } }>(await as('root', ns('serviceaccounts/robot')));
+    const [old, next] = await Promise.all(
+      ['old', 'next'].map(() => server.legacyToken(account.metadata.uid, 'kept')),
+    );
+    assert.ok(old !== undefined && next !== undefined && old !== next);
+    const hold = (token: string): Promise<unknown> =>
+      as('root', ns('secrets/kept'), {
+        method: 'PATCH',
+        headers: { 'content-type': 'application/merge-patch+json' },
+        body: JSON.stringify({ data: { token: Buffer.from(token).toString('base64') } }),
+      });
+    const codes = async () =>
+      Promise.all([old, next].map(async (token) => (await withToken(token, ns('pods'))).status));
+    await make(ns('secrets'), { metadata: { name: 'kept' } });
+    assert.deepEqual(await codes(), [401, 401]);
+    await hold(old);
+    assert.deepEqual(await codes(), [403, 401]);
+    await hold(next);
+    assert.deepEqual(await codes(), [401, 403]);
+  });
+
   const wrong: Readonly<Record<string, readonly [spec: JsonObject, code: number, message: RegExp]>> = {
     'too short': [{ expirationSeconds: 60 }, 422, /may not specify a duration less than 10 minutes/],
     'too long': [{ expirationSeconds: 2 ** 33 }, 422, /may not specify a duration larger than 2\^32 seconds/],
@@ -175,4 +197,52 @@ describe('a new Pod', () => {
       'pods "lost" is forbidden: error looking up service account default/none: serviceaccount "none" not found',
     );
   });
+
+  const container = { name: 'c', image: 'i' };
+  const key = { secretKeyRef: { name: 'other', key: 'a' } };
+  const why = 'is not allowed because service account careful does not reference that';
+  const ways: Readonly<Record<string, readonly [spec: JsonObject, refusal: string | undefined]>> = {
+    'that the account names': [
+      {
+        containers: [{ ...container, envFrom: [{ secretRef: { name: 'mine' } }] }],
+        imagePullSecrets: [{ name: 'pull' }],
+      },
+      undefined,
+    ],
+    'by a volume': [
+      { volumes: [{ name: 'v', secret: { secretName: 'other' } }] },
+      `volume with secret.secretName="other" ${why} secret`,
+    ],
+    'by a variable': [
+      { containers: [{ ...container, env: [{ name: 'A', valueFrom: key }] }] },
+      `container c with envVar A referencing secret.secretName="other" ${why} secret`,
+    ],
+    'by a variable of an init container': [
+      { initContainers: [{ name: 'd', image: 'i', env: [{ name: 'A', valueFrom: key }] }] },
+      `init container d with envVar A referencing secret.secretName="other" ${why} secret`,
+    ],
+    'by all their variables': [
+      { containers: [{ ...container, envFrom: [{ secretRef: { name: 'other' } }] }] },
+      `container c with envFrom referencing secret.secretName="other" ${why} secret`,
+    ],
+    'for images': [
+      { imagePullSecrets: [{ name: 'other' }] },
+      `imagePullSecrets[0].name="other" ${why} imagePullSecret`,
+    ],
+  };
+  before(() =>
+    make(ns('serviceaccounts'), {
+      metadata: { name: 'careful', annotations: { 'kubernetes.io/enforce-mountable-secrets': '1' } },
+      secrets: [{ name: 'mine' }],
+      imagePullSecrets: [{ name: 'pull' }],
+    }),
+  );
+  for (const [n, [title, [spec, refusal]]] of Object.entries(ways).entries()) {
+    it(`of a careful account may use Secrets ${title}: ${refusal === undefined ? 'yes' : 'no'}`, async () => {
+      const body = pod(`careful-${n}`, { serviceAccountName: 'careful', ...spec });
+      const answer = await as('root', ns('pods'), postJson(body));
+      const message = `pods "careful-${n}" is forbidden: ${refusal}`;
+      assert.equal(jsonOf<Status>(answer).message, refusal === undefined ? undefined : message);
+    });
+  }
 });

@@ -5,6 +5,12 @@ import { RBAC_GROUP } from '../api/rbac/v1/role.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { admit, type Admission } from './admission/admission.ts';
+import {
+  CERTIFICATE_APPROVAL,
+  CERTIFICATE_SIGNING,
+  certificateApproval,
+  certificateSigning,
+} from './admission/certificates.ts';
 import { nodeRestriction } from './admission/node-restriction.ts';
 import { rbacEscalation } from './admission/rbac-escalation.ts';
 import { serviceAccountAdmission } from './admission/service-account.ts';
@@ -75,7 +81,7 @@ export function createAccess(config: AccessConfig, deps: AccessDeps): Access {
     const claims = await tokens?.verify(token);
     if (claims === undefined) return undefined;
     const { find } = parts ?? (await joined.promise);
-    const user = await userOfClaims(claims, { find, clock });
+    const user = await userOfClaims(claims, { find, clock, token });
     return user && { user, audiences: claims.audiences };
   };
   const lookUp = async (token: string): Promise<RequestUser | undefined> => {
@@ -143,6 +149,8 @@ function createParts(config: AccessConfig, deps: AccessDeps, context: RegistryCo
       ? [serviceAccountAdmission({ find, cache, clock })]
       : []),
     ...(config.authorizationModes.includes('Node') && isOn('NodeRestriction') ? [nodeRestriction(find)] : []),
+    ...(isOn(CERTIFICATE_APPROVAL) ? [certificateApproval(authorizer)] : []),
+    ...(isOn(CERTIFICATE_SIGNING) ? [certificateSigning(authorizer)] : []),
     ...(usesRbac ? [rbacEscalation({ rbac, authorizer })] : []),
   ];
   return { context, find, rbac, authorizer, admissions };

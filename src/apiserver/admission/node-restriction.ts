@@ -141,6 +141,10 @@ const nodeRule: Rule = ({ operation, name, object, old }, node) => {
   if (!deepEqual(next.spec.taints ?? [], prev?.spec.taints ?? [])) {
     return `node ${quoted(node)} is not allowed to modify taints`;
   }
+  // Who belongs to what is not there is removed as garbage, and may be made anew as it likes (CVE-2025-5187).
+  if (!deepEqual(next.metadata.ownerReferences ?? [], prev?.metadata.ownerReferences ?? [])) {
+    return `node ${quoted(node)} is not allowed to modify ownerReferences`;
+  }
   const labels = forbiddenLabels(next.metadata.labels, prev?.metadata.labels);
   return labels === '' ? undefined : `is not allowed to modify labels: ${labels}`;
 };

@@ -15,6 +15,8 @@ const TOKEN_SECONDS = 3607;
 const MODE = 0o644;
 const MIRROR = 'kubernetes.io/config.mirror';
 const ENFORCE = 'kubernetes.io/enforce-mountable-secrets';
+/** As Go reads a boolean. */
+const TRUE = /^(1|t|T|TRUE|true|True)$/;
 /** How long a Pod waits for the account `default` of a new namespace, as upstream's. */
 const WAIT_MS = 1500;
 const ALPHABET = 'bcdfghjklmnpqrstvwxz2456789';
@@ -44,7 +46,8 @@ export function serviceAccountAdmission(deps: ServiceAccountAdmissionDeps): Admi
         `error looking up service account ${namespace}/${account}: serviceaccount ${JSON.stringify(account)} not found`,
       );
     }
-    const faults = found.metadata.annotations?.[ENFORCE] === 'true' ? secretFaults(pod, found) : undefined;
+    const isEnforced = TRUE.test(found.metadata.annotations?.[ENFORCE] ?? '');
+    const faults = isEnforced ? secretFaults(pod, found) : undefined;
     if (faults !== undefined) throw forbidden(pods, name, faults);
     return withAccount(pod, found);
   };
@@ -101,13 +104,25 @@ function secretFaults(pod: Pod, account: ServiceAccount): string | undefined {
       return `volume with secret.secretName="${secret.secretName ?? ''}" ${why}`;
     }
   }
+  const initial = new Set<object>(pod.spec.initContainers ?? []);
   for (const container of allContainers(pod.spec)) {
-    for (const { name, valueFrom } of container.env ?? []) {
-      const secret = valueFrom?.secretKeyRef?.name;
-      if (secret !== undefined && !mountable.has(secret)) {
-        return `container ${container.name} with envVar ${name} referencing secret.secretName="${secret}" ${why}`;
-      }
+    const who = `${initial.has(container) ? 'init ' : ''}container ${container.name}`;
+    const used = [
+      ...(container.env ?? []).map(({ name, valueFrom }) => ({
+        how: `envVar ${name}`,
+        ref: valueFrom?.secretKeyRef,
+      })),
+      ...(container.envFrom ?? []).map(({ secretRef }) => ({ how: 'envFrom', ref: secretRef })),
+    ];
+    for (const { how, ref } of used) {
+      if (ref?.name === undefined || mountable.has(ref.name)) continue;
+      return `${who} with ${how} referencing secret.secretName="${ref.name}" ${why}`;
     }
+  }
+  const pulled = new Set((account.imagePullSecrets ?? []).map(({ name }) => name));
+  for (const [i, { name = '' }] of (pod.spec.imagePullSecrets ?? []).entries()) {
+    if (!pulled.has(name))
+      return `imagePullSecrets[${i}].name="${name}" ${why.replace(/secret$/, 'imagePullSecret')}`;
   }
   return undefined;
 }

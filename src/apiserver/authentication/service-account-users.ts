@@ -16,7 +16,7 @@ const LEEWAY_MS = 60_000;
 /** Whom the claims of a token stand for; undefined when the account or what the token is bound to is no more. */
 export async function userOfClaims(
   claims: TokenClaims,
-  { find, clock }: { readonly find: FindObject; readonly clock: Clock },
+  { find, clock, token }: { readonly find: FindObject; readonly clock: Clock; readonly token: string },
 ): Promise<RequestUser | undefined> {
   const { namespace, account, pod, secret, node } = claims;
   const isAlive = async (kind: Kind, key: string, uid: string | undefined): Promise<boolean> => {
@@ -30,15 +30,17 @@ export async function userOfClaims(
   if (pod !== undefined && !(await isAlive(pods, inNamespace(pod), pod.uid))) return undefined;
   if (secret !== undefined) {
     if (!(await isAlive(secrets, inNamespace(secret), secret.uid))) return undefined;
-    // A token that its Secret does not hold any more has been taken back.
-    if (secret.uid === undefined && !holdsToken(await find(secrets, inNamespace(secret)))) return undefined;
+    // A token that its Secret does not hold any more has been taken back, also when it holds another one by now.
+    const isHeld = async (): Promise<boolean> => tokenIn(await find(secrets, inNamespace(secret))) === token;
+    if (secret.uid === undefined && !(await isHeld())) return undefined;
   }
   const isBoundToNode = node !== undefined && pod === undefined;
   if (isBoundToNode && !(await isAlive(nodes, node.name, node.uid))) return undefined;
   return userOfAccount(namespace, account, claims);
 }
 
-const holdsToken = (secret: Secret | undefined): boolean => (secret?.data?.token ?? '') !== '';
+const tokenIn = (secret: Secret | undefined): string =>
+  Buffer.from(secret?.data?.token ?? '', 'base64').toString();
 
 const EXTRA = 'authentication.kubernetes.io/';
 

@@ -13,6 +13,8 @@ import { rulesAllow } from './rules.ts';
 const NODE_USER = 'system:node:';
 const NODES_GROUP = 'system:nodes';
 const LEASES = 'kube-node-lease';
+const MIRROR = 'kubernetes.io/config.mirror';
+const NO_REFERENCES: ReadonlySet<string> = new Set();
 
 /** The node a user is; undefined when it is none, '' when it is one without a name. */
 export function nodeOf({ name, groups }: Pick<RequestUser, 'name' | 'groups'>): string | undefined {
@@ -54,7 +56,8 @@ function createPlacement(cache: WatchCache): Placement {
   const referencesOf = (pod: Pod): ReadonlySet<string> => {
     const known = references.get(pod);
     if (known !== undefined) return known;
-    const made = podReferences(pod);
+    // Mirror Pods come from the nodes themselves, which must gain nothing by them.
+    const made = pod.metadata.annotations?.[MIRROR] === undefined ? podReferences(pod) : NO_REFERENCES;
     references.set(pod, made);
     return made;
   };

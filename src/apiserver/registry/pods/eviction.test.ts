@@ -2,16 +2,23 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ApiError } from '../../../api/errors/api-error.ts';
 import type { PodDisruptionBudget } from '../../../api/policy/v1/pod-disruption-budget.ts';
+import type { Pod } from '../../../api/core/v1/pod.ts';
 import type { JsonObject } from '../../../base/json.ts';
+import { createMemoryStore } from '../../../storage/memory/memory-store.ts';
+import type { Store } from '../../../storage/store.ts';
 import { json, scopeOf, startRegistry, type TestRegistry } from '../test-registry.ts';
 
 const WATCHED = { finalizers: ['test/keep'], labels: { app: 'web' } };
 
 async function withPod(
   work: (registry: TestRegistry) => Promise<void>,
-  { phase = 'Running', isReady = true }: { readonly phase?: string; readonly isReady?: boolean } = {},
+  {
+    phase = 'Running',
+    isReady = true,
+    store = createMemoryStore(),
+  }: { readonly phase?: string; readonly isReady?: boolean; readonly store?: Store } = {},
 ): Promise<void> {
-  const registry = await startRegistry();
+  const registry = await startRegistry({ store });
   try {
     const { write } = registry.resource('pods');
     const spec = { nodeName: 'n', containers: [{ name: 'c', image: 'i' }] };
@@ -185,6 +192,37 @@ describe('an eviction', () => {
       );
     }));
 
+  it('is taken off the budget once, though the Pod changes meanwhile', async () => {
+    const store = createMemoryStore();
+    let inBetween: (() => Promise<unknown>) | undefined;
+    const commit: Store['commit'] = async (writes) => {
+      const result = await store.commit(writes);
+      const [first] = writes;
+      const meanwhile = first?.key.startsWith('/registry/poddisruptionbudgets') ? inBetween : undefined;
+      if (meanwhile !== undefined) inBetween = undefined;
+      await meanwhile?.();
+      return result;
+    };
+    await withPod(
+      async (registry) => {
+        await budget(registry, { disruptionsAllowed: 1, currentHealthy: 2, desiredHealthy: 1 });
+        const body = { status: { message: 'of its kubelet' } };
+        const type = 'application/merge-patch+json';
+        inBetween = () =>
+          registry.resource('pods').write.patch(scopeOf(), { name: 'p', type, body, subresource: 'status' });
+        let outcome: Outcome | undefined;
+        void outcomeOf(registry).then((found) => (outcome = found));
+        while (outcome === undefined) await registry.clock.advance(500);
+        assert.deepEqual(outcome, evicted);
+        assert.equal(inBetween, undefined);
+        const { status } = json(await registry.resource('pods').read.get(scopeOf(), 'p')) as unknown as Pod;
+        assert.equal(status?.message, 'of its kubelet');
+        assert.deepEqual(status.conditions?.map(({ type: of }) => of).sort(), ['DisruptionTarget', 'Ready']);
+      },
+      { store: { ...store, commit } },
+    );
+  });
+
   it('that is dry changes nothing', () =>
     withPod(async (registry) => {
       await budget(registry, { disruptionsAllowed: 1 });
@@ -202,6 +240,9 @@ describe('an eviction', () => {
       const { said, isGoing } = await outcomeOf(registry, stale);
       assert.match(said, /^409 \| .*the ResourceVersion in the precondition \(1\) does not match/);
       assert.equal(isGoing, false);
+      const other = await outcomeOf(registry, evict(registry, { preconditions: { uid: 'other' } }));
+      assert.match(other.said, /^409 \| .*the UID in the precondition \(other\) does not match/);
+      assert.equal(other.isGoing, false);
     }));
 
   it('of a Pod that is not there is refused', () =>

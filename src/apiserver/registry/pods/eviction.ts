@@ -1,4 +1,4 @@
-import type { Pod, PodCondition } from '../../../api/core/v1/pod.ts';
+import type { Pod } from '../../../api/core/v1/pod.ts';
 import {
   ApiError,
   conflict,
@@ -49,8 +49,10 @@ export function createEvict(deps: EvictionDeps): Evict {
     await admit(context.admissions, { ...request, subresource: 'eviction' });
     const asked = { scope, name, options };
     for (let attempt = 1; ; attempt++) {
+      const pod = (await pods.read.get(scope, name)) as Pod;
+      checkPreconditions(pods, pod, options);
       try {
-        return await evictOnce(deps, asked);
+        return await evictOnce(deps, asked, pod);
       } catch (error) {
         if (!isConflict(error) || options.preconditions?.resourceVersion !== undefined) throw error;
         if (attempt === ATTEMPTS)
@@ -61,9 +63,7 @@ export function createEvict(deps: EvictionDeps): Evict {
   };
 }
 
-async function evictOnce(deps: EvictionDeps, asked: Asked): Promise<void> {
-  const { scope, name } = asked;
-  const pod = (await deps.pods.read.get(scope, name)) as Pod;
+async function evictOnce(deps: EvictionDeps, asked: Asked, pod: Pod): Promise<void> {
   const pinned = { ...asked, options: withVersion(asked.options, pod) };
   if (isPastBudgets(pod)) return deletePod(deps, isOver(pod) ? asked : pinned, pod);
   const [budget, another] = await budgetsOf(deps, pod);
@@ -189,14 +189,22 @@ const manyBudgets = (): ApiError =>
 /** Says on the Pod why it goes, and deletes it. */
 async function deletePod({ context, pods }: EvictionDeps, asked: Asked, pod: Pod): Promise<void> {
   const { scope, name, options } = asked;
-  const marked = scope.isDryRun ? undefined : withTarget(pod, timestamp(context.clock.now()));
-  if (marked === undefined) return void (await pods.write.delete(scope, { name, options }));
-  checkPreconditions(pods, pod, options);
-  const system = systemScope(scope.namespace, scope.signal);
-  const { object } = await pods.write.update(system, { name, body: marked, subresource: 'status' });
+  const condition = scope.isDryRun ? undefined : targetOf(pod, timestamp(context.clock.now()));
+  if (condition === undefined) return void (await pods.write.delete(scope, { name, options }));
+  const { uid = '', resourceVersion = '' } = pod.metadata;
+  const isPinned = options.preconditions?.resourceVersion !== undefined;
+  const object = await pods.write.patch(systemScope(scope.namespace, scope.signal), {
+    name,
+    // Whatever else has changed meanwhile: a second look would take a second disruption off the budget.
+    type: 'application/strategic-merge-patch+json',
+    body: {
+      metadata: { uid, ...(isPinned ? { resourceVersion } : {}) },
+      status: { conditions: [condition] },
+    },
+    subresource: 'status',
+  });
   // The precondition was about the Pod before this write.
-  const next =
-    options.preconditions?.resourceVersion === undefined ? options : withVersionOf(options, object);
+  const next = isPinned ? withVersionOf(options, object) : options;
   await pods.write.delete(scope, { name, options: next });
 }
 
@@ -223,14 +231,11 @@ function checkPreconditions(
 }
 
 /** Undefined when the Pod says so already. */
-function withTarget(pod: Pod, now: string): JsonObject | undefined {
+function targetOf({ status }: Pod, now: string): JsonObject | undefined {
   const type = 'DisruptionTarget';
-  const conditions = pod.status?.conditions ?? [];
-  const standing = conditions.find((condition) => condition.type === type);
+  const standing = status?.conditions?.find((condition) => condition.type === type);
   const said = { status: 'True', reason: 'EvictionByEvictionAPI', message: 'Eviction API: evicting' };
   if (standing?.status === said.status && standing.reason === said.reason) return undefined;
   const lastTransitionTime = standing?.status === 'True' ? standing.lastTransitionTime : now;
-  const next = { type, ...said, lastTransitionTime } as PodCondition;
-  const others = conditions.filter((condition) => condition !== standing);
-  return asJson({ ...pod, status: { ...pod.status, conditions: [...others, next] } });
+  return { type, ...said, lastTransitionTime };
 }
