@@ -13,9 +13,10 @@ export interface NftKernel {
   elements(ref: TableRef, set: NftSet): Promise<NftElement[]>;
   /**
    * A number that grows by one with every transaction, anybody's, that changed a table of the namespace (32 bits, then it begins again).
-   * What packets write into dynamic sets does not count.
+   * What packets write into dynamic sets does not count. Of `strangers`: the same without what others of this process wrote, which opened
+   * the same namespace by the same path.
    */
-  generation(): Promise<number>;
+  generation(of?: 'anybody' | 'strangers'): Promise<number>;
   /** What the table's counters have seen, by name; empty when there is no such table. */
   counters(ref: TableRef): Promise<ReadonlyMap<string, CounterValue>>;
   close(): void;

@@ -117,6 +117,20 @@ describe('the kernel', () => {
     kernel.close();
   });
 
+  it('tells what strangers wrote from what others of the process did', { skip }, async () => {
+    const [one, two] = [openNft(), openNft()];
+    const [all, strangers] = [await one.generation(), await one.generation('strangers')];
+    const commands: readonly Command[] = [{ op: 'add-table' }, { op: 'delete-table' }];
+    await two.apply({ table, commands });
+    assert.equal(await one.generation(), all + 1);
+    assert.equal(await one.generation('strangers'), strangers);
+    assert.equal(await two.generation('strangers'), strangers + 1, 'what one wrote itself one sees');
+    nft(['-f', '-'], 'table ip stranger { }; delete table ip stranger');
+    assert.equal(await one.generation('strangers'), strangers + 1);
+    one.close();
+    two.close();
+  });
+
   it('leaves a table of another name as it is', { skip }, async () => {
     nft(['-f', '-'], 'table ip theirs { chain c { type filter hook input priority 0; tcp dport 1 drop; }; }');
     const before = nft(['list', 'table', 'ip', 'theirs']);

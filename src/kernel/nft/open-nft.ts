@@ -50,7 +50,6 @@ function dumpAll(
 }
 
 function apply(socket: NetlinkSocket, transaction: Transaction): void {
-  if (transaction.commands.length === 0) return;
   const { messages, commandOf } = encodeTransaction(transaction);
   const { family, name } = transaction.table;
   if (messages.length > socket.maxBatchBytes) {
@@ -201,15 +200,28 @@ export interface NftOptions {
   readonly netnsPath?: string;
 }
 
+/** Transactions of this process, by the path of the namespace. */
+const written = new Map<string, number>();
+
 /** The nf_tables of a network namespace over netlink; the socket is opened at the first call. */
 export function openNft(options: NftOptions = {}): NftKernel {
+  const place = options.netnsPath ?? '';
+  let nOwn = 0;
   let opened: NetlinkSocket | undefined;
   const socket = (): NetlinkSocket => (opened ??= openNetlink({ protocol: NETLINK_NETFILTER, ...options }));
   return {
-    apply: async (transaction) => apply(socket(), transaction),
+    apply: async (transaction) => {
+      if (transaction.commands.length === 0) return;
+      apply(socket(), transaction);
+      nOwn++;
+      written.set(place, (written.get(place) ?? 0) + 1);
+    },
     table: async (ref) => readTable(socket(), ref),
     elements: (ref, set) => readElements(options, ref, set),
-    generation: async () => readGeneration(socket()),
+    generation: async (of = 'anybody') => {
+      const all = readGeneration(socket());
+      return of === 'anybody' ? all : (all - ((written.get(place) ?? 0) - nOwn)) >>> 0;
+    },
     counters: (ref) => readCounters(options, ref),
     close: () => {
       opened?.close();

@@ -28,7 +28,7 @@ export const mode: ModeModule = {
       kernel.nft.close();
     }
   },
-  open: async ({ family, clock, logger, serviceCIDRs, netnsPath, settings }) => {
+  open: async ({ family, clock, logger, serviceCIDRs, netnsPath, settings, observer }) => {
     const { release } = await import('node:os');
     const { openNetworkStack } = await import('../../../kernel/route/network-stack.ts');
     const { openConntrack } = await import('../../../kernel/conntrack/open-conntrack.ts');
@@ -45,7 +45,12 @@ export const mode: ModeModule = {
       kernelRelease: release(),
       ...(settings?.ipvs === undefined ? {} : { settings: settings.ipvs }),
     });
-    const whole = withStaleFlowsEnded(ipvs, { family, conntrack, logger });
+    const whole = withStaleFlowsEnded(ipvs, {
+      family,
+      conntrack,
+      logger,
+      ...(observer && { watched: { clock, onReconciled: observer.onReconciled } }),
+    });
     if (netnsPath !== undefined) return whole;
     // Of IPv4 the mode's own table does it where route_localnet may be set. Listeners are the thread's, wherever its rules are.
     const isRouted = (): boolean => family === 'IPv4' && routesLocalhost(stack);

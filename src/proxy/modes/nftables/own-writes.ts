@@ -1,6 +1,6 @@
 import type { NftKernel } from '../../../kernel/nft/nft-kernel.ts';
 
-/** Tells whether anybody but us wrote to the namespace's nf_tables, without reading a table: reading 30 000 Services back takes seconds. */
+/** Tells whether a stranger wrote to the namespace's nf_tables (the other family's mode is none), without reading a table: reading 30 000 Services back takes seconds. */
 export interface OwnWrites {
   /** The kernel to write with. */
   readonly nft: NftKernel;
@@ -23,9 +23,9 @@ export function countOwnWrites(kernel: NftKernel): OwnWrites {
       },
     },
     watch: async () => {
-      expected = await kernel.generation();
+      expected = await kernel.generation('strangers');
     },
-    areAll: async () => expected !== undefined && (await kernel.generation()) === expected,
+    areAll: async () => expected !== undefined && (await kernel.generation('strangers')) === expected,
     forget: () => {
       expected = undefined;
     },

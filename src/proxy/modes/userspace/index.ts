@@ -17,10 +17,15 @@ export const mode: ModeModule = {
       nft.close();
     }
   },
-  open: async ({ family, clock, logger, nodeIP, netnsPath }) => {
+  open: async ({ family, clock, logger, nodeIP, netnsPath, observer }) => {
     if (nodeIP === undefined) throw new Error(`the userspace mode needs the node's own ${family} address`);
     const kernel = { nft: openNft({ netnsPath }), conntrack: openConntrack({ netnsPath }) };
-    const capture = createNetfilterCapture({ family, ...kernel, address: nodeIP });
+    const capture = createNetfilterCapture({
+      family,
+      ...kernel,
+      address: nodeIP,
+      ...(observer && { watched: { clock, onReconciled: observer.onReconciled } }),
+    });
     return createUserspaceMode({ clock, logger, capture });
   },
 };

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { fakeClock } from '../../../base/clock.ts';
 import { createFakeConntrack } from '../../../kernel/conntrack/fake-conntrack.ts';
 import type { Flow } from '../../../kernel/conntrack/model.ts';
 import { createFakeNft } from '../../../kernel/nft/fake-nft.ts';
@@ -30,7 +31,9 @@ function portal(id: string, more: Partial<OpenPortal> = {}): OpenPortal {
 function setup(flows: readonly Flow[] = []) {
   const nft = createFakeNft();
   const conntrack = createFakeConntrack(flows);
-  const capture = createNetfilterCapture({ family: 'IPv4', nft, conntrack, address: NODE });
+  const reports: unknown[] = [];
+  const watched = { clock: fakeClock(), onReconciled: (report: unknown) => void reports.push(report) };
+  const capture = createNetfilterCapture({ family: 'IPv4', nft, conntrack, address: NODE, watched });
   const apply = (
     portals: readonly OpenPortal[],
     options: { changed?: string[]; nodePortAddresses?: string[] } = {},
@@ -65,7 +68,7 @@ function setup(flows: readonly Flow[] = []) {
     });
     return dnat === undefined ? (rejectWith ?? verdict) : `${dnat.ip}:${dnat.port}`;
   };
-  return { nft, conntrack, capture, apply, send };
+  return { nft, conntrack, capture, apply, send, reports };
 }
 
 describe('a packet', () => {
@@ -246,7 +249,7 @@ describe('changes', () => {
         },
       };
     };
-    const { conntrack, apply } = setup([
+    const { conntrack, apply, reports } = setup([
       flow(1, '10.96.0.10 80', `${NODE} 40001`),
       flow(2, '10.96.0.10 80', `${NODE} 39999`),
       flow(3, '10.96.0.10 80', '10.96.0.10 80'),
@@ -263,5 +266,9 @@ describe('changes', () => {
     conntrack.flows.push(flow(7, '10.96.0.10 80', '10.96.0.10 80'));
     await apply([udp], { changed: ['a'] });
     assert.deepEqual(left(), [4, 6]);
+    assert.deepEqual(
+      reports,
+      [3, 1, 1].map((nEnded) => ({ nEnded, durationMs: 0 })),
+    );
   });
 });

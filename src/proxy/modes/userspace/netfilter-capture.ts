@@ -2,6 +2,7 @@ import type { Conntrack } from '../../../kernel/conntrack/model.ts';
 import type { Command, NftFamily } from '../../../kernel/nft/model.ts';
 import type { NftKernel } from '../../../kernel/nft/nft-kernel.ts';
 import type { IpFamily } from '../../../net/ip.ts';
+import type { Watched } from '../../conntrack/reconciled-mode.ts';
 import { countOwnWrites } from '../nftables/own-writes.ts';
 import type { OwnWrites } from '../nftables/own-writes.ts';
 import type { Capture, Captured, OpenPortal } from './capture.ts';
@@ -18,6 +19,7 @@ export interface NetfilterCaptureOptions {
    * translated to, whichever way the client's packets came in.
    */
   readonly address: string;
+  readonly watched?: Watched;
 }
 
 type Elements = ReadonlyMap<string, Placed>;
@@ -161,12 +163,15 @@ function guardChanges(
 }
 
 async function endStaleFlows(
-  { conntrack, family }: Capturing,
+  { conntrack, family, watched }: Capturing,
   changed: readonly (readonly [string, Placed])[],
   now: Elements,
 ): Promise<void> {
   const udp = changed.filter(([, { element }]) => element.key.includes('udp'));
   if (udp.length === 0) return;
+  const startMs = watched?.clock.now() ?? 0;
+  let nEnded = 0;
   const flows = await conntrack.list({ family, protocol: 'UDP' });
-  for (const flow of staleFlows(flows, udp, now)) await conntrack.delete(flow);
+  for (const flow of staleFlows(flows, udp, now)) if (await conntrack.delete(flow)) nEnded++;
+  watched?.onReconciled({ nEnded, durationMs: watched.clock.now() - startMs });
 }
