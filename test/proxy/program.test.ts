@@ -197,6 +197,15 @@ describe('portico proxy, a program on a node', () => {
     assert.doesNotMatch(await lab.run('nft', ['list', 'ruleset']), /portico|KUBE-/);
   });
 
+  it('does not say that nothing is left when it may not look', async () => {
+    const powerless = ['--bounding-set=-all', '--inh-caps=-all'];
+    const program = [process.execPath, join(import.meta.dirname, '../../bin/portico'), 'proxy', '--cleanup'];
+    await assert.rejects(
+      lab.run('setpriv', [...powerless, ...program]),
+      /--cleanup: nothing could be looked at/,
+    );
+  });
+
   it('says in one line what is wrong with its configuration', async () => {
     const wrong = lab.startProxy(`--config=${writeProxyConfig(lab, { mode: 'magic', oomScoreAdj: 5000 })}`);
     assert.equal(await wrong.ended, 2);

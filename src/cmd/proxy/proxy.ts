@@ -81,11 +81,18 @@ const anyAddress: Readonly<Record<IpFamily, string>> = { IPv4: '127.0.0.1', IPv6
 /** Everything of every mode, in both families. Throws a UserError that says what could not be taken away. */
 async function cleanup(logger: Logger): Promise<void> {
   const failures: string[] = [];
+  const reasons: string[] = [];
+  let nLooked = 0;
   for (const name of modeNames) {
     const mode = await loadMode(name);
     for (const family of ['IPv4', 'IPv6'] as const) {
       const options = { family, clock: realClock, logger, serviceCIDRs: [], nodeIP: anyAddress[family] };
-      if (!(await mode.probe(options)).isUsable) continue;
+      const probed = await mode.probe(options);
+      if (!probed.isUsable) {
+        reasons.push(probed.reason);
+        continue;
+      }
+      nLooked++;
       try {
         await (await mode.open(options)).cleanup();
         logger.info('nothing is left of a proxy mode', { mode: name, family });
@@ -101,5 +108,7 @@ async function cleanup(logger: Logger): Promise<void> {
     // Whoever may not look into nf_tables has counted nothing either.
     logger.debug('no counters of Services to take away', { err: error });
   }
+  // Who may do nothing is not told that nothing is left.
+  if (nLooked === 0) throw new UserError(`--cleanup: nothing could be looked at. ${reasons[0] ?? ''}`);
   if (failures.length > 0) throw new UserError(`--cleanup: ${failures.join('; ')}`);
 }
