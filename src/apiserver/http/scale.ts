@@ -1,5 +1,6 @@
 import { isJsonObject } from '../../base/json.ts';
 import type { JsonObject } from '../../base/json.ts';
+import { replicationControllers } from '../../api/core/v1/replication-controller.ts';
 import { type Scale, scales } from '../../api/autoscaling/v1/scale.ts';
 import { badRequest, conflict, invalid, isConflict } from '../../api/errors/api-error.ts';
 import { invalidValue } from '../../api/errors/field-error.ts';
@@ -22,10 +23,15 @@ import type { Presentation } from './respond.ts';
 const ATTEMPTS = 50;
 
 /** autoscaling/v1 Scale of an object that has `spec.replicas` and a selector. */
-function scaleOf(object: KubeObject): JsonObject {
+function scaleOf({ kind }: Resource<KubeObject>, object: KubeObject): JsonObject {
   const { spec, status } = asJson(object) as { spec?: JsonObject; status?: JsonObject };
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
-  const selector = formatLabelSelector(fromLabelSelector((spec?.selector ?? {}) as LabelSelector));
+  const written = spec?.selector ?? {};
+  // The oldest kind selects by labels alone.
+  const isPlain = kind.plural === replicationControllers.plural;
+  const selector = formatLabelSelector(
+    fromLabelSelector((isPlain ? { matchLabels: written } : written) as LabelSelector),
+  );
   return {
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',
@@ -51,7 +57,7 @@ function scaleAnswer(
 ): Promise<HttpResponse> {
   const { read, write, verbs } = resource as unknown as Resource<Scale>;
   const shown = { kind: scales, columns: scaleColumns, toJson: JSON.stringify, read, write, verbs };
-  return objectAnswer<Scale>(shown, scaleOf(object) as unknown as Scale, { presentation });
+  return objectAnswer<Scale>(shown, scaleOf(resource, object) as unknown as Scale, { presentation });
 }
 
 export const getScale: Handle = async (call, warnings) => {
@@ -122,7 +128,7 @@ async function writeScale(call: Call, scope: RequestScope, { version, isPinned, 
     const current = await call.resource.read.get(scope, name);
     const { resourceVersion } = current.metadata;
     if (version !== undefined && version !== resourceVersion) throw conflict(call.resource.kind, name);
-    const wanted = change(scaleOf(current));
+    const wanted = change(scaleOf(call.resource, current));
     checkName(name, wanted);
     const spec = { replicas: replicasOf(name, wanted) };
     const metadata = isPinned || version !== undefined ? { resourceVersion } : {};

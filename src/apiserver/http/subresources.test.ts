@@ -110,6 +110,14 @@ test('a Scale is replaced, and patched in every way', async () => {
   assert.equal(await replicas(patch('json-patch', [{ op: 'replace', path: '/spec/replicas', value: 0 }])), 0);
 });
 
+test('the scale of what selects by labels alone names them', async () => {
+  const path = '/api/v1/namespaces/default/replicationcontrollers';
+  const spec = { replicas: 2, selector: { app: 'web' }, template };
+  await mustPost(path, { apiVersion: 'v1', kind: 'ReplicationController', metadata: { name: 'old' }, spec });
+  const scale = jsonOf<Scale>(await to(`${path}/old/scale`));
+  assert.deepEqual([scale.spec, scale.status], [{ replicas: 2 }, { replicas: 0, selector: 'app=web' }]);
+});
+
 test('a scale is printed as a table', async () => {
   const accept = 'application/json;as=Table;g=meta.k8s.io;v=v1';
   await mustPost(deployments, deployment('printed'));
