@@ -13,6 +13,7 @@ const at = labAddresses.IPv4;
 const VIP = '10.96.1.1';
 const manifest = join(import.meta.dirname, '..', '..', 'docs', 'manifests', 'service-proxy.yaml');
 const HEALTH_PORT = 31_999;
+const OLD_PORT = 8080;
 
 const node = {
   apiVersion: 'v1',
@@ -204,6 +205,20 @@ describe('portico proxy, a program on a node', () => {
       lab.run('setpriv', [...powerless, ...program]),
       /--cleanup: nothing could be looked at/,
     );
+  });
+
+  it('serves what a server has that knows EndpointSlices in v1beta1 only', async () => {
+    const old = lab.startProbe('old-server.probe.ts', lab.kubeconfig, String(OLD_PORT));
+    await old.says('ready');
+    const access = [`--master=http://127.0.0.1:${OLD_PORT}`, '--proxy-mode=nftables'];
+    const ofOld = lab.startProxy(...access, `--cluster-cidr=${at.podCIDR}`);
+    await eventually('the endpoint it had', answersFrom(2));
+    await lab.apply(slice('web', 1));
+    await eventually('the change', answersFrom(1));
+    assert.match(old.output(), /discovery.k8s.io\/v1beta1\/endpointslices\?.*watch=/);
+    assert.doesNotMatch(old.output(), /discovery.k8s.io\/v1\//);
+    await ofOld.kill('SIGTERM');
+    await old.kill('SIGKILL');
   });
 
   it('says in one line what is wrong with its configuration', async () => {

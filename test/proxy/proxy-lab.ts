@@ -33,6 +33,8 @@ export interface ProxyLab {
   /** Starts the API server, on the same data as before. */
   startApi(...flags: readonly string[]): Promise<Program>;
   startProxy(...flags: readonly string[]): Program;
+  /** Starts a program of this folder on the node. */
+  startProbe(file: string, ...args: readonly string[]): Program;
   /** Runs a command on the node to its end; rejects unless it ends with 0. */
   run(command: string, args: readonly string[], input?: string): Promise<string>;
   /** `kubectl apply`. */
@@ -101,6 +103,8 @@ export function createProxyLab(nPods: number): ProxyLab {
       await api.says('"msg":"serving"');
       return api;
     },
+    startProbe: (file, ...args) =>
+      program(start(process.execPath, [join(import.meta.dirname, file), ...args])),
     startProxy: (...flags) => portico('proxy', `--hostname-override=node-1`, '--log-level=debug', ...flags),
     run,
     apply: async (...objects) => {
