@@ -1,3 +1,6 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { hasCode } from '../libc/system-error.ts';
+import { withNetns } from '../netns/named-netns.ts';
 import type { IptablesBackend, Place } from './iptables.ts';
 import { findProgram, runProgram } from './open-iptables.ts';
 
@@ -24,6 +27,20 @@ async function allSaved(place: Place, backend: IptablesBackend): Promise<string>
   return tables.join('');
 }
 
+const ownNet = '/proc/thread-self/net';
+
+/** Whether the namespace has tables of the legacy backend: to look into one with its program makes it. Where nobody may know, there may be. */
+function mayHaveLegacy({ family, netnsPath }: Place): boolean {
+  const file = family === 'IPv4' ? 'ip_tables_names' : 'ip6_tables_names';
+  return withNetns(netnsPath, () => {
+    try {
+      return readFileSync(`${ownNet}/${file}`, 'utf8') !== '';
+    } catch (error) {
+      return !(hasCode(error, 'ENOENT') && existsSync(ownNet));
+    }
+  });
+}
+
 const nRules = (text: string): number => text.match(/^-A /gm)?.length ?? 0;
 
 /** What a plain `iptables` says it is, where there are no programs named for their backend. */
@@ -44,9 +61,22 @@ export async function detectBackend(place: Place): Promise<IptablesBackend | und
   );
   if (hasNft !== true && hasLegacy !== true) return plainBackend(place);
   if (hasNft !== hasLegacy) return hasNft === true ? 'nft' : 'legacy';
+  if (!mayHaveLegacy(place)) return 'nft';
   for (const backend of ['nft', 'legacy'] as const) {
     if (hint.test((await saved(place, backend, ['-t', 'mangle'])) ?? '')) return backend;
   }
   const [nft, legacy] = [await allSaved(place, 'nft'), await allSaved(place, 'legacy')];
   return nRules(legacy) > nRules(nft) ? 'legacy' : 'nft';
+}
+
+/** By family and network namespace. */
+const detected = new Map<string, IptablesBackend>();
+
+/** What detectBackend said first of this namespace: a process stays with the backend in which its rules are. */
+export async function knownBackend(place: Place): Promise<IptablesBackend | undefined> {
+  const { ino } = statSync(place.netnsPath ?? '/proc/thread-self/ns/net', { bigint: true });
+  const key = `${place.family} ${ino}`;
+  const known = detected.get(key) ?? (await detectBackend(place));
+  if (known !== undefined) detected.set(key, known);
+  return known;
 }

@@ -65,6 +65,13 @@ function checkTargets(chains: Chains): void {
   }
 }
 
+function textOf(table: TableName, chains: Chains | undefined): string {
+  if (chains === undefined) return '';
+  const heads = [...chains].map(([name, { policy }]) => `:${name} ${policy ?? '-'} [0:0]`);
+  const rules = [...chains].flatMap(([name, chain]) => chain.rules.map((rule) => `-A ${name} ${rule}`));
+  return [`*${table}`, ...heads, ...rules, 'COMMIT', ''].join('\n');
+}
+
 /** Tables in memory that obey the same input as iptables-restore, table by table as a whole or not at all. */
 export function createFakeIptables(family: IpFamily = 'IPv4'): FakeIptables {
   const tables = new Map<TableName, Chains>();
@@ -89,13 +96,7 @@ export function createFakeIptables(family: IpFamily = 'IPv4'): FakeIptables {
     backend: 'nft',
     ruleset: tables,
     restored,
-    save: async (table) => {
-      const chains = tables.get(table);
-      if (chains === undefined) return '';
-      const heads = [...chains].map(([name, { policy }]) => `:${name} ${policy ?? '-'} [0:0]`);
-      const rules = [...chains].flatMap(([name, chain]) => chain.rules.map((rule) => `-A ${name} ${rule}`));
-      return [`*${table}`, ...heads, ...rules, 'COMMIT', ''].join('\n');
-    },
+    save: async (...names) => names.map((name) => textOf(name, tables.get(name))).join(''),
     restore: async (text) => {
       restore(text);
       restored.push(text);

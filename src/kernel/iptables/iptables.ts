@@ -24,8 +24,8 @@ export type IptablesBackend = 'nft' | 'legacy';
 export interface Iptables {
   readonly family: IpFamily;
   readonly backend: IptablesBackend;
-  /** A table as iptables-save prints it; the empty string when it was never made. */
-  save(table: TableName): Promise<string>;
+  /** Tables as iptables-save prints them, and perhaps others; those that were never made are not there. */
+  save(...tables: readonly TableName[]): Promise<string>;
   /**
    * Input for `iptables-restore --noflush`: tables one after the other, each as a whole or not at all. Rejects with an
    * IptablesError; tables before the one that failed then hold what was asked.

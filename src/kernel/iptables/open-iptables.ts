@@ -7,7 +7,6 @@ import { withNetns } from '../netns/named-netns.ts';
 import { IptablesError } from './iptables.ts';
 import type { ChainDropper } from './chain-dropper.ts';
 import type { ChainDrop, Iptables, IptablesBackend, IptablesFailure, Place } from './iptables.ts';
-import type { TableName } from './model.ts';
 
 /** How long another program may hold the lock before we give up, as kube-proxy waits. */
 const lockSeconds = 5;
@@ -125,10 +124,16 @@ export function openIptables(options: Place & { readonly backend: IptablesBacken
   return {
     family,
     backend,
-    save: async (table: TableName) => {
-      const result = await run('save', ['-t', table]);
-      if (result.code !== 0) throw failed(`${family} iptables-save -t ${table}`, result);
-      return result.stdout;
+    save: async (...tables) => {
+      // An ordinary user may not list the tables of the legacy backend, but look into each.
+      const all = backend === 'nft' && tables.length > 1 ? [[]] : tables.map((table) => ['-t', table]);
+      const texts: string[] = [];
+      for (const args of all) {
+        const result = await run('save', args);
+        if (result.code !== 0) throw failed([family, 'iptables-save', ...args].join(' '), result);
+        texts.push(result.stdout);
+      }
+      return texts.join('');
     },
     restore: async (text) => {
       const result = await run('restore', [...isWaiting, '--noflush'], text);

@@ -33,12 +33,8 @@ export interface Outcome {
 }
 
 async function readTables(iptables: Iptables, names: readonly TableName[]): Promise<Ruleset<string>> {
-  const tables = new Map<TableName, ReadonlyMap<string, { readonly rules: readonly string[] }>>();
-  for (const name of names) {
-    const table = parseSave(await iptables.save(name)).get(name);
-    if (table !== undefined) tables.set(name, table);
-  }
-  return tables;
+  const found = parseSave(await iptables.save(...names));
+  return new Map([...found].filter(([name]) => names.includes(name)));
 }
 
 /** Chains of fixed content, and those that lead to Services, as far as they are missing. */

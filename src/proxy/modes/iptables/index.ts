@@ -13,10 +13,10 @@ export { probeIptables } from './probe.ts';
 
 /** The tables in the backend that this machine uses; undefined = iptables is not installed. */
 async function open({ family, netnsPath }: ModeOptions): Promise<Iptables | undefined> {
-  const { detectBackend } = await import('../../../kernel/iptables/detect-backend.ts');
+  const { knownBackend } = await import('../../../kernel/iptables/detect-backend.ts');
   const { openIptables } = await import('../../../kernel/iptables/open-iptables.ts');
   const place = { family, netnsPath };
-  const backend = await detectBackend(place);
+  const backend = await knownBackend(place);
   return backend === undefined ? undefined : openIptables({ ...place, backend });
 }
 

@@ -53,9 +53,8 @@ function start(iptables: Iptables): Process {
 }
 
 async function rules(iptables: Iptables): Promise<string> {
-  const texts = [await iptables.save('mangle'), await iptables.save('filter'), await iptables.save('nat')];
-  return texts
-    .join('')
+  const text = await iptables.save('mangle', 'filter', 'nat');
+  return text
     .split('\n')
     .filter((line) => /^(?::KUBE|-A)/.test(line))
     .map((line) => line.replace(/ \[\d+:\d+\]$/, ''))
