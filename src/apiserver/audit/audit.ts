@@ -15,6 +15,7 @@ import { auditLine, withoutManagedFields, type AuditMoment, type Incoming } from
 import { createEventQueue, type AuditMode } from './event-queue.ts';
 import { auditPolicy, recordingFor, type AuditStage, type Recording } from './policy.ts';
 import { rotatingFile, type RotationLimits } from './rotating-file.ts';
+import { tapped } from './tapped-body.ts';
 
 /** What upstream's flags `--audit-policy-file` and `--audit-log-*` say. */
 export interface AuditConfig extends RotationLimits {
@@ -170,23 +171,6 @@ const lost = (): undefined => undefined;
 function idOf({ headers }: HttpRequest): string {
   const given = headers['audit-id'] ?? '';
   return given === '' ? randomUUID() : given.slice(0, 64);
-}
-
-/** The request, whose body is kept while it is read. What is too large for the server is never read to its end. */
-function tapped(request: HttpRequest, kept: Uint8Array[]): HttpRequest {
-  const { body } = request;
-  if (body === undefined) return request;
-  if (typeof body === 'string' || body instanceof Uint8Array) {
-    kept.push(typeof body === 'string' ? Buffer.from(body) : body);
-    return request;
-  }
-  const tap = async function* (): AsyncGenerator<Uint8Array> {
-    for await (const chunk of body) {
-      kept.push(chunk);
-      yield chunk;
-    }
-  };
-  return { ...request, body: tap() };
 }
 
 /** Undefined for a body that is no document: the refusal says what is wrong with it. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { events } from '../../../api/core/v1/event.ts';
 import type { Endpoints } from '../../../api/core/v1/endpoints.ts';
 import type { Service } from '../../../api/core/v1/service.ts';
 import type { EndpointSlice } from '../../../api/discovery/v1/endpoint-slice.ts';
@@ -15,6 +16,7 @@ import {
   startRegistry,
   type TestRegistry,
 } from '../test-registry.ts';
+import { encodeObject, objectPrefix } from '../../cache/stored-object.ts';
 import { COMPACT_MS, EVENT_TTL_MS } from './housekeeping.ts';
 
 const kubernetes = async (registry: TestRegistry, plural: string): Promise<JsonObject> =>
@@ -314,6 +316,37 @@ describe('housekeeping', () => {
     for (const name of ['again', 'late', 'early']) {
       assert.match(await refusalOf(read.get(scopeOf(), name)), /^404 NotFound/, name);
     }
+    await registry.stop();
+  });
+
+  it('leaves events of a server whose clock is ahead', async () => {
+    const registry = await startRegistry();
+    const { read } = registry.resource('events');
+    const born = (name: string, aheadMs: number) => ({
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata: {
+        name,
+        namespace: 'default',
+        creationTimestamp: new Date(registry.clock.now() + aheadMs).toISOString(),
+      },
+      involvedObject: {},
+    });
+    const all = [born('ahead', 120_000), born('absurd', 10 * EVENT_TTL_MS)];
+    await registry.store.commit(
+      all.map((event) => ({
+        key: `${objectPrefix(events)}default/${event.metadata.name}`,
+        value: encodeObject(event),
+      })),
+    );
+    const codes = () => Promise.all(all.map(({ metadata }) => refusalOf(read.get(scopeOf(), metadata.name))));
+    const gone = (name: string): string => `404 NotFound: events "${name}" not found`;
+    await registry.clock.advance(90_000);
+    await settle(10);
+    assert.deepEqual(await codes(), ['accepted', gone('absurd')]);
+    await registry.clock.advance(EVENT_TTL_MS + 120_000);
+    await settle(10);
+    assert.deepEqual(await codes(), [gone('ahead'), gone('absurd')]);
     await registry.stop();
   });
 

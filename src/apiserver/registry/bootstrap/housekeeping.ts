@@ -53,7 +53,10 @@ function lastWrittenMs({ series, lastTimestamp, eventTime, metadata }: Event, no
     series?.lastObservedTime,
   ];
   const times = told.map((time) => Date.parse(time ?? '')).filter((ms) => ms <= nowMs);
-  return Math.max(...times, Number.NEGATIVE_INFINITY);
+  if (times.length > 0) return Math.max(...times);
+  // Made by a server whose clock is ahead of ours, or before ours was set back: a moment ago, unless that is absurd.
+  const isNear = Date.parse(metadata.creationTimestamp ?? '') <= nowMs + EVENT_TTL_MS;
+  return isNear ? nowMs : Number.NEGATIVE_INFINITY;
 }
 
 /** Several servers may do this at once: each event goes only once, and one that was seen again stays. */
