@@ -6,6 +6,7 @@ import { createNamedNetns, deleteNamedNamespace, withNetns } from '../kernel/net
 import type { NetworkObject } from '../kernel/route/model.ts';
 import { ensureSysctl, openNetworkStack } from '../kernel/route/network-stack.ts';
 import { addresses } from './addresses.ts';
+import { endChild } from './processes.ts';
 import type { PeerCall } from './packet-peer.ts';
 import { sandboxFolder } from './sandbox.ts';
 
@@ -170,13 +171,7 @@ export function createPacketLab(nPods: number): PacketLab {
       if (child.stdout !== null) await once(child.stdout, 'data');
     },
     close: async () => {
-      await Promise.all(
-        servers.map(async (child) => {
-          const closed = once(child, 'close');
-          child.kill('SIGKILL');
-          await closed;
-        }),
-      );
+      await Promise.all(servers.map(endChild));
       for (const place of places) deleteNamedNamespace(netns(place));
     },
   };

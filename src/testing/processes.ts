@@ -1,3 +1,5 @@
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /** A process by its number and the time it began (clock ticks since boot), which tells it from a later one of that number. */
@@ -81,4 +83,12 @@ export function processesIn(namespace: string, ticks: number): number[] {
     .map(Number)
     .filter((pid) => pid > 0 && namespaceOf(pid, kind) === namespace)
     .filter((pid) => !isGone(pid) && Number(statField(pid, 22)) < ticks);
+}
+
+/** Ends a child process and waits for its end; one that has ended already is no matter. */
+export async function endChild(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGKILL');
+  await ended;
 }

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { createNamedNetns, deleteNamedNamespace, withNetns } from '../kernel/netns/named-netns.ts';
 import type { NetworkObject } from '../kernel/route/model.ts';
 import { ensureSysctl, openNetworkStack } from '../kernel/route/network-stack.ts';
+import { endChild } from './processes.ts';
 import type { Probe } from './proof-peer.ts';
 import { plan } from './proxy-fixtures.ts';
 import { elsewherePod } from './random-proxy-state.ts';
@@ -107,7 +108,8 @@ class Prober {
 
   async make(probes: readonly Probe[]): Promise<string[]> {
     this.process.stdin?.write(`${JSON.stringify(probes)}\n`);
-    const { value } = (await this.#lines.next()) as { value: string };
+    const { value } = (await this.#lines.next()) as { value?: string };
+    if (value === undefined) throw new Error('a prober has ended');
     return JSON.parse(value) as string[];
   }
 }
@@ -161,11 +163,8 @@ export async function createProofLab(ports: readonly number[]): Promise<ProofLab
       return probes.map((each) => answers.get(each) ?? 'nothing');
     },
     close: async () => {
-      for (const child of [...servers, ...[...probers.values()].map((prober) => prober.process)]) {
-        const closed = once(child, 'close');
-        child.kill('SIGKILL');
-        await closed;
-      }
+      const children = [...servers, ...[...probers.values()].map((prober) => prober.process)];
+      await Promise.all(children.map(endChild));
       for (const name of names) deleteNamedNamespace(netns(name));
     },
   };
