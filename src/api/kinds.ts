@@ -3,6 +3,7 @@ import { replicaSets } from './apps/v1/replica-set.ts';
 import { controllerRevisions, daemonSets, statefulSets } from './apps/v1/revisioned-workloads.ts';
 import { horizontalPodAutoscalers } from './autoscaling/v2/horizontal-pod-autoscaler.ts';
 import { cronJobs, jobs } from './batch/v1/job.ts';
+import { certificateSigningRequests } from './certificates/v1/certificate-signing-request.ts';
 import { leases } from './coordination/v1/lease.ts';
 import { configMaps } from './core/v1/config-map.ts';
 import { endpoints } from './core/v1/endpoints.ts';
@@ -57,6 +58,7 @@ export const allKinds: readonly Kind[] = [
   horizontalPodAutoscalers,
   cronJobs,
   jobs,
+  certificateSigningRequests,
   leases,
   endpointSlices,
   ingressClasses,

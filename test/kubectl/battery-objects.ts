@@ -1,3 +1,4 @@
+import { certificateRequests } from '../../src/apiserver/fixtures/certificate-requests.ts';
 import type { Manifest } from './manifests.ts';
 
 /** What the battery does every verb to: an object, and how kubectl names it. */
@@ -157,6 +158,17 @@ export const kindSamples: Readonly<Record<string, Sample>> = {
     resource: 'controllerrevision',
     object: sample('apps/v1', 'ControllerRevision', { revision: 1, data: { spec: {} } }),
     change: { revision: 2 },
+  },
+  'a CertificateSigningRequest': {
+    resource: 'certificatesigningrequest',
+    object: sample('certificates.k8s.io/v1', 'CertificateSigningRequest', {
+      spec: {
+        request: Buffer.from(certificateRequests.jane).toString('base64'),
+        signerName: 'example.com/any',
+        usages: ['client auth'],
+      },
+    }),
+    isClusterScoped: true,
   },
   'a HorizontalPodAutoscaler': {
     resource: 'horizontalpodautoscaler',

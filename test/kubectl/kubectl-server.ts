@@ -39,12 +39,15 @@ export async function startKubectlServer(config: Partial<ApiServerOptions> = {})
 export function kubectlServerCases(
   title: string,
   cases: Readonly<Record<string, Case>>,
-  { concurrency = 3 }: { readonly concurrency?: number } = {},
+  {
+    concurrency = 3,
+    config,
+  }: { readonly concurrency?: number; readonly config?: Partial<ApiServerOptions> } = {},
 ): void {
   describe(title, { concurrency }, () => {
     let server: KubectlServer | undefined;
     before(async () => {
-      server = await startKubectlServer();
+      server = await startKubectlServer(config);
       const namespaces = Object.keys(cases).map((_, index) => ({
         apiVersion: 'v1',
         kind: 'Namespace',

@@ -26,7 +26,8 @@ export function ignoredFields(kind: Kind, subresource = ''): Ignored {
   if (ofKind === undefined) knownIgnored.set(kind.schema, (ofKind = new Map<string, Ignored>()));
   let ignored = ofKind.get(subresource);
   if (ignored === undefined) {
-    const isStatus = subresource === 'status';
+    // Approval is a part of the status that has a door of its own.
+    const isStatus = subresource === 'status' || subresource === 'approval';
     const reset = isStatus ? ['f:spec'] : kind.subresources.includes('status') ? ['f:status'] : [];
     const kept = isStatus ? (keptByStatus[`${kind.group}/${kind.kind}`] ?? []) : [];
     ignored = new Map([

@@ -93,6 +93,24 @@ export const CLUSTER_ROLE_RULES: Readonly<Record<string, readonly string[]>> = {
     '* nodes/log,nodes/metrics,nodes/proxy,nodes/stats',
   ],
   'system:node-bootstrapper': ['create,get,list,watch certificatesigningrequests@certificates.k8s.io'],
+  'system:certificates.k8s.io:certificatesigningrequests:nodeclient': [
+    'create certificatesigningrequests/nodeclient@certificates.k8s.io',
+  ],
+  'system:certificates.k8s.io:certificatesigningrequests:selfnodeclient': [
+    'create certificatesigningrequests/selfnodeclient@certificates.k8s.io',
+  ],
+  'system:certificates.k8s.io:legacy-unknown-approver': [
+    'approve signers@certificates.k8s.io kubernetes.io/legacy-unknown',
+  ],
+  'system:certificates.k8s.io:kubelet-serving-approver': [
+    'approve signers@certificates.k8s.io kubernetes.io/kubelet-serving',
+  ],
+  'system:certificates.k8s.io:kube-apiserver-client-approver': [
+    'approve signers@certificates.k8s.io kubernetes.io/kube-apiserver-client',
+  ],
+  'system:certificates.k8s.io:kube-apiserver-client-kubelet-approver': [
+    'approve signers@certificates.k8s.io kubernetes.io/kube-apiserver-client-kubelet',
+  ],
   'system:auth-delegator': REVIEWS,
   'system:kube-aggregator': ['ro endpoints,services'],
   'system:kube-controller-manager': [

@@ -13,6 +13,14 @@ export const CONTROLLER_ROLES: Readonly<Record<string, readonly string[]>> = {
     'ro csidrivers,csinodes@storage.k8s.io',
     EVENTS,
   ],
+  'certificate-controller': [
+    'delete,get,list,watch certificatesigningrequests@certificates.k8s.io',
+    'update certificatesigningrequests/approval,certificatesigningrequests/status@certificates.k8s.io',
+    'approve signers@certificates.k8s.io kubernetes.io/kube-apiserver-client-kubelet',
+    'sign signers@certificates.k8s.io kubernetes.io/kube-apiserver-client,kubernetes.io/kube-apiserver-client-kubelet,kubernetes.io/kubelet-serving,kubernetes.io/legacy-unknown',
+    'create subjectaccessreviews@authorization.k8s.io',
+    EVENTS,
+  ],
   'clusterrole-aggregation-controller': [
     'escalate,get,list,patch,update,watch clusterroles@rbac.authorization.k8s.io',
   ],
@@ -85,6 +93,16 @@ export const CONTROLLER_ROLES: Readonly<Record<string, readonly string[]>> = {
     EVENTS,
   ],
   'generic-garbage-collector': ['delete,get,list,patch,update,watch *@*', EVENTS],
+  'horizontal-pod-autoscaler': [
+    'ro horizontalpodautoscalers@autoscaling',
+    'update horizontalpodautoscalers/status@autoscaling',
+    'get,update */scale@*',
+    'list pods',
+    'list pods@metrics.k8s.io',
+    'get,list *@custom.metrics.k8s.io',
+    'get,list *@external.metrics.k8s.io',
+    EVENTS,
+  ],
   'job-controller': [
     'get,list,patch,update,watch jobs@batch',
     'update jobs/status@batch',

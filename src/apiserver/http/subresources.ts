@@ -82,6 +82,16 @@ const special: ReadonlyMap<string, readonly Subresource[]> = new Map([
     '/namespaces',
     [{ name: 'finalize', responseKind: { group: '', version: 'v1', kind: 'Namespace' }, verbs: { update } }],
   ],
+  [
+    'certificates.k8s.io/certificatesigningrequests',
+    [
+      {
+        name: 'approval',
+        responseKind: { group: 'certificates.k8s.io', version: 'v1', kind: 'CertificateSigningRequest' },
+        verbs: { get: getObject, patch, update },
+      },
+    ],
+  ],
 ]);
 
 /** Answers a POST with an object of the action's own kind. */

@@ -6,6 +6,11 @@ import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Store } from '../../storage/store.ts';
 import type { Admission } from '../admission/admission.ts';
+import {
+  CERTIFICATE_SUBJECT_RESTRICTION,
+  certificateRequester,
+  certificateSubjectRestriction,
+} from '../admission/certificates.ts';
 import { DENY_SERVICE_EXTERNAL_IPS, denyServiceExternalIPs } from '../admission/deny-service-external-ips.ts';
 import { namespaceLifecycle } from '../admission/namespace-lifecycle.ts';
 import { PRIORITY, priorityAdmission, type PriorityClasses } from '../admission/priority.ts';
@@ -19,12 +24,13 @@ import { autoscalerDefinition } from './autoscaling/definition.ts';
 import { bootstrap, eventWriter, SYSTEM_NAMESPACES } from './bootstrap/bootstrap.ts';
 import { createServers } from './bootstrap/servers.ts';
 import { runUpkeep } from './bootstrap/upkeep.ts';
+import { certificateDefinition } from './certificates/definition.ts';
 import { configMapDefinition } from './configmaps/definition.ts';
 import { deploymentDefinition } from './deployments/definition.ts';
 import { endpointsDefinition } from './endpoints/definition.ts';
 import { endpointSliceDefinition } from './endpointslices/definition.ts';
 import { eventDefinition } from './events/definition.ts';
-import { createAcknowledged, currentObject, type RegistryContext } from './generic/context.ts';
+import { createAcknowledged, currentObject, type RegistryContext, timestamp } from './generic/context.ts';
 import { anyDefinition, type Definition } from './generic/definition.ts';
 import { createResource } from './generic/resource.ts';
 import { createTurns } from './generic/turns.ts';
@@ -88,7 +94,7 @@ export async function createResources(deps: RegistryDeps): Promise<Registry> {
   const { store, config, clock, logger, watched } = deps;
   const pools = createAllocation(config, (kind) => cache.resource(objectPrefix(kind)).objects);
   const namespaces = namespaceDefinition(SYSTEM_NAMESPACES);
-  const definitions = definitionsFor(config, { pools, namespaces });
+  const definitions = definitionsFor(config, { pools, namespaces, now: () => timestamp(clock.now()) });
   const cache = createWatchCache({
     store,
     clock,
@@ -176,6 +182,8 @@ function ownAdmissions(
   const isOn = (plugin: string): boolean => !disabledAdmission.includes(plugin);
   return [
     ...(isOn('NamespaceLifecycle') ? [namespaceLifecycle(findNamespace)] : []),
+    certificateRequester,
+    ...(isOn(CERTIFICATE_SUBJECT_RESTRICTION) ? [certificateSubjectRestriction] : []),
     ...(isOn(PRIORITY) ? [priorityAdmission(classesIn(cache))] : []),
     ...(isOn(DENY_SERVICE_EXTERNAL_IPS) ? [denyServiceExternalIPs] : []),
   ];
@@ -195,12 +203,14 @@ function countsIn(
 interface Parts {
   readonly pools: Allocation;
   readonly namespaces: Definition<Namespace>;
+  /** The time as objects have it. */
+  readonly now: () => string;
 }
 
 /** The list of resources. One line each. */
 function definitionsFor(
   { allowedEndpointCidrs = [], featureGates: gates = featureGates() }: RegistryConfig,
-  { pools, namespaces }: Parts,
+  { pools, namespaces, now }: Parts,
 ): readonly Definition[] {
   return [
     anyDefinition(configMapDefinition),
@@ -218,6 +228,7 @@ function definitionsFor(
     anyDefinition(leaseDefinition),
     ...workloadDefinitions,
     anyDefinition(autoscalerDefinition),
+    anyDefinition(certificateDefinition(now)),
     ...networkingDefinitions,
     ...limitDefinitions,
     ...volumeDefinitions,
