@@ -47,6 +47,15 @@ function splitId(kind: string, id: string): Id {
   return { scheme, name, port };
 }
 
+/** The port becomes part of a URL, where `80@127.0.0.1` would lead anywhere. */
+function splitNumberedId(kind: string, id: string): Id {
+  const parts = splitId(kind, id);
+  const { port } = parts;
+  const isNumber = /^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 0xffff;
+  if (port !== '' && !isNumber) throw badRequest(`invalid ${kind} request ${JSON.stringify(id)}`);
+  return parts;
+}
+
 /** Not global unicast (Go's IP.IsGlobalUnicast): unspecified, loopback, link-local, multicast, broadcast. */
 const SPECIAL = ['0.0.0.0/32', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/4', '255.255.255.255/32']
   .concat(['::/128', '::1/128', 'fe80::/10', 'ff00::/8'])
@@ -72,7 +81,7 @@ function plainLocation(scheme: string, host: string): Location {
 /** A Pod: its first address, at the port that is named or the first one a container declares. */
 export function podLocation({ pods, allowedEndpointCidrs }: LocationsOptions): Locate {
   return async (scope, id) => {
-    const { scheme, name, port } = splitId('pod', id);
+    const { scheme, name, port } = splitNumberedId('pod', id);
     const { spec, status } = await pods.get(scope, name);
     const declared = spec.containers.find(({ ports }) => (ports?.length ?? 0) > 0)?.ports?.[0]?.containerPort;
     const ip = status?.podIPs?.[0]?.ip ?? '';
@@ -153,7 +162,7 @@ function shuffled<T>(items: readonly T[]): T[] {
 /** A node: its agent, with this server's certificate; or another port of the node. */
 export function nodeLocation({ nodes, kubelet, allowedEndpointCidrs }: LocationsOptions): Locate {
   return async (scope, id) => {
-    const { scheme, name, port } = splitId('node', id);
+    const { scheme, name, port } = splitNumberedId('node', id);
     const { host, port: agentPort } = agentAddress(await nodes.get({ ...scope, namespace: '' }, name));
     checkAddress(host, allowedEndpointCidrs);
     if (port === '' || port === String(agentPort)) {

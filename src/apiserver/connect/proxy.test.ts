@@ -187,6 +187,22 @@ const refusals: Readonly<
   Record<string, readonly [path: string, code: number, message: RegExp, world?: World]>
 > = {
   'a scheme that is none': [`${BASE}/pods/ftp:p:80/proxy/`, 400, /^invalid pod request "ftp:p:80"$/],
+  'a port that leads elsewhere': [
+    `${BASE}/pods/p:80@127.0.0.1/proxy/`,
+    400,
+    /^invalid pod request "p:80@127\.0\.0\.1"$/,
+    { podIp: '10.0.0.1', isLoopbackAllowed: false },
+  ],
+  'a port of a node that leads elsewhere': [
+    '/api/v1/nodes/n:80%2F..@localhost/proxy/',
+    400,
+    /^invalid node request "n:80\/\.\.@localhost"$/,
+  ],
+  'a port that there cannot be': [
+    `${BASE}/pods/https:p:65536/proxy/`,
+    400,
+    /^invalid pod request "https:p:65536"$/,
+  ],
   'too many parts': [`${BASE}/services/a:b:c:d/proxy/`, 400, /^invalid service request "a:b:c:d"$/],
   'a Pod that is not there': [`${BASE}/pods/q/proxy/`, 404, /"q" not found/],
   'a Pod on the loopback': [
