@@ -56,3 +56,13 @@ test('the real clock moves by itself', async () => {
   assert.ok(realClock.now() > from);
   assert.equal(fired, false);
 });
+
+test('a timer of the machine that is longer than a timer can be is no short one', async () => {
+  const fired: string[] = [];
+  const cancels = [2 ** 31, Number.MAX_SAFE_INTEGER, Infinity].map((ms) =>
+    realClock.after(ms, () => fired.push(`${ms}`)),
+  );
+  await realClock.sleep(20);
+  for (const cancel of cancels) cancel();
+  assert.deepEqual(fired, []);
+});

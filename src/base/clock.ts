@@ -25,7 +25,14 @@ const sleepOn =
       signal?.addEventListener('abort', done, { once: true });
     });
 
+/** What a timer can wait at most, 25 days; of more setTimeout makes one millisecond. */
+const MAX_DELAY_MS = 0x7fff_ffff;
+
 const realAfter: Clock['after'] = (delayMs, fn) => {
+  if (delayMs > MAX_DELAY_MS) {
+    let cancel = realAfter(MAX_DELAY_MS, () => (cancel = realAfter(delayMs - MAX_DELAY_MS, fn)));
+    return () => cancel();
+  }
   const timer = setTimeout(fn, delayMs);
   return () => clearTimeout(timer);
 };

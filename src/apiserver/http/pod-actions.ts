@@ -25,7 +25,8 @@ export const bindPod: Handle = async (call, warnings) => {
   const presentation = presentationOf(call);
   const { name } = call.info;
   const scope = writeScope(call, warnings, 'CreateOptions');
-  const nodeName = targetNode(call, await objectBody(call, scope, bindingSchema));
+  const binding = await objectBody(call, scope, bindingSchema);
+  const nodeName = targetNode(call, binding);
   const pod = await call.resource.read.get(scope, name);
   const { spec } = asJson(pod);
   const current = isJsonObject(spec) ? spec.nodeName : undefined;
@@ -35,7 +36,10 @@ export const bindPod: Handle = async (call, warnings) => {
   if (current !== undefined && current !== '') {
     throw conflict(bindingName, name, `pod ${name} is already assigned to node ${JSON.stringify(current)}`);
   }
-  const body = { ...asJson(pod), spec: { ...(isJsonObject(spec) ? spec : {}), nodeName } };
+  // A scheduler says which Pod it means: there may be another of that name by now.
+  const { uid } = isJsonObject(binding.metadata) ? binding.metadata : {};
+  const metadata = { ...asJson(pod.metadata), ...(typeof uid === 'string' && uid !== '' ? { uid } : {}) };
+  const body = { ...asJson(pod), metadata, spec: { ...(isJsonObject(spec) ? spec : {}), nodeName } };
   await call.resource.write.update(scope, { name, body, subresource: 'binding' });
   return jsonResponse(201, success, presentation);
 };

@@ -178,7 +178,11 @@ test('a Pod is bound once', async () => {
     400,
     'BadRequest',
   ]);
-  const done = await to(path, binding('node-1'));
+  const another = { metadata: { name: 'bound', uid: 'of-another' }, target: { name: 'node-1' } };
+  assert.deepEqual(statusOf(await to(path, postJson(another))), [409, 'Conflict']);
+  assert.equal(jsonOf<Pod>(await to(`${pods}/bound`)).spec.nodeName, undefined);
+  const { uid } = jsonOf<Pod>(await to(`${pods}/bound`)).metadata;
+  const done = await to(path, postJson({ metadata: { name: 'bound', uid }, target: { name: 'node-1' } }));
   assert.equal(done.status, 201, done.bytes.toString());
   assert.equal(jsonOf<Pod>(await to(`${pods}/bound`)).spec.nodeName, 'node-1');
   assert.deepEqual(statusOf(await to(path, binding('node-2'))), [409, 'Conflict']);

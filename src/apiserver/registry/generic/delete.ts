@@ -98,17 +98,23 @@ function markDeleted<T extends KubeObject>(
   const { deletionTimestamp, deletionGracePeriodSeconds: left = 0, generation } = metadata;
   if (deletionTimestamp !== undefined) {
     if (options.gracePeriodSeconds === undefined || grace >= left) return base;
-    const ends = timestamp(Date.parse(deletionTimestamp) - (left - grace) * 1000);
+    const ends = timestamp(asTime(Date.parse(deletionTimestamp) - (left - grace) * 1000));
     return withMetadata(base, { deletionTimestamp: ends, deletionGracePeriodSeconds: grace });
   }
   const marked = withMetadata(base, {
-    deletionTimestamp: timestamp(nowMs + grace * 1000),
+    deletionTimestamp: timestamp(asTime(nowMs + grace * 1000)),
     deletionGracePeriodSeconds: grace,
     // Controllers must take notice.
     ...(generation === undefined ? {} : { generation: generation + 1 }),
   });
   return definition.deletion?.mark?.(marked) ?? marked;
 }
+
+/** The last second that RFC 3339 can tell of. */
+const LAST_MS = Date.UTC(9999, 11, 31, 23, 59, 59);
+
+/** Seconds of grace may be any number, times may not. */
+const asTime = (ms: number): number => Math.min(LAST_MS, Math.max(0, ms));
 
 const withMetadata = <T extends KubeObject>(object: T, changes: Partial<KubeObject['metadata']>): T => ({
   ...object,

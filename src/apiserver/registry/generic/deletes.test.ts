@@ -178,6 +178,16 @@ describe('a Pod that is deleted', () => {
     assert.deepEqual(await meta(name), ['2026-01-01T00:00:05Z', 5, 2]);
   });
 
+  it('may be given more time than there is, and less later', async () => {
+    const name = await scheduled({ terminationGracePeriodSeconds: Number.MAX_SAFE_INTEGER });
+    await remove(name);
+    assert.deepEqual(await meta(name), ['9999-12-31T23:59:59Z', Number.MAX_SAFE_INTEGER, 2]);
+    await remove(name, 5);
+    assert.deepEqual((await meta(name))[1], 5);
+    await remove(name, 0);
+    assert.match(await refusalOf(pods().read.get(scopeOf(), name)), /^404 NotFound/);
+  });
+
   it('goes when its node says that it has stopped', async () => {
     const name = await scheduled();
     await remove(name);
