@@ -20,17 +20,21 @@ export interface Watched {
   readonly onReconciled: (report: ReconcileReport) => void;
 }
 
-/** Ends the flows of the protocols named that go where no frontend leads. Returns how many; one that vanished meanwhile counts as none. */
+/**
+ * Ends the flows of the protocols named that go where no frontend leads; `services` are all there are. Returns how many; one that
+ * vanished meanwhile counts as none.
+ */
 export async function endStaleFlows(
   { conntrack, family, watched }: Omit<ReconcileOptions, 'logger'>,
   targets: FlowTargets,
+  services: () => Iterable<ServicePort>,
 ): Promise<number> {
   let nEnded = 0;
   const startMs = watched?.clock.now() ?? 0;
   const protocols = new Set([...targets.keys()].map((key) => key.split(' ')[0] as TrackedProtocol));
   for (const protocol of protocols) {
     for (const flow of await conntrack.list({ family, protocol })) {
-      if (isStale(flow, targets) && (await conntrack.delete(flow))) nEnded++;
+      if (isStale(flow, targets, services) && (await conntrack.delete(flow))) nEnded++;
     }
   }
   if (watched !== undefined && protocols.size > 0)
@@ -51,7 +55,7 @@ export function withStaleFlowsEnded(mode: ProxyMode, options: ReconcileOptions):
   const reconcile = async (targets: FlowTargets): Promise<void> => {
     if (targets.size === 0) return;
     try {
-      const nEnded = await endStaleFlows(options, targets);
+      const nEnded = await endStaleFlows(options, targets, () => known?.values() ?? []);
       if (nEnded > 0) logger.debug('ended stale flows', { family, nEnded });
     } catch (err) {
       logger.warn('stale flows could not be ended', { family, err });

@@ -145,6 +145,20 @@ describe('stale flows', () => {
     });
   }
 
+  it('to a cluster IP on the number of another Service’s node port are that Service’s own', async () => {
+    const conntrack = createFakeConntrack();
+    const inner = { sync: () => Promise.resolve(), cleanup: () => Promise.resolve() };
+    const mode = withStaleFlowsEnded(inner, { family: 'IPv4', conntrack, logger: silentLogger });
+    const decision = { endpoints: to(7), whenEmpty: 'reject', masquerade: 'off-cluster' } as const;
+    const frontend = { kind: 'clusterIP', ip: '10.96.0.99', port: 30_053 } as const;
+    const other = { ...port([]), id: 'default/other:/UDP', frontends: [{ frontend, ...decision }] };
+    await mode.sync(stateOf([port(to(1, 2)), other]));
+    const own = flow('10.96.0.99:30053', '10.244.0.7:5353');
+    conntrack.flows.push(own, flow(`${NODE}:30053`, B));
+    await mode.sync(stateOf([port(to(1)), other]), new Set(['default/dns:/UDP']));
+    assert.deepEqual(conntrack.flows, [own]);
+  });
+
   it('wait for a sync that fails, and are then ended for all that came together', async () => {
     const conntrack = createFakeConntrack();
     let isFailing = false;

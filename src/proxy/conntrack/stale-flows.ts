@@ -54,15 +54,37 @@ export function changedTargets(before: ServicePort | undefined, after: ServicePo
   return changed;
 }
 
-/** Whether a flow goes where its frontend does not lead. A flow to somebody else's port of a node port's number is not ours. */
-export function isStale({ protocol, original, reply }: Flow, targets: FlowTargets): boolean {
+/** Whether a flow was made to the address and port of a frontend; node ports have no address. */
+export function isToAddressOf(frontend: Frontend, { original }: Flow): boolean {
+  if (frontend.kind === 'nodePort' || frontend.ip !== original.destination) return false;
+  const { port, endPort = port } = frontend;
+  return port <= original.destinationPort && original.destinationPort <= endPort;
+}
+
+function isToAnyOf(ports: Iterable<ServicePort>, flow: Flow): boolean {
+  for (const { protocol, frontends } of ports)
+    if (protocol === flow.protocol && frontends.some(({ frontend }) => isToAddressOf(frontend, flow)))
+      return true;
+  return false;
+}
+
+/**
+ * Whether a flow goes where its frontend does not lead. A flow to somebody else's port of a node port's number is not ours: that of no
+ * Service, or of one whose address it was made to, which `services` are asked for.
+ */
+export function isStale(
+  flow: Flow,
+  targets: FlowTargets,
+  services: () => Iterable<ServicePort> = () => [],
+): boolean {
+  const { protocol, original, reply } = flow;
   const served = `${reply.source} ${reply.sourcePort}`;
   const met = `${original.destination} ${original.destinationPort}`;
   const allowed = targets.get(`${protocol} ${met}`);
   if (allowed !== undefined) return !allowed.has(served);
   const atNodePort = targets.get(`${protocol} ${original.destinationPort}`);
   if (atNodePort === undefined) return false;
-  if (served !== met) return !atNodePort.has(served);
+  if (served !== met) return !atNodePort.has(served) && !isToAnyOf(services(), flow);
   const hasOwnSource = reply.destination === original.source && reply.destinationPort === original.sourcePort;
   return atNodePort.size > 0 && hasOwnSource;
 }

@@ -175,7 +175,11 @@ class NftablesMode implements ProxyMode {
   async #endStaleUdp(targets: UdpTargets): Promise<void> {
     const { family, logger } = this.#options;
     try {
-      const nEnded = await endStaleUdp(this.#options, targets);
+      const nEnded = await endStaleUdp(
+        this.#options,
+        targets,
+        () => this.#known?.memory.ports.values() ?? [],
+      );
       if (nEnded > 0) logger.debug('ended stale UDP flows', { family, nEnded });
     } catch (error) {
       logger.warn('stale UDP flows could not be ended', { family, err: error });

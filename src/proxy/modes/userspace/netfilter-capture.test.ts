@@ -270,5 +270,13 @@ describe('changes', () => {
       reports,
       [3, 1, 1].map((nEnded) => ({ nEnded, durationMs: 0 })),
     );
+    // Another Service's own address, on the number of the node port.
+    const elsewhere = { host: NODE, port: 40002 };
+    const frontends: readonly Frontend[] = [{ kind: 'clusterIP', ip: '10.96.0.20', port: 30007 }];
+    const other = portal('b', { protocol: 'UDP', frontends, addresses: [elsewhere] });
+    await apply([udp, other], { changed: ['b'] });
+    conntrack.flows.push(flow(8, '10.96.0.20 30007', `${NODE} 40002`));
+    await apply([{ ...udp, addresses: [] }, other], { changed: ['a'] });
+    assert.deepEqual(left(), [4, 6, 8]);
   });
 });

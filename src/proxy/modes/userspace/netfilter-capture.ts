@@ -1,4 +1,4 @@
-import type { Conntrack } from '../../../kernel/conntrack/model.ts';
+import type { Conntrack, Flow } from '../../../kernel/conntrack/model.ts';
 import type { Command, NftFamily } from '../../../kernel/nft/model.ts';
 import type { NftKernel } from '../../../kernel/nft/nft-kernel.ts';
 import type { IpFamily } from '../../../net/ip.ts';
@@ -8,6 +8,7 @@ import type { OwnWrites } from '../nftables/own-writes.ts';
 import type { Capture, Captured, OpenPortal } from './capture.ts';
 import { TABLE_NAME, elementChanges, elementsOf, guardCommands, tableCommands } from './netfilter-plan.ts';
 import type { Placed } from './netfilter-plan.ts';
+import { isToAddressOf } from '../../conntrack/stale-flows.ts';
 import { staleFlows } from './stale-flows.ts';
 
 export interface NetfilterCaptureOptions {
@@ -163,7 +164,7 @@ function guardChanges(
 }
 
 async function endStaleFlows(
-  { conntrack, family, watched }: Capturing,
+  { conntrack, family, watched, held }: Capturing,
   changed: readonly (readonly [string, Placed])[],
   now: Elements,
 ): Promise<void> {
@@ -172,6 +173,12 @@ async function endStaleFlows(
   const startMs = watched?.clock.now() ?? 0;
   let nEnded = 0;
   const flows = await conntrack.list({ family, protocol: 'UDP' });
-  for (const flow of staleFlows(flows, udp, now)) if (await conntrack.delete(flow)) nEnded++;
+  const isOthers = (flow: Flow): boolean =>
+    [...(held?.values() ?? [])].some(
+      ({ protocol, frontends }) =>
+        protocol === 'UDP' && frontends.some((frontend) => isToAddressOf(frontend, flow)),
+    );
+  for (const flow of staleFlows(flows, { changed: udp, now }, isOthers))
+    if (await conntrack.delete(flow)) nEnded++;
   watched?.onReconciled({ nEnded, durationMs: watched.clock.now() - startMs });
 }
