@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../base/json.ts';
-import { each, flag, message, type Message, named, one, text, utf8, wrapped } from './wire.ts';
+import { each, encoded, flag, message, type Message, named, one, text, utf8, wrapped } from './wire.ts';
 
 /**
  * Swagger 2.0 as protobuf: message openapi.v2.Document of gnostic's OpenAPIv2.proto, which is the only form of
@@ -8,7 +8,7 @@ import { each, flag, message, type Message, named, one, text, utf8, wrapped } fr
  */
 
 /** Schemas contain schemas. */
-const schema: Message = (value) => schemaMessage(value);
+const schema: Message = (out, value) => schemaMessage(out, value);
 const schemaMessage = message(
   {
     $ref: text(1),
@@ -41,16 +41,19 @@ const queryParameter = message({
 });
 
 /** Parameter: body = 1, or a NonBodyParameter = 2 of query = 3 or path = 4. */
-const parameter: Message = (value) => {
+const parameter: Message = (out, value) => {
   switch ((value as JsonObject).in) {
     case 'body':
-      return wrapped(1, bodyParameter)(value);
+      return asBody(out, value);
     case 'query':
-      return wrapped(2, wrapped(3, queryParameter))(value);
+      return asQuery(out, value);
     default:
-      return wrapped(2, wrapped(4, pathParameter))(value);
+      return asPath(out, value);
   }
 };
+const asBody = wrapped(1, bodyParameter);
+const asQuery = wrapped(2, wrapped(3, queryParameter));
+const asPath = wrapped(2, wrapped(4, pathParameter));
 
 const response = message({ description: text(1), schema: one(2, wrapped(1, schema)) });
 const operation = message(
@@ -80,4 +83,4 @@ const document = message({
 });
 
 /** The bytes of what `openApiV2` made. Throws a TypeError for a key that has no field here. */
-export const encodeOpenApiV2 = (swagger: JsonObject): Uint8Array => document(swagger);
+export const encodeOpenApiV2 = (swagger: JsonObject): Uint8Array => encoded(document, swagger);

@@ -1,5 +1,19 @@
 import { isJsonObject, type JsonObject } from '../../base/json.ts';
-import { double, each, flag, type Message, message, named, one, text, truth, utf8, wrapped } from './wire.ts';
+import {
+  any,
+  double,
+  each,
+  encoded,
+  flag,
+  type Message,
+  message,
+  named,
+  one,
+  text,
+  truth,
+  utf8,
+  wrapped,
+} from './wire.ts';
 
 /**
  * OpenAPI 3.0 as protobuf: message openapi.v3.Document of gnostic's OpenAPIv3.proto. Field numbers are that file's; only
@@ -7,28 +21,20 @@ import { double, each, flag, type Message, message, named, one, text, truth, utf
  */
 
 /** A schema (1), or a reference (2) to one. */
-const schema: Message = (value) =>
-  isJsonObject(value) && value.$ref !== undefined
-    ? wrapped(2, reference)(value)
-    : wrapped(1, schemaMessage)(value);
-const reference = message({ $ref: text(1) });
-
-/** Any { yaml = 2 }: JSON is YAML. */
-const any: Message = (value) => text(2)(JSON.stringify(value));
+const schema: Message = (out, value) =>
+  isJsonObject(value) && value.$ref !== undefined ? asReference(out, value) : asSchema(out, value);
+const asReference = wrapped(2, message({ $ref: text(1) }));
+const asSchema = wrapped(1, (out, value) => schemaMessage(out, value));
 
 /** DefaultType: number (1), boolean (2), text (3), or nothing of these. */
-const defaultType: Message = (value) => {
-  switch (typeof value) {
-    case 'number':
-      return double(1)(value);
-    case 'boolean':
-      return truth(2)(value);
-    case 'string':
-      return text(3)(value);
-    default:
-      // Of lists and objects gnostic keeps no more than that there is a default.
-      return new Uint8Array();
-  }
+const defaultType: Message = (out, value) => {
+  // Of lists and objects gnostic keeps no more than that there is a default.
+  defaultTypes[typeof value]?.(out, value);
+};
+const defaultTypes: Readonly<Record<string, Message>> = {
+  number: double(1),
+  boolean: truth(2),
+  string: text(3),
 };
 
 const schemaMessage = message(
@@ -39,7 +45,7 @@ const schemaMessage = message(
     allOf: each(26, schema),
     oneOf: each(27, schema),
     items: one(30, wrapped(1, schema)),
-    properties: one(31, (value) => named(1, schema)(value)),
+    properties: one(31, named(1, schema)),
     additionalProperties: one(32, wrapped(1, schema)),
     default: one(33, defaultType),
     description: text(34),
@@ -85,4 +91,4 @@ const document = message({
 });
 
 /** The bytes of what `openApiV3` made. Throws a TypeError for a key that has no field here. */
-export const encodeOpenApiV3 = (openapi: JsonObject): Uint8Array => document(openapi);
+export const encodeOpenApiV3 = (openapi: JsonObject): Uint8Array => encoded(document, openapi);

@@ -110,12 +110,17 @@ function namedResponse(
 
 const hashOf = (etag: string): string => etag.replaceAll('"', '');
 
+/** Making a document takes some ten milliseconds a step; others have their turn between two of them. */
+const othersTurn = (): Promise<void> => new Promise((next) => setImmediate(next));
+
 async function renderV2(kinds: readonly Kind[], served: Served, type: string): Promise<CachedDocument> {
   const { openApiV2 } = await import('../../api/openapi/v2.ts');
   const swagger = openApiV2(kinds, served);
+  await othersTurn();
   const json = JSON.stringify(swagger);
   const etag = etagOf(json);
   if (type === JSON_TYPE) return { contentType: type, body: json, etag };
+  await othersTurn();
   const { encodeOpenApiV2 } = await import('../../api/openapi/v2-protobuf.ts');
   return { contentType: type, body: encodeOpenApiV2(swagger), etag };
 }
@@ -138,9 +143,11 @@ async function renderV3({ kinds, served, place, type }: Place): Promise<CachedDo
   const kind = kinds.find((each) => openApiV3Path(each) === place);
   if (kind === undefined) return undefined;
   const openapi = openApiV3(kind, kinds, served);
+  await othersTurn();
   const json = JSON.stringify(openapi);
   const etag = etagOf(json);
   if (type === JSON_TYPE) return { contentType: type, body: json, etag };
+  await othersTurn();
   const { encodeOpenApiV3 } = await import('../../api/openapi/v3-protobuf.ts');
   return { contentType: type, body: encodeOpenApiV3(openapi), etag };
 }
@@ -151,8 +158,7 @@ async function renderIndex(kinds: readonly Kind[], served: Served): Promise<Cach
   for (const place of new Set(kinds.map(openApiV3Path))) {
     const document = await renderV3({ kinds, served, place, type: JSON_TYPE });
     if (document !== undefined) hashes.set(place, hashOf(document.etag));
-    // Others have their turn between two of them.
-    await new Promise((next) => setImmediate(next));
+    await othersTurn();
   }
   const json = JSON.stringify(openApiV3Index(kinds, (place) => hashes.get(place) ?? ''));
   return { contentType: JSON_TYPE, body: json, etag: etagOf(json) };
