@@ -1,6 +1,7 @@
 import type { Endpoint, EndpointSlice } from '../../api/discovery/v1/endpoint-slice.ts';
 import { isLinkLocal, isLoopback, isMulticast, isUnspecified, parseIp } from '../../net/ip.ts';
 import type { Ip, IpFamily } from '../../net/ip.ts';
+import { isPort } from '../../net/port.ts';
 import { sliceWeight } from './annotations.ts';
 import type { Protocol, ProxyEndpoint } from './model.ts';
 
@@ -45,7 +46,7 @@ export function endpointCandidates(
   for (const slice of slices) {
     for (const port of slice.ports ?? []) {
       if ((port.name ?? '') !== query.portName || (port.protocol ?? 'TCP') !== query.protocol) continue;
-      if (port.port !== undefined && port.port > 0) collect(found, { slice, port: port.port, query });
+      if (port.port !== undefined && port.port !== 0) collect(found, { slice, port: port.port, query });
     }
   }
   return merge(found.sort(byAddress));
@@ -66,7 +67,8 @@ function collect(found: EndpointCandidate[], { slice, port, query }: PortOfSlice
     if (ip?.family !== query.family) continue;
     const podName = endpoint.targetRef?.kind === 'Pod' ? endpoint.targetRef.name : undefined;
     const weight = query.weights.get(ip.text) ?? query.weights.get(podName ?? '') ?? sliceShare;
-    const unusable = weight === 0 ? DRAINED : whyUnusable(ip, query);
+    const fault = isPort(port) ? whyUnusable(ip, query) : `${String(port)} is no port number`;
+    const unusable = weight === 0 ? DRAINED : fault;
     found.push(
       candidateOf(endpoint, { ip: ip.text, port, weight, podName, unusable, nodeName: query.nodeName }),
     );

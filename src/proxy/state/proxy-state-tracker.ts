@@ -15,6 +15,7 @@ import { healthCheckOf } from './health-check.ts';
 import type { HealthCheck } from './health-check.ts';
 import type { ProxyNode, ProxyState, ServicePort } from './model.ts';
 import { problemsOf } from './problems.ts';
+import { claimedOwner, serviceFault, sliceFault } from './shape.ts';
 import { clusterIpsOf, servicePortIds, serviceSpec } from './service-port.ts';
 import type { ServicePortSpec, ServiceSpec, ServiceView } from './service-port.ts';
 import { createSliceIndex } from './slice-index.ts';
@@ -112,8 +113,19 @@ export function createProxyStateTracker(options: ProxyStateTrackerOptions): Prox
     stale: new Set(),
   };
   return {
-    setService: (key, service) => setService(tracking, key, service),
-    setSlice: (key, slice) => {
+    setService: (key, service) => {
+      const fault = service && serviceFault(service);
+      if (fault !== undefined)
+        ignore(tracking, key, `the Service is ignored: ${fault} is not as the API has it`);
+      setService(tracking, key, fault === undefined ? service : undefined);
+    },
+    setSlice: (key, told) => {
+      const fault = told && sliceFault(told);
+      if (told !== undefined && fault !== undefined) {
+        const message = `EndpointSlice ${key} is ignored: ${fault} is not as the API has it`;
+        ignore(tracking, claimedOwner(told) ?? key, message);
+      }
+      const slice = fault === undefined ? told : undefined;
       for (const service of tracking.slices.set(key, slice)) tracking.dirty.add(service);
     },
     setNode: (node) => {
@@ -124,6 +136,11 @@ export function createProxyStateTracker(options: ProxyStateTrackerOptions): Prox
     take: () => take(tracking),
     explain: (key) => explain(tracking, key),
   };
+}
+
+/** What cannot be looked at as a whole. */
+function ignore({ newProblems }: Tracking, service: string, message: string): void {
+  newProblems.push({ service, message });
 }
 
 function setService(tracking: Tracking, key: string, service: Service | undefined): void {
@@ -236,7 +253,8 @@ function noteProblems(
   { spec, offered }: { readonly spec: ServiceSpec; readonly offered: readonly EndpointCandidate[][] },
 ): void {
   const before = problems.get(key) ?? [];
-  const after = spec.ports.length === 0 ? [] : problemsOf(spec, { offered, claims, slices: slices.of(key) });
+  const after =
+    spec.ports.length === 0 ? spec.problems : problemsOf(spec, { offered, claims, slices: slices.of(key) });
   for (const message of after) if (!before.includes(message)) newProblems.push({ service: key, message });
   if (after.length === 0) problems.delete(key);
   else problems.set(key, after);

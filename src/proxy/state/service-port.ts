@@ -1,6 +1,7 @@
 import type { Service } from '../../api/core/v1/service.ts';
 import { cidrContains, parseCidr } from '../../net/cidr.ts';
 import { parseIp } from '../../net/ip.ts';
+import { isPort } from '../../net/port.ts';
 import type { IpFamily } from '../../net/ip.ts';
 import { formatPortRange, portRangeContains } from '../../net/port-range.ts';
 import { ANNOTATION_PORT_RANGES, serviceSettings } from './annotations.ts';
@@ -47,6 +48,8 @@ export const LABEL_HEADLESS = 'service.kubernetes.io/headless';
 
 /** Kubernetes' default of sessionAffinityConfig.clientIP.timeoutSeconds: three hours. */
 const DEFAULT_AFFINITY_SECONDS = 10800;
+/** The API's limit: a day. */
+const MAX_AFFINITY_SECONDS = 86_400;
 
 /** Why a proxy has nothing to do for a Service; undefined: it has. */
 export function whyNotProxied(
@@ -124,6 +127,12 @@ export function serviceSpec(service: Service, view: ServiceView): ServiceSpec {
   const ids = new Set<string>();
   for (const port of spec.ports ?? []) {
     const id = servicePortId(service, port);
+    if (!isPort(port.port)) {
+      shared.problems.push(
+        `the port ${JSON.stringify(port.name ?? '')} is ignored: ${String(port.port)} is no port number`,
+      );
+      continue;
+    }
     if (!ids.has(id)) ports.push(portSpec(id, port, shared));
     ids.add(id);
   }
@@ -152,8 +161,10 @@ function portSpec(id: string, port: Port, shared: Shared): ServicePortSpec {
   const { balancing } = shared.settings;
   const numbers = rangeOf(port, shared) ?? { port: port.port };
   const frontends: Frontend[] = addresses.map(({ kind, ip }) => ({ kind, ip, ...numbers }));
-  if (port.nodePort !== undefined && port.nodePort > 0)
-    frontends.push({ kind: 'nodePort', port: port.nodePort });
+  if (port.nodePort !== undefined && port.nodePort !== 0) {
+    if (isPort(port.nodePort)) frontends.push({ kind: 'nodePort', port: port.nodePort });
+    else shared.problems.push(`the node port ${String(port.nodePort)} is ignored: it is no port number`);
+  }
   return {
     id,
     namespace: metadata.namespace ?? '',
@@ -245,5 +256,7 @@ function frontendAddresses(
 
 function affinitySecondsOf(service: Service): number {
   if (service.spec.sessionAffinity !== 'ClientIP') return 0;
-  return service.spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? DEFAULT_AFFINITY_SECONDS;
+  const seconds = service.spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? DEFAULT_AFFINITY_SECONDS;
+  const isAllowed = Number.isInteger(seconds) && seconds > 0 && seconds <= MAX_AFFINITY_SECONDS;
+  return isAllowed ? seconds : DEFAULT_AFFINITY_SECONDS;
 }
