@@ -1,7 +1,7 @@
 import type { Transport, TransportRequest, TransportResponse } from '../client/transport.ts';
 import { userOf } from './authentication/authenticate.ts';
 import { isStream } from './http/message.ts';
-import type { ResponseBody, ResponseHeaders } from './http/message.ts';
+import type { HttpResponse, ResponseBody, ResponseHeaders } from './http/message.ts';
 import type { RequestUser } from './rest/rest.ts';
 import type { ApiServer } from './server.ts';
 
@@ -23,7 +23,8 @@ export function inProcessTransport(server: Pick<ApiServer, 'handle'>, user: Requ
     request: async (request) => {
       const link = linkedSignal(closed.signal, request.signal);
       try {
-        const response = await link.race(server.handle(serverRequest(request, known, link.signal)));
+        const answering = server.handle(serverRequest(request, known, link.signal));
+        const response = await link.race(answering.then((answer) => unlessGone(answer, link.signal)));
         const isEndless = isStream(response.body);
         if (!isEndless) link.release();
         return {
@@ -38,6 +39,12 @@ export function inProcessTransport(server: Pick<ApiServer, 'handle'>, user: Requ
     },
     close: () => closed.abort(new Error('the transport is closed')),
   };
+}
+
+/** A stream that nobody waits for any more, since the request was given up on, is told so: it holds what it reads from. */
+function unlessGone(response: HttpResponse, signal: AbortSignal): HttpResponse {
+  if (signal.aborted && isStream(response.body)) void response.body[Symbol.asyncIterator]().return?.();
+  return response;
 }
 
 const serverRequest = (request: TransportRequest, user: RequestUser, signal: AbortSignal) => ({

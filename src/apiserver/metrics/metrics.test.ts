@@ -70,8 +70,11 @@ test('requests are counted by what they asked for and what they got', async () =
 test('what is not served makes no labels', async () => {
   await ask('/api/v1/namespaces/default/no-such-thing');
   await ask('/some/where');
+  const { signal } = new AbortController();
+  const made = await running.server.handle({ method: 'MADE-UP', path: '/%zz', headers: {}, signal });
+  assert.equal(made.status, 400);
   const text = (await ask('/metrics')).bytes.toString();
-  assert.doesNotMatch(text, /no-such-thing|some\/where/);
+  assert.doesNotMatch(text, /no-such-thing|some\/where|MADE-UP/);
 });
 
 test('a watch counts while it runs, and so do its events', async () => {

@@ -219,7 +219,13 @@ function requestMetrics(instruments: Instruments, { clock, isServed }: ServerMet
   };
   return ({ method }) => {
     const startedAt = clock.now();
-    let facts: Facts = { verb: method, isDryRun: false, target: NOWHERE, isMutating: method !== 'GET' };
+    // HTTP/2 lets clients make up methods, and each would be counted for ever.
+    let facts: Facts = {
+      verb: knownVerb(method),
+      isDryRun: false,
+      target: NOWHERE,
+      isMutating: method !== 'GET',
+    };
     let hasBegun = false;
     return {
       asked(info, query) {
