@@ -1,33 +1,47 @@
 /**
  * `npm run test:vm`: what the host's kernel need not have, tested in a virtual machine with Debian's: IPVS and SCTP. All files in
- * one boot. Arguments are the files to run in place of all in `inside/`. Where a machine cannot be started it says so and is
- * successful, but not in CI.
+ * one boot. Arguments are the files to run in place of all in `inside/`; `--command TEXT` runs that in place of tests, at the root of this
+ * tree. `--connections N` and `--services N` are the size of the zero-loss run, `--minutes N` (20) the limit. Where a machine cannot be
+ * started it says so and is successful, but not in CI.
  */
 import { globSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
+import { parseArgs } from 'node:util';
 import { prepareMachine, runInMachine } from './machine.ts';
 
 const root = join(import.meta.dirname, '..', '..');
-/** Emulated processors are ten to forty times slower. */
-const LIMIT_MS = 20 * 60_000;
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    command: { type: 'string' },
+    connections: { type: 'string' },
+    services: { type: 'string' },
+    /** Emulated processors are ten to forty times slower, and others may want this one. */
+    minutes: { type: 'string', default: '20' },
+  },
+});
 
-function command(files: readonly string[]): string {
+function tests(): string {
+  const named = positionals.map((file) => relative(root, join(root, file)));
+  const files = named.length > 0 ? named : globSync('test/vm/inside/*.ts', { cwd: root }).sort();
   const quoted = files.map((file) => `'${file}'`).join(' ');
+  const sizes = [
+    ...(values.connections === undefined ? [] : [`PORTICO_CONNECTIONS=${Number(values.connections)}`]),
+    ...(values.services === undefined ? [] : [`PORTICO_SERVICES=${Number(values.services)}`]),
+  ];
   const flags = '--test --test-isolation=none --test-reporter=spec';
-  return `cd '${root}' && '${process.execPath}' ${flags} ${quoted}`;
+  return `${sizes.join(' ')} '${process.execPath}' ${flags} ${quoted}`;
 }
 
-const named = process.argv.slice(2);
-const files = named.length > 0 ? named : globSync('test/vm/inside/*.ts', { cwd: root }).sort();
 const machine = prepareMachine();
 if (machine.isAvailable) {
   const started = Date.now();
   process.exitCode = await runInMachine(
     machine.files,
-    command(files.map((file) => relative(root, join(root, file)))),
+    `cd '${root}' && PATH="${dirname(process.execPath)}:$PATH" && ${values.command ?? tests()}`,
     {
       onLine: (line) => console.log(line),
-      limitMs: LIMIT_MS,
+      limitMs: Number(values.minutes) * 60_000,
     },
   );
   console.log(
