@@ -155,3 +155,32 @@ test('operations are those that are served, also of subresources', async () => {
     'application/vnd.kubernetes.protobuf;stream=watch',
   ]);
 });
+
+test('others have their turn between the steps of many documents that are asked for at once', async () => {
+  const fresh = createOpenApiDocuments(
+    kinds.map((kind) => ({ resource: { kind, verbs }, subresources: [] })),
+    fakeClock(0),
+  );
+  const places = [...new Set(kinds.map(openApiV3Path))];
+  let turns = 0;
+  let isMaking = true;
+  const turn = (): void => {
+    turns++;
+    if (isMaking) setImmediate(turn);
+  };
+  setImmediate(turn);
+  const asked = places.map((place) =>
+    fresh({
+      path: `/openapi/v3/${place}`,
+      query: new URLSearchParams(),
+      headers: { accept: V3_PROTOBUF },
+    }),
+  );
+  const answers = await Promise.all(asked);
+  isMaking = false;
+  assert.deepEqual(
+    answers.map((answer) => answer?.status),
+    places.map(() => 200),
+  );
+  assert.ok(turns >= 3 * places.length, `${turns} turns for ${places.length} documents`);
+});

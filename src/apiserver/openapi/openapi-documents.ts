@@ -61,12 +61,17 @@ export function createOpenApiDocuments(
   const kinds = resources.map(({ resource }) => resource.kind);
   const served: Served = (kind) => servedAs(resources.find(({ resource }) => resource.kind === kind));
   const made = new Map<string, Promise<CachedDocument | undefined>>();
+  // One after the other: steps of several that wait for the same turn would run without a pause.
+  let last: Promise<unknown> = Promise.resolve();
   const once = (
     key: string,
     make: () => Promise<CachedDocument | undefined>,
   ): Promise<CachedDocument | undefined> => {
     let document = made.get(key);
-    if (document === undefined) made.set(key, (document = make()));
+    if (document !== undefined) return document;
+    document = last.then(othersTurn).then(make);
+    last = document.catch(() => undefined);
+    made.set(key, document);
     return document;
   };
   return async ({ path, query, headers }) => {
