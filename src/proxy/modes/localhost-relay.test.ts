@@ -110,6 +110,35 @@ for (const name of ['nftables', 'iptables', 'userspace'] as const) {
   }
 }
 
+describe('a mode that follows another one', () => {
+  it('goes on with its listeners, without a complaint', async () => {
+    const logger = memoryLogger();
+    const open = (): RelayedMode => {
+      const nothing: ProxyMode = { sync: () => Promise.resolve(), cleanup: () => Promise.resolve() };
+      return withLocalhostRelay(nothing, { family: 'IPv6', clock: realClock, logger });
+    };
+    const [first, second, third] = [open(), open(), open()];
+    const at = labAddresses.IPv6;
+    const web = servicePort('web', [nodePort(PORT, [{ ip: at.pod(1), port: podPort, isLocal: true }])]);
+    const state = proxyState('IPv6', [web], { hasLocalhostNodePorts: true });
+    const answer = async (): Promise<string> =>
+      (await lab.call('node', { protocol: 'TCP', host: '::1', port: PORT })).join().split(' ')[0] ?? '';
+    await first.sync(state);
+    await third.cleanup();
+    await second.sync(state);
+    await first.cleanup();
+    assert.equal(await answer(), 'pod1');
+    await second.sync(proxyState('IPv6', [web]));
+    assert.equal(await answer(), 'ECONNREFUSED');
+    await second.sync(state);
+    assert.equal(await answer(), 'pod1');
+    await second.cleanup();
+    assert.equal(await answer(), 'ECONNREFUSED');
+    assert.deepEqual(logger.lines, []);
+    second.close();
+  });
+});
+
 describe('a port that somebody else has', () => {
   it('is complained about once, and served as soon as it is free', async () => {
     const { createServer } = await import('node:net');

@@ -22,17 +22,25 @@ export interface RelayedMode extends ProxyMode {
 }
 
 const LOOPBACK = { IPv4: '127.0.0.1', IPv6: '::1' } as const;
-/** A port may be taken for as long as a mode before this one has not let go of it. */
+/** A port may be taken for as long as a process before this one, or the userspace mode, has not let go of it. */
 const RETRY_MS = 1000;
 
 /**
  * The mode, with node ports on the loopback address served by listeners of this process where the kernel cannot do it: on ::1 never, as no
  * answer from another machine is let in there, and on 127.0.0.1 not without the sysctl route_localnet. They carry TCP and UDP with the
  * endpoints, weights and affinity that the node's own processes have; without endpoints the kernel refuses. The mode itself is told that
- * there are no such node ports. What goes wrong with a listener is logged and tried again, and disturbs nothing else.
+ * there are no such node ports. What goes wrong with a listener is logged and tried again, and disturbs nothing else. A mode that follows
+ * another one in this process goes on with its listeners.
  */
 export function withLocalhostRelay(mode: ProxyMode, options: LocalhostRelayOptions): RelayedMode {
-  const relay = new LocalhostRelay(options);
+  const relay = relayOf(options.family);
+  const user: LocalhostRelayOptions = options;
+  let isKernels: boolean | undefined;
+  const isNeeded = (node: ProxyNode): boolean => {
+    if (node.hasLocalhostNodePorts !== true || !admitsLoopback(node, options.family)) return false;
+    isKernels ??= (options.isRouted ?? (() => isRouted(options.family)))();
+    return !isKernels;
+  };
   let inner: { readonly of: ProxyNode; readonly node: ProxyNode } | undefined;
   const withoutLocalhost = (of: ProxyNode): ProxyNode => {
     if (inner?.of !== of) {
@@ -43,20 +51,20 @@ export function withLocalhostRelay(mode: ProxyMode, options: LocalhostRelayOptio
   };
   return {
     sync: async (state, changed) => {
-      const isRelayed = relay.isNeeded(state.node);
+      const isRelayed = isNeeded(state.node);
       // The map is a live view: what was wanted is read before the mode is awaited.
-      const wanted = relay.wanted(state, changed, isRelayed);
+      const wanted = relay.wanted(state, isRelayed ? (relay.isUsedBy(user) ? changed : undefined) : 'none');
       await mode.sync(isRelayed ? { ...state, node: withoutLocalhost(state.node) } : state, changed);
-      await relay.set(state, wanted);
+      await relay.set(user, state, wanted);
     },
     cleanup: async () => {
       await mode.cleanup();
-      await relay.cleanup();
+      await relay.leave(user);
     },
     ...(mode.retire !== undefined && {
       retire: async (state) => {
         const staysThere = (await mode.retire?.(state)) ?? false;
-        await relay.cleanup();
+        await relay.leave(user);
         return staysThere;
       },
     }),
@@ -64,36 +72,40 @@ export function withLocalhostRelay(mode: ProxyMode, options: LocalhostRelayOptio
   };
 }
 
+const relays = new Map<IpFamily, LocalhostRelay>();
+
+/** One for all modes of this process: when one follows another the listeners stay. */
+function relayOf(family: IpFamily): LocalhostRelay {
+  const relay = relays.get(family) ?? new LocalhostRelay(family);
+  relays.set(family, relay);
+  return relay;
+}
+
 /** Node ports by the ids of their Service ports; undefined = it has none, or has gone. */
 type Wanted = ReadonlyMap<string, ServicePort | undefined>;
 
 class LocalhostRelay {
-  readonly #options: LocalhostRelayOptions;
+  readonly #family: IpFamily;
   readonly #served = new Map<string, ServicePort>();
   readonly #complained = new Set<string>();
+  /** The mode that synced last: what another one leaves is not its to end. */
+  #user: LocalhostRelayOptions | undefined;
   #userspace: UserspaceMode | undefined;
-  #isRouted: boolean | undefined;
-  #isSynced = false;
   #cancelRetry: CancelTimer = () => undefined;
   #turn: Promise<void> = Promise.resolve();
 
-  constructor(options: LocalhostRelayOptions) {
-    this.#options = options;
+  constructor(family: IpFamily) {
+    this.#family = family;
   }
 
-  isNeeded(node: ProxyNode): boolean {
-    if (node.hasLocalhostNodePorts !== true || !admitsLoopback(node, this.#options.family)) return false;
-    this.#isRouted ??= (this.#options.isRouted ?? (() => isRouted(this.#options.family)))();
-    return !this.#isRouted;
+  isUsedBy(user: LocalhostRelayOptions): boolean {
+    return this.#user === user;
   }
 
-  wanted({ services }: ProxyState, changed: ReadonlySet<string> | undefined, isNeeded: boolean): Wanted {
-    if (!isNeeded) return new Map([...this.#served.keys()].map((id) => [id, undefined]));
-    const ids =
-      changed === undefined || !this.#isSynced
-        ? new Set([...services.keys(), ...this.#served.keys()])
-        : changed;
-    this.#isSynced = true;
+  /** `changed` are ids that may differ; undefined = any may, `none` = nothing is to be served. */
+  wanted({ services }: ProxyState, changed: ReadonlySet<string> | undefined | 'none'): Wanted {
+    if (changed === 'none') return new Map([...this.#served.keys()].map((id) => [id, undefined]));
+    const ids = changed ?? new Set([...services.keys(), ...this.#served.keys()]);
     const wanted = new Map<string, ServicePort | undefined>();
     for (const id of ids) {
       const port = nodePortsOf(services.get(id));
@@ -102,39 +114,39 @@ class LocalhostRelay {
     return wanted;
   }
 
-  async set(state: ProxyState, wanted: Wanted): Promise<void> {
+  async set(user: LocalhostRelayOptions, state: ProxyState, wanted: Wanted): Promise<void> {
+    this.#user = user;
     if (wanted.size === 0) return;
     for (const [id, port] of wanted) {
       if (port === undefined) this.#served.delete(id);
       else this.#served.set(id, port);
     }
-    await this.#sync(state, new Set(wanted.keys()));
+    await this.#sync(user, state, new Set(wanted.keys()));
   }
 
   /** One after the other; a failure is that of the listeners alone. */
-  #sync(state: ProxyState, ids: ReadonlySet<string>): Promise<void> {
+  #sync(user: LocalhostRelayOptions, state: ProxyState, ids: ReadonlySet<string>): Promise<void> {
     this.#turn = this.#turn.then(async () => {
       try {
-        this.#userspace ??= await this.#open();
+        this.#userspace ??= await this.#open(user);
         await this.#userspace.sync({ ...state, services: this.#served }, ids);
-        this.#lookForMissing(state);
+        this.#lookForMissing(user, state);
       } catch (err) {
-        this.#options.logger.warn('node ports on localhost are not served', { err });
+        user.logger.warn('node ports on localhost are not served', { err });
       }
     });
     return this.#turn;
   }
 
-  async #open(): Promise<UserspaceMode> {
+  async #open({ clock }: LocalhostRelayOptions): Promise<UserspaceMode> {
     const { createUserspaceMode } = await import('./userspace/userspace-mode.ts');
     const { createLoopbackCapture } = await import('./userspace/loopback-capture.ts');
-    const { clock, family } = this.#options;
     // A port that is taken is looked after here: with one line for each, not one for each try.
-    return createUserspaceMode({ capture: createLoopbackCapture(family), clock, logger: silentLogger });
+    return createUserspaceMode({ capture: createLoopbackCapture(this.#family), clock, logger: silentLogger });
   }
 
-  #lookForMissing(state: ProxyState): void {
-    const { clock, logger, family } = this.#options;
+  #lookForMissing(user: LocalhostRelayOptions, state: ProxyState): void {
+    const { clock, logger, family } = user;
     this.#cancelRetry();
     const missing = [...this.#served.values()].filter(
       (port) => hasEndpoints(port) && this.#userspace?.localAddress(port.id) === undefined,
@@ -152,16 +164,17 @@ class LocalhostRelay {
     if (missing.length === 0) return this.#complained.clear();
     this.#cancelRetry = clock.after(
       RETRY_MS,
-      () => void this.#sync(state, new Set(missing.map(({ id }) => id))),
+      () => void this.#sync(user, state, new Set(missing.map(({ id }) => id))),
     );
   }
 
-  async cleanup(): Promise<void> {
+  async leave(user: LocalhostRelayOptions): Promise<void> {
+    if (!this.isUsedBy(user)) return;
     this.#cancelRetry();
     await this.#turn;
     this.#cancelRetry();
     this.#served.clear();
-    this.#isSynced = false;
+    this.#user = undefined;
     await this.#userspace?.cleanup();
   }
 
@@ -169,6 +182,8 @@ class LocalhostRelay {
     this.#cancelRetry();
     this.#userspace?.close();
     this.#userspace = undefined;
+    this.#user = undefined;
+    this.#served.clear();
   }
 }
 
