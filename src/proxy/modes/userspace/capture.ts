@@ -41,6 +41,11 @@ export interface Captured {
 
 /** How packets for a virtual IP find the process. */
 export interface Capture {
+  /**
+   * Whether packets reach a listener that is no place any more until `apply`: then it is closed afterwards, so that nobody is refused in
+   * between. Otherwise it is closed first, since another one may want its address.
+   */
+  readonly leadsToOldListeners: boolean;
   /** Where a portal must listen; pure. Empty = nowhere. */
   places(portal: PortalSpec): readonly ListenPlace[];
   /**

@@ -12,6 +12,7 @@ import type { Capture, ListenPlace } from './capture.ts';
  */
 export function createLoopbackCapture(family: IpFamily): Capture {
   return {
+    leadsToOldListeners: false,
     // Whoever reaches a loopback address is the node itself, which goes the short way where there is one.
     places: (portal) =>
       portal.hasEndpoints && portal.hasShortWay !== true

@@ -59,6 +59,7 @@ export function createNetfilterCapture(options: NetfilterCaptureOptions): Captur
   const capturing: Capturing = { ...options, nft, own, nftFamily, held: undefined, heldNode: '', guards };
   const { address } = options;
   return {
+    leadsToOldListeners: true,
     places: (portal) =>
       portal.hasEndpoints ? [{ name: address, candidates: [{ host: address, port: 0 }] }] : [],
     apply: async ({ node, portals, changed }) => {

@@ -5,7 +5,10 @@ import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, it } from 'node:test';
-import { fakeClock } from '../../../base/clock.ts';
+import { fakeClock, realClock } from '../../../base/clock.ts';
+import { silentLogger } from '../../../base/logger.ts';
+import type { FrontendDecision, ProxyState, ServicePort } from '../../state/model.ts';
+import type { Capture, LocalAddress } from './capture.ts';
 import {
   ID,
   ask,
@@ -19,6 +22,7 @@ import {
   whenDone,
   silentPort,
 } from './fixtures.ts';
+import { createUserspaceMode } from './userspace-mode.ts';
 
 afterEach(cleanUp);
 
@@ -267,6 +271,50 @@ describe('a process that runs out of descriptors', () => {
     whenDone(() => last.destroy());
     last.write('still there?');
     assert.equal(String((await once(last, 'data'))[0]), 'still there?');
+  });
+});
+
+describe('a listener that is replaced by another one', () => {
+  it('serves until the capture leads to the new one, and is closed then', async () => {
+    const ip = '127.96.8.1';
+    const asked: string[] = [];
+    const before: LocalAddress[] = [];
+    let fails = false;
+    const capture: Capture = {
+      leadsToOldListeners: true,
+      places: () => [{ name: 'place', candidates: [{ host: ip, port: 0 }] }],
+      apply: async () => {
+        if (fails) throw new Error('refused by the kernel');
+        for (const { host, port } of before) asked.push(await ask(host, port));
+      },
+      cleanup: () => Promise.resolve(),
+    };
+    const mode = createUserspaceMode({ capture, clock: realClock, logger: silentLogger });
+    whenDone(() => mode.close());
+    const state = (...services: readonly ServicePort[]): ProxyState => ({
+      family: 'IPv4',
+      node: { name: 'node-1', podCIDRs: [], nodePortAddresses: [] },
+      services: new Map(services.map((service) => [service.id, service])),
+    });
+    const service = servicePort(ip, [await named('a')]);
+    const [decision] = service.frontends;
+    assert.ok(decision);
+    const external: FrontendDecision = { ...decision, frontend: { kind: 'externalIP', ip, port: 80 } };
+    await mode.sync(state({ ...service, frontends: [external] }));
+    const old = mode.localAddress(service.id);
+    assert.ok(old);
+    before.push(old);
+    const guarded = { ...service, frontends: [{ ...external, allowedSources: ['127.0.0.0/8'] }] };
+    fails = true;
+    await assert.rejects(mode.sync(state(guarded)), /refused by the kernel/);
+    assert.equal(await ask(old.host, old.port), 'a');
+    fails = false;
+    await mode.sync(state(guarded));
+    assert.deepEqual(asked, ['a']);
+    assert.equal(await ask(old.host, old.port), 'ECONNREFUSED');
+    const now = mode.localAddress(service.id);
+    assert.ok(now);
+    assert.equal(await ask(now.host, now.port), 'a');
   });
 });
 

@@ -40,6 +40,8 @@ interface Mode extends UserspaceModeOptions {
   /** By Service port. */
   readonly portalsOf: Map<string, readonly string[]>;
   readonly open: Map<string, OpenPortal>;
+  /** Portals that are no more, and serve whoever is still led to them until the capture has been told. */
+  readonly leaving: Set<string>;
   /** What each Service port was when it was last served in full: as long as it is the same object there is nothing to do. */
   readonly served: Map<string, ServicePort>;
   readonly relay: TcpRelay;
@@ -53,6 +55,7 @@ export function createUserspaceMode(options: UserspaceModeOptions): UserspaceMod
     portals: new Map(),
     portalsOf: new Map(),
     open: new Map(),
+    leaving: new Set(),
     served: new Map(),
     relay: options.relay ?? (hasThreadedRelay ? createThreadedRelay() : createStreamRelay(options.clock)),
     memories: new Map(),
@@ -62,6 +65,7 @@ export function createUserspaceMode(options: UserspaceModeOptions): UserspaceMod
     mode.portals.clear();
     mode.portalsOf.clear();
     mode.open.clear();
+    mode.leaving.clear();
     mode.served.clear();
   };
   return {
@@ -94,8 +98,10 @@ async function sync(mode: Mode, state: ProxyState, changed: ReadonlySet<string> 
     const targets = targetsOf(mode, service);
     for (const portalId of mode.portalsOf.get(id) ?? []) {
       if (targets.has(portalId)) continue;
-      close(mode, portalId);
+      mode.open.delete(portalId);
       touched.add(portalId);
+      if (mode.capture.leadsToOldListeners) mode.leaving.add(portalId);
+      else close(mode, portalId);
     }
     for (const portalId of targets.keys()) touched.add(portalId);
     if (targets.size > 0) mode.portalsOf.set(id, [...targets.keys()]);
@@ -113,6 +119,10 @@ async function sync(mode: Mode, state: ProxyState, changed: ReadonlySet<string> 
     portals: mode.open,
     changed: changed === undefined ? undefined : touched,
   });
+  if (mode.leaving.size === 0) return;
+  for (const portalId of mode.leaving) close(mode, portalId);
+  mode.leaving.clear();
+  await mode.relay.settled();
 }
 
 async function serve(
@@ -127,6 +137,7 @@ async function serve(
 
 /** Whether it listens wherever it should. */
 async function update(mode: Mode, target: PortalTarget): Promise<boolean> {
+  mode.leaving.delete(target.id);
   let portal = mode.portals.get(target.id);
   if (portal === undefined) {
     const carrier = target.protocol === 'UDP' ? carryUdp(mode, target.id) : carryTcp(mode, target.id);
@@ -178,7 +189,6 @@ function close(mode: Mode, portalId: string): void {
   const portal = mode.portals.get(portalId);
   portal?.close();
   mode.relay.removePool(portalId);
-  mode.open.delete(portalId);
   mode.portals.delete(portalId);
 }
 
