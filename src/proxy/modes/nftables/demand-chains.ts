@@ -1,9 +1,9 @@
-import { field } from '../../../kernel/nft/rule.ts';
+import { field, goto } from '../../../kernel/nft/rule.ts';
 import type { Rule, Selector, Statement } from '../../../kernel/nft/rule.ts';
 import { chain, frontendKey, hasPorts, nodePortKey, originalFrontendKey, rule } from './rules.ts';
 import type { ChainRules } from './rules.ts';
 import { parseDemand } from './sets.ts';
-import type { EndpointsKind } from './sets.ts';
+import type { Demand, EndpointsKind } from './sets.ts';
 
 /** Frontends with more slots are led to a chain of their count; the others are tried count by count. */
 export const maxTriedSlots = 16;
@@ -26,9 +26,18 @@ export function demandChains(names: Iterable<string>): ChainRules[] {
     chain('inside-pick', ...tried('inside-endpoints')),
     chain('inside-pick-node-port', ...tried('inside-node-port-endpoints')),
     chain('recall', ...numbers('affinity').map((n) => recall(`affinity-${n}`, frontendKey))),
+    ...(['network', 'node'] as const).map((from) =>
+      // Where no client is remembered, first packets pass none of the lookups behind it.
+      chain(
+        `affinity-from-${from}`,
+        ...(demands.some(isAffinity) ? [rule(goto(`remember-from-${from}`))] : []),
+      ),
+    ),
     chain('remember-own', ...numbers('affinity-ips').map((n) => rememberOwn(n))),
   ];
 }
+
+const isAffinity = ({ kind }: Demand): boolean => kind === 'affinity' || kind === 'range-affinity';
 
 function pick(kind: EndpointsKind, n: number): Rule {
   const key = kind.includes('node-port') ? nodePortKey : frontendKey;

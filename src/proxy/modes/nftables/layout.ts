@@ -20,7 +20,7 @@ import { layoutSets } from './sets.ts';
 import type { LayoutSets } from './sets.ts';
 
 /** Changes whenever chains, rules or sets do: a table with another comment is replaced. */
-const layoutVersion = 3;
+const layoutVersion = 4;
 
 /** What of the node shows in the rules, not only in the sets. */
 export type LayoutNode = Pick<ProxyNode, 'podLinks' | 'hasLocalhostNodePorts'>;
@@ -158,9 +158,9 @@ function rememberChains({ sets, isPod }: Parts): ChainRules[] {
     base(
       'after-prerouting',
       { ...afterDnat, hook: 'prerouting' },
-      rule(isNew, isDnat, jump('remember-from-network')),
+      rule(isNew, isDnat, jump('affinity-from-network')),
     ),
-    base('after-output', { ...afterDnat, hook: 'output' }, rule(isNew, isDnat, jump('remember-from-node'))),
+    base('after-output', { ...afterDnat, hook: 'output' }, rule(isNew, isDnat, jump('affinity-from-node'))),
   ];
 }
 
@@ -220,8 +220,12 @@ function guardOfLocalhost({ loopback }: Parts): Rule[] {
 function refusalChains(parts: Parts): ChainRules[] {
   const { sets } = parts;
   const filter = { type: 'filter', priority: 0 } as const;
-  const unknownPort = rule(isNew, inSet([field.daddr], sets.clusterIps), goto('refused'));
-  const unknownIp = rule(isNew, inSet([field.daddr], sets.serviceCidrs), goto('dropped'));
+  // What was translated, by us or others, goes where it shall; most first packets are, and are asked nothing more.
+  const isOurs = rule(isDnat, { kind: 'verdict', verdict: { kind: 'return' } });
+  const unknown = [
+    rule(inSet([field.daddr], sets.clusterIps), goto('refused')),
+    rule(inSet([field.daddr], sets.serviceCidrs), goto('dropped')),
+  ];
   const refuse = (name: string, from: 'network' | 'node'): ChainRules =>
     chain(
       name,
@@ -238,26 +242,17 @@ function refusalChains(parts: Parts): ChainRules[] {
     ),
     refuse('refuse', 'network'),
     refuse('refuse-from-node', 'node'),
+    chain('untranslated-input', isOurs, rule(goto('refuse'))),
+    chain('untranslated-forward', isOurs, rule(jump('refuse')), ...unknown),
+    chain('untranslated-output', isOurs, rule(jump('refuse-from-node')), ...unknown),
     base(
       'filter-input',
       { ...filter, hook: 'input' },
-      rule(isNew, jump('refuse')),
+      rule(isNew, jump('untranslated-input')),
       ...(parts.hasLocalhost ? guardOfLocalhost(parts) : []),
     ),
-    base(
-      'filter-forward',
-      { ...filter, hook: 'forward' },
-      rule(isNew, jump('refuse')),
-      unknownPort,
-      unknownIp,
-    ),
-    base(
-      'filter-output',
-      { ...filter, hook: 'output' },
-      rule(isNew, jump('refuse-from-node')),
-      unknownPort,
-      unknownIp,
-    ),
+    base('filter-forward', { ...filter, hook: 'forward' }, rule(isNew, jump('untranslated-forward'))),
+    base('filter-output', { ...filter, hook: 'output' }, rule(isNew, jump('untranslated-output'))),
   ];
 }
 

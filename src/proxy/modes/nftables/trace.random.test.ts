@@ -134,7 +134,7 @@ describe('a broken rule is noticed', () => {
     'many slots are not served': ['addresses', 'wide-ips'],
     'nobody is refused': ['refuse', 'refused-ips'],
     'ranges without endpoints are left alone': ['refuse', 'range-refusals'],
-    'unknown ports of a cluster IP are left alone': ['filter-forward', '"cluster-ips"'],
+    'unknown ports of a cluster IP are left alone': ['untranslated-forward', '"cluster-ips"'],
     'node ports are not masqueraded': ['sources', '"masquerade-node-ports"'],
     'external IPs are not masqueraded': ['sources', '"masquerade-ips"'],
     'node ports answer on all blocks': ['services', 'daddr-is-local'],
