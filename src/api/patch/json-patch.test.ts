@@ -184,6 +184,35 @@ function diff(from: JsonValue, to: JsonValue, path: string): JsonObject[] {
   ];
 }
 
+describe('applyJsonPatch, change by change', () => {
+  it('what was copied is changed in one place only, and the document and the patch in none', () => {
+    const document = { a: { b: { c: [1] } }, z: 0 };
+    const patch = [
+      { op: 'add', path: '/a/b/d', value: { e: {} } },
+      { op: 'copy', from: '/a', path: '/f' },
+      { op: 'add', path: '/a/b/c/-', value: 2 },
+      { op: 'replace', path: '/f/b/c/0', value: 3 },
+      { op: 'add', path: '/f/b/d/e/g', value: true },
+      { op: 'move', from: '/a/b', path: '/h' },
+      { op: 'remove', path: '/h/c/0' },
+      { op: 'add', path: '/h/__proto__', value: 4 },
+    ];
+    const before = JSON.stringify([document, patch]);
+    const expected =
+      '{"a":{},"z":0,"f":{"b":{"c":[3],"d":{"e":{"g":true}}}},"h":{"c":[2],"d":{"e":{}},"__proto__":4}}';
+    assert.equal(JSON.stringify(applyJsonPatch(document, patch)), expected);
+    assert.equal(JSON.stringify([document, patch]), before);
+  });
+
+  it('ten thousand changes of a large map are no more work than they look', () => {
+    const data = Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`k${i}`, '']));
+    const patch = Array.from({ length: 10_000 }, (_, i) => ({ op: 'add', path: `/data/x${i}`, value: '' }));
+    const { data: after } = applyJsonPatch({ data }, patch);
+    assert.equal(Object.keys(after as object).length, 30_000);
+    assert.equal(Object.keys(data).length, 20_000);
+  });
+});
+
 describe('applyJsonPatch, for any documents', () => {
   it('applying the difference gives the target and leaves the source', () => {
     fc.assert(

@@ -4,12 +4,13 @@ import { ApiError, badRequest } from '../errors/api-error.ts';
 import {
   type Container,
   PatchError,
+  type Draft,
   child,
-  editAt,
+  createDraft,
   indexIn,
   parsePointer,
+  setChild,
   valueAt,
-  withChild,
 } from './json-pointer.ts';
 
 /** As upstream's API server. */
@@ -23,52 +24,57 @@ const missingPath = (operation: string, pointer: string): PatchError =>
     `${operation} operation does not apply: doc is missing path: ${quoted(pointer)}: missing value`,
   );
 
+/** A document on its way. */
+interface Progress {
+  readonly document: JsonValue;
+  readonly draft: Draft;
+}
+
 function edit(
-  document: JsonValue,
+  { document, draft }: Progress,
   { operation, pointer }: { readonly operation: string; readonly pointer: string },
-  change: (container: Container, token: string) => Container,
+  change: (container: Container, token: string) => void,
 ): JsonValue {
-  const edited = editAt(document, parsePointer(pointer), change);
+  const edited = draft.edit(document, parsePointer(pointer), change);
   if (edited === undefined) throw missingPath(operation, pointer);
   return edited;
 }
 
-function insert(container: Container, token: string, value: JsonValue): Container {
-  if (!Array.isArray(container)) return { ...container, [token]: value };
-  if (token === '-') return [...container, value];
+function insert(container: Container, token: string, value: JsonValue): void {
+  if (!Array.isArray(container)) return setChild(container, token, value);
+  if (token === '-') return void container.push(value);
   const index = indexIn(container.length + 1, token);
   if (index === undefined) {
     throw new PatchError(`Unable to access invalid index: ${token}: invalid index referenced`);
   }
-  return container.toSpliced(index, 0, value);
+  container.splice(index, 0, value);
 }
 
-function add(document: JsonValue, pointer: string, value: JsonValue): JsonValue {
+function add(progress: Progress, pointer: string, value: JsonValue): JsonValue {
   if (pointer === '') return value;
-  return edit(document, { operation: 'add', pointer }, (container, token) => insert(container, token, value));
+  return edit(progress, { operation: 'add', pointer }, (container, token) => insert(container, token, value));
 }
 
-function remove(document: JsonValue, pointer: string): JsonValue {
-  return edit(document, { operation: 'remove', pointer }, (container, token) => {
+function remove(progress: Progress, pointer: string): JsonValue {
+  return edit(progress, { operation: 'remove', pointer }, (container, token) => {
     if (child(container, token) === undefined) {
       const what = Array.isArray(container)
         ? `Unable to access invalid index: ${token}: invalid index referenced`
         : `Unable to remove nonexistent key: ${token}: missing value`;
       throw new PatchError(`error in remove for path: '${pointer}': ${what}`);
     }
-    if (Array.isArray(container)) return container.toSpliced(indexIn(container.length, token) ?? 0, 1);
-    const { [token]: _, ...rest } = container;
-    return rest;
+    if (Array.isArray(container)) container.splice(indexIn(container.length, token) ?? 0, 1);
+    else Reflect.deleteProperty(container, token);
   });
 }
 
-function replace(document: JsonValue, pointer: string, value: JsonValue): JsonValue {
+function replace(progress: Progress, pointer: string, value: JsonValue): JsonValue {
   if (pointer === '') return value;
-  return edit(document, { operation: 'replace', pointer }, (container, token) => {
+  return edit(progress, { operation: 'replace', pointer }, (container, token) => {
     if (child(container, token) === undefined) {
       throw new PatchError(`replace operation does not apply: doc is missing key: ${pointer}: missing value`);
     }
-    return withChild(container, token, value);
+    setChild(container, token, value);
   });
 }
 
@@ -115,23 +121,27 @@ function needValue({ op, path, value }: Operation): JsonValue {
   return value;
 }
 
-function apply(document: JsonValue, operation: Operation): JsonValue {
+function apply(progress: Progress, operation: Operation): JsonValue {
+  const { document, draft } = progress;
   const { op, path } = operation;
   switch (op) {
     case 'add':
-      return add(document, path, needValue(operation));
+      return add(progress, path, needValue(operation));
     case 'remove':
-      return remove(document, path);
+      return remove(progress, path);
     case 'replace':
-      return replace(document, path, needValue(operation));
+      return replace(progress, path, needValue(operation));
     case 'test':
       return test(document, path, operation.value ?? null);
-    case 'copy':
-      return add(document, path, source(document, operation).value);
+    case 'copy': {
+      const { value } = source(document, operation);
+      draft.share(value);
+      return add(progress, path, value);
+    }
     case 'move': {
       const { from, value } = source(document, operation);
       if (path.startsWith(`${from}/`)) throw missingPath('move', path);
-      return path === from ? document : add(remove(document, from), path, value);
+      return path === from ? document : add({ document: remove(progress, from), draft }, path, value);
     }
     default:
       throw new PatchError(`Unexpected kind: ${op}`);
@@ -185,6 +195,7 @@ export function applyJsonPatch(document: JsonObject, patch: JsonValue): JsonObje
   try {
     let result: JsonValue = document;
     let nCopied = 0;
+    const draft = createDraft();
     for (const raw of patch) {
       const operation = readOperation(raw);
       if (operation.op === 'copy') nCopied += quoted(source(result, operation).value).length;
@@ -193,7 +204,7 @@ export function applyJsonPatch(document: JsonObject, patch: JsonValue): JsonObje
           `Unable to copy, the accumulated size increase of copy is ${nCopied}, exceeding the limit ${maxCopiedBytes}`,
         );
       }
-      result = apply(result, operation);
+      result = apply({ document: result, draft }, operation);
     }
     if (!isJsonObject(result)) throw new PatchError('the patch does not leave an object');
     return result;

@@ -39,24 +39,70 @@ export function child(container: JsonValue | undefined, token: string): JsonValu
 export const valueAt = (document: JsonValue, tokens: readonly string[]): JsonValue | undefined =>
   tokens.reduce<JsonValue | undefined>(child, document);
 
-/** A copy of `document` where the container of the last token was replaced by what `edit` returns. */
-export function editAt(
-  document: JsonValue,
-  tokens: readonly string[],
-  edit: (container: Container, token: string) => Container | undefined,
-): Container | undefined {
-  const [token, ...rest] = tokens;
-  if (token === undefined || typeof document !== 'object' || document === null) return undefined;
-  if (rest.length === 0) return edit(document, token);
-  const inner = child(document, token);
-  const edited = inner === undefined ? undefined : editAt(inner, rest, edit);
-  return edited === undefined ? undefined : withChild(document, token, edited);
+/**
+ * Edits of one document that leave the original as it is: what is changed is copied the first time and changed in place
+ * from then on, since a patch may well make ten thousand changes to one large map.
+ */
+export interface Draft {
+  /**
+   * The document with the container of the last token as `change` leaves it; undefined when the path does not lead to a
+   * container. What has been handed out before may be changed by that.
+   */
+  edit(
+    document: JsonValue,
+    tokens: readonly string[],
+    change: (container: Container, token: string) => void,
+  ): JsonValue | undefined;
+  /** The value is in the document twice from now on, so that a change of one must not be seen in the other. */
+  share(value: JsonValue): void;
 }
 
-/** A copy with an existing member replaced, or in an object set. */
-export function withChild(container: Container, token: string, value: JsonValue): Container {
-  // A computed key defines an own member whatever its name is.
-  if (!Array.isArray(container)) return { ...container, [token]: value };
-  const index = indexIn(container.length, token);
-  return index === undefined ? container : container.with(index, value);
+const isContainer = (value: JsonValue | undefined): value is Container =>
+  typeof value === 'object' && value !== null;
+
+export function createDraft(): Draft {
+  /** Copies of ours, each in one place. */
+  const own = new WeakSet<Container>();
+  const owned = (container: Container): Container => {
+    if (own.has(container)) return container;
+    const copy = Array.isArray(container) ? [...container] : { ...container };
+    own.add(copy);
+    return copy;
+  };
+  const share = (value: JsonValue | undefined): void => {
+    if (!isContainer(value)) return;
+    own.delete(value);
+    for (const member of Object.values(value)) share(member);
+  };
+  return {
+    share,
+    edit(document, tokens, change) {
+      const last = tokens.at(-1);
+      if (last === undefined || !isContainer(document)) return undefined;
+      const root = owned(document);
+      let at = root;
+      for (const token of tokens.slice(0, -1)) {
+        const inner = child(at, token);
+        if (!isContainer(inner)) return undefined;
+        const mine = owned(inner);
+        if (mine !== inner) setChild(at, token, mine);
+        at = mine;
+      }
+      change(at, last);
+      return root;
+    },
+  };
+}
+
+/** Replaces an existing member, or in an object sets it. */
+export function setChild(container: Container, token: string, value: JsonValue): void {
+  if (Array.isArray(container)) {
+    const index = indexIn(container.length, token);
+    if (index !== undefined) container[index] = value;
+  } else if (token === '__proto__') {
+    // An own member whatever its name is.
+    Object.defineProperty(container, token, { value, configurable: true, enumerable: true, writable: true });
+  } else {
+    container[token] = value;
+  }
 }
