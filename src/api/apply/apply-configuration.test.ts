@@ -1,15 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { asJson } from '../kind.ts';
+import { type StoryCase, testStories } from './story-cases.ts';
 import { refusal, startStory, type Story } from './test-kind.ts';
 
-interface Case {
-  readonly writes: (story: Story) => void;
-  readonly spec?: unknown;
-  readonly owners?: Readonly<Record<string, readonly string[]>>;
-}
-
-const cases: Readonly<Record<string, Case>> = {
+const cases: Readonly<Record<string, StoryCase>> = {
   'an apply creates, and owns what it names': {
     writes: (s) =>
       s.apply('a', 'spec: { number: 1, tags: { x: y }, flags: [f], items: [{ name: i, value: 2 }] }'),
@@ -246,14 +241,7 @@ const cases: Readonly<Record<string, Case>> = {
 };
 
 describe('applying', () => {
-  for (const [sentence, { writes, spec, owners }] of Object.entries(cases)) {
-    it(sentence, () => {
-      const story = startStory();
-      writes(story);
-      if (spec !== undefined) assert.deepEqual(story.spec, spec);
-      if (owners !== undefined) assert.deepEqual(story.owners, owners);
-    });
-  }
+  testStories(cases);
 
   it('again changes nothing, not even the time', () => {
     const story = startStory();

@@ -1,14 +1,7 @@
-import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
-import { startStory, type Story } from './test-kind.ts';
+import { describe } from 'node:test';
+import { type StoryCase, testStories } from './story-cases.ts';
 
-interface Case {
-  readonly writes: (story: Story) => void;
-  readonly spec?: unknown;
-  readonly owners?: Readonly<Record<string, readonly string[]>>;
-}
-
-const cases: Readonly<Record<string, Case>> = {
+const cases: Readonly<Record<string, StoryCase>> = {
   'a part in which an updater has a field stays': {
     writes: (s) => {
       s.apply('a', 'spec: { inner: { a: 1 } }');
@@ -37,12 +30,5 @@ const cases: Readonly<Record<string, Case>> = {
 };
 
 describe('what an applier lets go of', () => {
-  for (const [sentence, { writes, spec, owners }] of Object.entries(cases)) {
-    it(sentence, () => {
-      const story = startStory();
-      writes(story);
-      if (spec !== undefined) assert.deepEqual(story.spec, spec);
-      if (owners !== undefined) assert.deepEqual(story.owners, owners);
-    });
-  }
+  testStories(cases);
 });

@@ -1,28 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { allKinds } from '../kinds.ts';
-import { readFields } from '../protobuf/reader.ts';
+import { entry, field, text } from './test-reading.ts';
 import { encodeOpenApiV2 } from './v2-protobuf.ts';
 import { openApiV2 } from './v2.ts';
 
 const swagger = openApiV2(allKinds);
 const bytes = encodeOpenApiV2(swagger);
-
-/** The values of one field, in order. */
-function field(message: Uint8Array, ...[number, ...deeper]: readonly number[]): Uint8Array[] {
-  const found = [...readFields(message)]
-    .filter((f) => f.number === number)
-    .map(({ value }) => (typeof value === 'bigint' ? Uint8Array.of(Number(value)) : value));
-  return deeper.length === 0 ? found : found.flatMap((f) => field(f, ...deeper));
-}
-const text = (message: Uint8Array | undefined): string => new TextDecoder().decode(message);
-
-/** The value of the entry of that name among (name = 1, value = 2) pairs. */
-function entry(pairs: readonly Uint8Array[], name: string): Uint8Array {
-  const value = pairs.filter((pair) => text(field(pair, 1)[0]) === name).flatMap((pair) => field(pair, 2));
-  assert.equal(value.length, 1, name);
-  return value[0] ?? new Uint8Array();
-}
 
 describe('OpenAPI v2 as protobuf', () => {
   it('has every path and every definition', () => {

@@ -2,29 +2,14 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { services } from '../core/v1/service.ts';
 import { allKinds } from '../kinds.ts';
-import { readFields } from '../protobuf/reader.ts';
 import { kindVersions } from '../versions.ts';
+import { entry, field, text } from './test-reading.ts';
 import { encodeOpenApiV3 } from './v3-protobuf.ts';
 import { openApiV3 } from './v3.ts';
 
 const openapi = openApiV3(services, allKinds);
 const bytes = encodeOpenApiV3(openapi);
 
-/** The values of one field, in order. */
-function field(message: Uint8Array, ...[number, ...deeper]: readonly number[]): Uint8Array[] {
-  const found = [...readFields(message)]
-    .filter((f) => f.number === number)
-    .map(({ value }) => (typeof value === 'bigint' ? Uint8Array.of(Number(value)) : value));
-  return deeper.length === 0 ? found : found.flatMap((f) => field(f, ...deeper));
-}
-const text = (message: Uint8Array | undefined): string => new TextDecoder().decode(message);
-
-/** The value of the entry of that name among (name = 1, value = 2) pairs. */
-function entry(pairs: readonly Uint8Array[], name: string): Uint8Array {
-  const value = pairs.filter((pair) => text(field(pair, 1)[0]) === name).flatMap((pair) => field(pair, 2));
-  assert.equal(value.length, 1, name);
-  return value[0] ?? new Uint8Array();
-}
 const schemaOf = (name: string): Uint8Array => {
   const [schema] = field(entry(field(bytes, 5, 1, 1), `io.k8s.api.core.v1.${name}`), 1);
   assert.ok(schema !== undefined);
