@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import {
   AppsV1Api,
   AuthorizationV1Api,
   CoreV1Api,
-  KubeConfig,
   KubernetesObjectApi,
   makeInformer,
   PatchStrategy,
@@ -14,16 +13,10 @@ import {
   type KubernetesObject,
   type V1Service,
 } from '@kubernetes/client-node';
-import {
-  createTestPki,
-  startServer,
-  type Running,
-  type TestPki,
-} from '../../src/apiserver/fixtures/running-server.ts';
-import { renderKubeconfig } from '../../src/apiserver/pki/kubeconfig.ts';
 import { eventually } from '../../src/testing/test-cluster.ts';
 import { kindSamples, NAMESPACE, type Sample } from '../kubectl/battery-objects.ts';
 import { serviceSamples } from '../kubectl/battery-services.ts';
+import { servedConfig } from './served-config.ts';
 
 const serviceOf = (name: string, more: object = {}): V1Service => ({
   metadata: { name },
@@ -47,24 +40,7 @@ const refusalOf = async (attempt: Promise<unknown>): Promise<Refusal> => {
 
 // The official JavaScript client is a program that knows nothing of this server.
 describe('@kubernetes/client-node', { concurrency: 4 }, () => {
-  let pki: TestPki;
-  let running: Running;
-  const config = new KubeConfig();
-  before(async () => {
-    pki = await createTestPki();
-    running = await startServer(pki.pki, {
-      config: {
-        serviceCidrs: ['10.0.0.0/8', 'fd00:10:96::/112'],
-        disabledAdmission: ['DenyServiceExternalIPs'],
-      },
-    });
-    const { caCert, admin } = pki.pki;
-    config.loadFromString(renderKubeconfig({ server: running.url, caCert, client: admin }));
-  });
-  after(async () => {
-    await running.stop();
-    await pki.remove();
-  });
+  const config = servedConfig();
   const core = (): CoreV1Api => config.makeApiClient(CoreV1Api);
 
   const everyVerb = (sentence: string, sample: Sample, name: string): void => {

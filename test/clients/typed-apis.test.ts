@@ -1,18 +1,12 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import * as library from '@kubernetes/client-node';
-import {
-  createTestPki,
-  startServer,
-  type Running,
-  type TestPki,
-} from '../../src/apiserver/fixtures/running-server.ts';
-import { renderKubeconfig } from '../../src/apiserver/pki/kubeconfig.ts';
 import { eventually } from '../../src/testing/test-cluster.ts';
 import { kindSamples, NAMESPACE, type Sample } from '../kubectl/battery-objects.ts';
 import { serviceSamples } from '../kubectl/battery-services.ts';
+import { servedConfig } from './served-config.ts';
 
-const { KubeConfig, makeInformer, PatchStrategy, setHeaderOptions } = library;
+const { makeInformer, PatchStrategy, setHeaderOptions } = library;
 
 /** An object or a list, as far as this test looks. */
 interface Seen {
@@ -32,24 +26,7 @@ function classFor(apiVersion: string): unknown {
 }
 
 describe('the generated classes of @kubernetes/client-node', { concurrency: 4 }, () => {
-  let pki: TestPki;
-  let running: Running;
-  const config = new KubeConfig();
-  before(async () => {
-    pki = await createTestPki();
-    running = await startServer(pki.pki, {
-      config: {
-        serviceCidrs: ['10.0.0.0/8', 'fd00:10:96::/112'],
-        disabledAdmission: ['DenyServiceExternalIPs'],
-      },
-    });
-    const { caCert, admin } = pki.pki;
-    config.loadFromString(renderKubeconfig({ server: running.url, caCert, client: admin }));
-  });
-  after(async () => {
-    await running.stop();
-    await pki.remove();
-  });
+  const config = servedConfig();
 
   const everyMethod = async (sample: Sample, name: string): Promise<void> => {
     const { apiVersion } = sample.object;
