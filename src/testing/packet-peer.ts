@@ -14,8 +14,11 @@ export interface PeerCall {
   readonly n?: number;
   /** Every call comes from this port (UDP). */
   readonly sourcePort?: number;
+  /** Who expects an answer leaves it out: a busy machine may need long. */
   readonly timeoutMs?: number;
 }
+
+const PATIENCE_MS = 20_000;
 
 const plain = (address: string | undefined): string => (address ?? '').replace(/^::ffff:/, '');
 
@@ -29,7 +32,7 @@ function serve(name: string, port: number): void {
   server.listen(port, '::', () => udp.bind(port, '::', () => console.log('ready')));
 }
 
-function callTcp({ host, port, timeoutMs = 1500 }: PeerCall): Promise<string> {
+function callTcp({ host, port, timeoutMs = PATIENCE_MS }: PeerCall): Promise<string> {
   return new Promise((resolve) => {
     let text = '';
     const socket = net.connect({ host, port });
@@ -45,7 +48,7 @@ function callTcp({ host, port, timeoutMs = 1500 }: PeerCall): Promise<string> {
   });
 }
 
-function callUdp({ host, port, sourcePort = 0, timeoutMs = 700 }: PeerCall): Promise<string> {
+function callUdp({ host, port, sourcePort = 0, timeoutMs = PATIENCE_MS }: PeerCall): Promise<string> {
   return new Promise((resolve) => {
     const socket = dgram.createSocket(host.includes(':') ? 'udp6' : 'udp4');
     const timer = setTimeout(() => done('timeout'), timeoutMs);

@@ -137,7 +137,11 @@ export function createCanary(lab: ProxyLab): Canary {
     isServed: async () => {
       const end = Date.now() + PATIENCE_MS;
       for (const [place, host, port] of CALLS)
-        while (!(await lab.packets.call(place, { protocol: 'TCP', host, port })).join().startsWith('pod'))
+        while (
+          !(await lab.packets.call(place, { protocol: 'TCP', host, port, timeoutMs: 1500 }))
+            .join()
+            .startsWith('pod')
+        )
           if (Date.now() > end) throw new Error(`${place} does not reach ${host} port ${port}`);
     },
     call: (perSecond = Infinity) =>

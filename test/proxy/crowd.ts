@@ -12,7 +12,7 @@ const PATIENCE_MS = 600_000;
 const addressOf = (i: number): string => `10.97.${i >> 8}.${i & 255}`;
 
 async function isServed(lab: ProxyLab, host: string): Promise<boolean> {
-  const answers = await lab.packets.call('pod1', { protocol: 'TCP', host, port: 80 });
+  const answers = await lab.packets.call('pod1', { protocol: 'TCP', host, port: 80, timeoutMs: 1500 });
   return answers.join().startsWith('pod');
 }
 

@@ -53,7 +53,9 @@ describe('portico proxy, a program on a node', () => {
     }
   };
   const answersFrom = (pod: number) => async () =>
-    (await lab.packets.call('pod1', { ...tcp, n: 5 })).every((answer) => answer.startsWith(`pod${pod} `));
+    (await lab.packets.call('pod1', { ...tcp, n: 5, timeoutMs: 5000 })).every((answer) =>
+      answer.startsWith(`pod${pod} `),
+    );
 
   before(async () => {
     lab = createProxyLab(3);

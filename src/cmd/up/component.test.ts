@@ -51,7 +51,7 @@ function start(script: string, more: Partial<ComponentOptions> = {}): Watched {
 const untilStopped = `await new Promise((stop) => channel.stopped.addEventListener('abort', stop));`;
 const serve = `channel.send({ type: 'ready', what: 'api' });`;
 const until = (what: string, isSo: () => boolean): Promise<true> =>
-  eventually(what, () => Promise.resolve(isSo() || undefined), 10_000);
+  eventually(what, () => Promise.resolve(isSo() || undefined));
 
 describe('a component', { concurrency: 2 }, () => {
   it('is ready when it says so, each thing by itself, and stops when it is asked', async () => {

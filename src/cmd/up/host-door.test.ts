@@ -65,7 +65,7 @@ function startComponent(port: number, handle: (message: FromComponent, from: Com
 }
 
 const until = (line: Line, what: string): Promise<true> =>
-  eventually(what, () => Promise.resolve(line.said.includes(what) || undefined), 10_000);
+  eventually(what, () => Promise.resolve(line.said.includes(what) || undefined));
 
 describe('the way between the host and a component', () => {
   const refused: string[] = [];

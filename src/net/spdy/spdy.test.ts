@@ -302,7 +302,7 @@ test('a peer with windows is sent no more than they allow', async () => {
 });
 
 async function until<T>(probe: () => T | undefined): Promise<T> {
-  for (let i = 0; i < 400; i++) {
+  for (const end = Date.now() + 60_000; Date.now() < end;) {
     const found = probe();
     if (found !== undefined) return found;
     await new Promise((resolve) => setTimeout(resolve, 5));

@@ -121,10 +121,7 @@ const words = (...argv: readonly string[]): string =>
 const told = ({ channels }: Talk, channel: number): string => (channels.get(channel) ?? '').toString();
 
 async function until(probe: () => boolean): Promise<void> {
-  for (let i = 0; i < 400; i++) {
-    if (probe()) return;
-    await realClock.sleep(10);
-  }
+  for (const end = Date.now() + 60_000; Date.now() < end; await realClock.sleep(10)) if (probe()) return;
   throw new Error('gave up waiting');
 }
 

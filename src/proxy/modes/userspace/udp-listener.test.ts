@@ -24,14 +24,14 @@ describe('UDP through the userspace proxy', () => {
       .port;
 
   interface Client {
-    readonly ask: (ip: string, text: string) => Promise<string>;
+    readonly ask: (ip: string, text: string, withinMs?: number) => Promise<string>;
   }
   async function newClient(): Promise<Client> {
     const socket = await udp(() => undefined);
     return {
-      ask: async (ip, text) => {
+      ask: async (ip, text, withinMs = 20_000) => {
         socket.send(text, 8080, ip);
-        const signal = AbortSignal.timeout(300);
+        const signal = AbortSignal.timeout(withinMs);
         try {
           const [answer, from] = (await once(socket, 'message', { signal })) as [Buffer, AddressInfo];
           return `${String(answer).split(':').slice(0, 2).join(':')} from ${from.address}:${from.port}`;
@@ -61,7 +61,7 @@ describe('UDP through the userspace proxy', () => {
     assert.equal(await client.ask(ip, '2'), `b:2 from ${ip}:8080`);
     const port = await deadPort();
     await set([servicePort(ip, [port, a], { protocol: 'UDP' })], [UDP_ID]);
-    assert.equal(await client.ask(ip, '3'), 'nothing');
+    assert.equal(await client.ask(ip, '3', 300), 'nothing');
     assert.equal(await client.ask(ip, '4'), `a:4 from ${ip}:8080`);
   });
 
@@ -83,6 +83,6 @@ describe('UDP through the userspace proxy', () => {
     const { set, ip, mode } = setup();
     await set([servicePort(ip, [], { protocol: 'UDP' })]);
     assert.equal(mode.localAddress(UDP_ID), undefined);
-    assert.equal(await (await newClient()).ask(ip, '1'), 'nothing');
+    assert.equal(await (await newClient()).ask(ip, '1', 300), 'nothing');
   });
 });
