@@ -30,16 +30,27 @@ export function affectedServers(turns: readonly Turn[]): VirtualServer[] {
   return [...found.values()];
 }
 
-/** What must stay of plans that are no longer wanted: servers that have connections, and what leads to them. */
+/** The texts of all servers that turns want. */
+export const wantedServers = (turns: readonly Pick<Turn, 'after'>[]): Set<string> =>
+  new Set(turns.flatMap(({ after }) => after?.servers.map(textOf) ?? []));
+
+/** Those ghosts, by their ids, that wait at servers which are wanted now, perhaps by another Service port: they have nothing to keep. */
+export const ghostsAt = (wanted: ReadonlySet<string>, ghosts: ReadonlyMap<string, PortPlan>): string[] =>
+  wanted.size === 0
+    ? []
+    : [...ghosts].flatMap(([id, { servers }]) =>
+        servers.some((each) => wanted.has(textOf(each))) ? [id] : [],
+      );
+
+/** What must stay of plans that are no longer wanted: servers that have connections and nobody wants, and what leads to them. */
 export function ghostAfter(
-  { before, after }: Turn,
-  held: HeldServers,
+  { before }: Pick<Turn, 'before'>,
+  { held, wanted }: { readonly held: HeldServers; readonly wanted: ReadonlySet<string> },
   { sets }: Pick<Layout, 'sets'>,
 ): PortPlan | undefined {
-  const stays = new Set(after?.servers.map(textOf));
   const kept = before
     .flatMap(({ servers }) => servers)
-    .filter((each) => each.isGraceful && !stays.has(textOf(each)) && isBusy(held.get(textOf(each))));
+    .filter((each) => each.isGraceful && !wanted.has(textOf(each)) && isBusy(held.get(textOf(each))));
   if (kept.length === 0) return undefined;
   const all: PortPlan = {
     servers: [],

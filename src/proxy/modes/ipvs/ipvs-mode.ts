@@ -20,7 +20,7 @@ import type { Layout } from './layout.ts';
 import { createLocalhost } from './localhost.ts';
 import { createMarks } from './marks.ts';
 import type { Marks } from './marks.ts';
-import { affectedServers, ghostAfter } from './ghosts.ts';
+import { affectedServers, ghostAfter, ghostsAt, wantedServers } from './ghosts.ts';
 import { isExcluded, isOurs, leftovers, recordOf } from './ownership.ts';
 import { emptyMemory, planChange, planElements } from './plan.ts';
 import type { Memory, Step } from './plan.ts';
@@ -158,18 +158,22 @@ class IpvsMode implements ProxyMode {
   }
 
   async #change({ memory, context }: Known, next: Next): Promise<void> {
-    const turns = [...next].map(([id, port]) => {
+    const turnOf = (id: string, port: ServicePort | undefined) => {
       const old = memory.ports.get(id);
       const before = [old && renderServicePort(old, context), memory.ghosts.get(id)].filter(
         (plan) => plan !== undefined,
       );
       return { id, port, before, after: port && renderServicePort(port, context) };
-    });
+    };
+    const turns = [...next].map(([id, port]) => turnOf(id, port));
+    const wanted = wantedServers(turns);
+    for (const id of ghostsAt(wanted, memory.ghosts))
+      if (!next.has(id)) turns.push(turnOf(id, memory.ports.get(id)));
     const held = await kernel.readServers(this.#options.ipvs, affectedServers(turns));
     const plans: { before: PortPlan[]; after: PortPlan[] } = { before: [], after: [] };
     const ghosts: PortPlan[] = [];
     for (const { id, port, before, after } of turns) {
-      const ghost = ghostAfter({ before, after }, held, context.layout);
+      const ghost = ghostAfter({ before }, { held, wanted }, context.layout);
       plans.before.push(...before);
       if (after !== undefined) plans.after.push(after);
       if (ghost !== undefined) ghosts.push(ghost);
