@@ -278,3 +278,12 @@ describe('strategic merge patches, for any objects', () => {
     });
   }
 });
+
+it('a long list is merged in no more time than it looks', () => {
+  const env = (prefix: string) =>
+    Array.from({ length: 10_000 }, (_, i) => ({ name: `${prefix}${i}`, value: '' }));
+  const withEnv = (prefix: string) => ({ spec: { containers: [{ name: 'c', env: env(prefix) }] } });
+  const merged = applyStrategicMergePatch(pod, withEnv('a'), withEnv('b'));
+  const { spec } = merged as unknown as ReturnType<typeof withEnv>;
+  assert.equal(new Set(spec.containers[0]?.env.map(({ name }) => name)).size, 20_000);
+});

@@ -141,13 +141,17 @@ function mergeList(before: readonly JsonValue[], patch: readonly JsonValue[], me
   const kept = before.filter((item) => !gone.has(identityOf(item, mergeKey)));
   const merged = [...kept];
   const itemType = meta.type?.is === 'list' ? meta.type.of : undefined;
+  /** Of several with one key the first counts. */
+  const places = new Map<string, number>();
+  const note = (key: string, at: number): void => void (places.has(key) || places.set(key, at));
+  for (const [at, item] of kept.entries()) note(identityOf(item, mergeKey), at);
   for (const item of merging) {
     const key = keyOf(item, mergeKey);
-    const at = merged.findIndex((other) => identityOf(other, mergeKey) === key);
+    const at = places.get(key) ?? -1;
     const found = merged[at];
     if (!isJsonObject(item)) continue;
     if (isJsonObject(found)) merged[at] = mergeObject(found, item, itemType);
-    else merged.push(withoutDirectives(item));
+    else note(key, merged.push(withoutDirectives(item)) - 1);
   }
   return orderElements(merged, { patch: merging, server: kept, mergeKey });
 }

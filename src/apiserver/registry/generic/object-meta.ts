@@ -1,6 +1,5 @@
 import type { KubeObject } from '../../../api/kind.ts';
 import type { ManagedFieldsEntry, ObjectMeta } from '../../../api/meta/v1/object-meta.ts';
-import { deepEqual } from '../../../base/deep-equal.ts';
 import { timestamp } from './context.ts';
 
 /** No vowels and nothing that looks alike, so that no words come out (upstream: util/rand). */
@@ -89,11 +88,16 @@ function kept<K extends keyof ObjectMeta>(
 export function withDistinctOwners<T extends KubeObject>(object: T, warnings: string[]): T {
   const { ownerReferences } = object.metadata;
   if (ownerReferences === undefined || ownerReferences.length < 2) return object;
-  const isTwice = (i: number): boolean =>
-    ownerReferences.slice(0, i).some((owner) => deepEqual(owner, ownerReferences[i]));
-  const distinct = ownerReferences.filter((_, i) => !isTwice(i));
-  if (distinct.length === ownerReferences.length) return object;
-  const uids = ownerReferences.filter((_, i) => isTwice(i)).map(({ uid }) => uid);
+  const firsts = new Map<string, number>();
+  for (const [i, owner] of ownerReferences.entries()) {
+    const { apiVersion, kind, name, uid, controller, blockOwnerDeletion } = owner;
+    const key = JSON.stringify([apiVersion, kind, name, uid, controller, blockOwnerDeletion]);
+    if (!firsts.has(key)) firsts.set(key, i);
+  }
+  if (firsts.size === ownerReferences.length) return object;
+  const kept = new Set(firsts.values());
+  const distinct = ownerReferences.filter((_, i) => kept.has(i));
+  const uids = ownerReferences.filter((_, i) => !kept.has(i)).map(({ uid }) => uid);
   warnings.push(
     '.metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject ' +
       `such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: [${uids.join(' ')}]`,
