@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, it } from 'node:test';
+import { certificateRequests } from '../../src/apiserver/fixtures/certificate-requests.ts';
 import { eventually, freePort } from '../../src/testing/test-cluster.ts';
 import { describeWith, startComponent, startServer } from './components.ts';
 import type { Component, Identity, ServerPlace } from './components.ts';
@@ -17,8 +20,6 @@ const expected = [
   /cloud provider|cloud node lifecycle/,
   /requestheader-client-ca-file/,
   /extension-apiserver-authentication/,
-  // Certificates are not signed here.
-  /CertificateSigningRequest/,
   // A write that came too late; they try again.
   /the object has been modified/,
   // The account of a namespace that goes: its token would be written into it.
@@ -54,7 +55,8 @@ for (const accounts of [true, false]) {
           `--root-ca-file=${join(pki, 'ca.crt')}`,
           `--service-account-private-key-file=${join(pki, 'sa.key')}`,
           `--use-service-account-credentials=${accounts}`,
-          '--controllers=*,-csrsigning,-csrapproving,-csrcleaner',
+          `--cluster-signing-cert-file=${join(pki, 'ca.crt')}`,
+          `--cluster-signing-key-file=${join(pki, 'ca.key')}`,
         ]),
         start('kube-scheduler', server.kubeconfigFor('kube-scheduler'), []),
       ]);
@@ -138,6 +140,34 @@ for (const accounts of [true, false]) {
       assert.equal(
         await server.kubectl('get configmaps -A --field-selector metadata.namespace=team -o name'),
         '',
+      );
+    });
+
+    it('a request for a certificate that is approved is signed', async () => {
+      const request = {
+        apiVersion: 'certificates.k8s.io/v1',
+        kind: 'CertificateSigningRequest',
+        metadata: { name: 'jane' },
+        spec: {
+          request: Buffer.from(certificateRequests.jane).toString('base64'),
+          signerName: 'kubernetes.io/kube-apiserver-client',
+          usages: ['client auth'],
+        },
+      };
+      await server.kubectl('create -f -', request);
+      await server.kubectl('certificate approve jane');
+      const condition = 'get csr jane --no-headers -o custom-columns=:.status.conditions[*].type';
+      await until('its approval', condition, 'Approved');
+      const certificate = await eventually(
+        'its certificate',
+        async () => (await server.kubectl('get csr jane -o jsonpath={.status.certificate}')) || undefined,
+        LONG_MS,
+      );
+      const { subject, issuer } = new X509Certificate(Buffer.from(certificate, 'base64'));
+      const authority = new X509Certificate(readFileSync(join(server.dir, 'pki', 'ca.crt')));
+      assert.deepEqual(
+        [subject.split(/\n| \+ /).sort(), issuer],
+        [['CN=jane', 'O=dev', 'O=ops'], authority.subject],
       );
     });
 

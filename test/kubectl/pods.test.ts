@@ -203,7 +203,6 @@ kubectlCases('kubectl and running Pods', {
     await kubectl.ok('wait --for=condition=Ready pod/p --timeout=25s');
     const missing = /the server could not find the requested resource/;
     assert.match(await kubectl.refuses('debug p --image=host'), missing);
-    assert.match(await kubectl.refuses('autoscale replicaset x --max=2'), /not ?found/i);
     assert.match(await kubectl.refuses('top pod'), /Metrics API not available/);
   },
 });
