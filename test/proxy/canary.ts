@@ -11,7 +11,7 @@ import type { ConnectorReport } from './connector.probe.ts';
 import type { Jot } from './pen.probe.ts';
 import type { ProxyLab } from './proxy-lab.ts';
 
-const VIPS = { IPv4: '10.96.1.1', IPv6: 'fd00:10:96::1:1' } as const;
+export const VIPS = { IPv4: '10.96.1.1', IPv6: 'fd00:10:96::1:1' } as const;
 export const NODE_PORT = 30_080;
 const families = ['IPv4', 'IPv6'] as const;
 const PATIENCE_MS = 120_000;
@@ -96,7 +96,7 @@ export interface Canary {
 }
 
 /** A Service that is called without a pause, in a lab whose API server runs. Everything ends with the lab and the process. */
-export function createCanary(lab: ProxyLab): Canary {
+export function createCanary(lab: Pick<ProxyLab, 'packets' | 'kubeconfig'>): Canary {
   const pods = new Map<number, ChildProcess>();
   const running = new Set<ChildProcess>();
   const start = (place: string, file: string, ...args: readonly string[]): ChildProcess => {

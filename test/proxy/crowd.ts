@@ -40,8 +40,8 @@ export async function comeAndGo(lab: ProxyLab, canary: Canary, nServices: number
   await until('the last one is gone', async () => !(await isServed(lab, last)));
 }
 
-/** What `--cleanup` left on the node; '' = nothing. */
-export async function remains(lab: ProxyLab): Promise<string> {
+/** What a cleanup left on the node; '' = nothing. */
+export async function remains(lab: Pick<ProxyLab, 'run'>): Promise<string> {
   const found: string[] = [];
   const look = async (command: string, args: readonly string[], ours: RegExp): Promise<void> => {
     const text = await lab.run(command, args);
