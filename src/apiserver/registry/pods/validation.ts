@@ -146,9 +146,8 @@ export function podChangeFaults(next: Pod, prev: Pod): FieldError[] {
       invalidValue('spec.activeDeadlineSeconds', now ?? null, 'must be less than or equal to previous value'),
     );
   }
-  const kept = (old.tolerations ?? []).every((old_) =>
-    (spec.tolerations ?? []).some((t) => deepEqual(t, old_)),
-  );
+  const standing = new Set((spec.tolerations ?? []).map(tolerationText));
+  const kept = (old.tolerations ?? []).every((each) => standing.has(tolerationText(each)));
   if (!kept)
     errors.push(
       forbiddenField(
@@ -168,3 +167,11 @@ export function podChangeFaults(next: Pod, prev: Pod): FieldError[] {
   if (!deepEqual(comparable(masked), comparable(old))) errors.push(forbiddenField('spec', FIXED));
   return errors;
 }
+
+/** All that a toleration may not change: how long it lasts may. */
+const tolerationText = ({
+  key,
+  operator,
+  value,
+  effect,
+}: NonNullable<PodSpec['tolerations']>[number]): string => JSON.stringify([key, operator, value, effect]);
