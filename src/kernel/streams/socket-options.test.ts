@@ -7,8 +7,8 @@ import { congestionControlOf, setUnpaced, unpaced } from './socket-options.ts';
 
 describe('a connection that stays on the machine', () => {
   const table: Readonly<Record<string, [control: string, expected: string | undefined]>> = {
-    'is not paced by bbr': ['bbr', 'cubic'],
-    'is not paced by a later bbr': ['bbr3', 'cubic'],
+    'is not paced by bbr': ['bbr', 'reno'],
+    'is not paced by a later bbr': ['bbr3', 'reno'],
     'keeps what does not pace': ['cubic', undefined],
     'keeps what an administrator chose and does not pace': ['dctcp', undefined],
   };

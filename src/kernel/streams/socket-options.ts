@@ -54,8 +54,8 @@ export function onlyIpv6(fd: number): void {
 
 /** TCP_CA_NAME_MAX of the kernel. */
 const CONTROL_NAME_BYTES = 16;
-/** Grows by what is acknowledged and sets no timers; it is Linux's own default. */
-const UNPACED = 'cubic';
+/** Grows by what is acknowledged and sets no timers. Every kernel has it, and the only one that every user may choose everywhere. */
+const UNPACED = 'reno';
 
 /** The name of the socket's congestion control. */
 export function congestionControlOf(fd: number): string {
