@@ -1,6 +1,8 @@
 /**
- * `connector.probe.ts IP PORT N PARALLEL [PER_SECOND]`: opens connections one after the other, so many at a time, each until it has an answer, and resets
- * it. Goes on until its input is closed and there were at least N; prints what became of all of them so far, as a ConnectorReport a line,
+ * `connector.probe.ts IP PORT N PARALLEL [PER_SECOND]`: opens connections one after the other, so many at a time, each until it has an answer
+ * and its end, and resets it, so that its port is free at once. A reset before the end would not do: when the other side's FIN passes
+ * conntrack after it, the closed entry stays for ten seconds, and the next connection from that port is translated as this one was.
+ * Goes on until its input is closed and there were at least N; prints what became of all of them so far, as a ConnectorReport a line,
  * five times a second and at the end.
  */
 import { EPOLL_ERR, EPOLL_IN, calls } from '../../src/kernel/streams/calls.ts';
@@ -65,6 +67,8 @@ function connectAll(target: SocketAddress, { nAtLeast, nParallel, perSecond }: L
     );
   /** By descriptor, in the order they began. */
   const open = new Map<number, { readonly at: number; readonly nBefore: number }>();
+  /** Those of them that have their answer, and wait for its end. */
+  const answered = new Set<number>();
   let [n, nBegun, isStopping] = [0, 0, false];
   const oldest = (): number => {
     for (const { nBefore } of open.values()) return nBefore;
@@ -90,12 +94,16 @@ function connectAll(target: SocketAddress, { nAtLeast, nParallel, perSecond }: L
     resetOnClose(fd);
     calls.close(fd);
     open.delete(fd);
+    answered.delete(fd);
   };
   const read = (fd: number): void => {
     const length = calls.recv(fd, buffer.address, 256);
     if (length === EAGAIN) return;
-    if (length > 0) count(answers, buffer.bytes.toString('latin1', 0, length).split(' ')[0] ?? '');
-    end(fd, length > 0 ? undefined : length === 0 ? 'closed' : errnoName(-length));
+    if (length > 0) {
+      if (!answered.has(fd)) count(answers, buffer.bytes.toString('latin1', 0, length).split(' ')[0] ?? '');
+      answered.add(fd);
+    } else if (length < 0) end(fd, errnoName(-length));
+    else end(fd, answered.has(fd) ? undefined : 'closed');
   };
   poller.add(0, EPOLL_IN, 0);
   while (open.size > 0 || !isOver()) {
