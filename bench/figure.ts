@@ -31,3 +31,14 @@ export function wholeOption(params: Params, name: string, fallback: number): num
     throw new Error(`--${name} ${params[name]}: must be a whole number above 0`);
   return value;
 }
+
+/** The exit code of a benchmark that this machine cannot bear, or that was asked for what there is not; what it lacks is printed. */
+export const REFUSED = 2;
+
+/** What a benchmark throws once it has printed, in words for its user, why it measures nothing. */
+export class RefusedError extends Error {
+  constructor() {
+    super('the benchmark was refused');
+    this.name = 'RefusedError';
+  }
+}

@@ -1,6 +1,7 @@
 // `npm run bench -- NAME [--json] [--option value …]`: runs bench/NAME.ts and prints its figures.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { REFUSED, RefusedError } from './figure.ts';
 import type { Benchmark, Figure, Params } from './figure.ts';
 
 const own = new Set(['run.ts', 'figure.ts', 'resident.ts']);
@@ -38,4 +39,9 @@ if (!names().includes(name)) {
 }
 const params = parse(rest);
 const { run } = (await import(join(import.meta.dirname, `${name}.ts`))) as Benchmark;
-for await (const figure of run(params)) print({ bench: name, ...figure }, params['json'] === 'true');
+try {
+  for await (const figure of run(params)) print({ bench: name, ...figure }, params['json'] === 'true');
+} catch (error) {
+  if (!(error instanceof RefusedError)) throw error;
+  process.exit(REFUSED);
+}

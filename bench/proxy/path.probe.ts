@@ -109,7 +109,7 @@ async function main({ mode: name, services: nServices, connects, rounds, from }:
   const last = nServices - 1;
   const target = serviceTo(last, [{ ip: SERVER, port: PORT, isLocal: false }]);
   const all = Array.from({ length: nServices }, (_, n) => (n === last ? target : numberedService(n, 2)));
-  const mode = await openMode(name);
+  const mode = await openMode(name, wires.pod.node);
   const direct: number[] = [];
   const through: number[] = [];
   ask(SERVER, PORT);

@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { quantile, rounded } from '../figure.ts';
+import { REFUSED, RefusedError, quantile, rounded } from '../figure.ts';
 import type { Figure } from '../figure.ts';
 
 /**
  * Runs a probe of this folder in user, network and mount namespaces of its own, so that no rule ever reaches this
- * machine's firewall. Resolves with what it printed as JSON.
+ * machine's firewall. Resolves with what it printed as JSON; fails with `RefusedError` where the probe has said what it lacks.
  */
 export function inNamespaces<T>(probe: string, question: object): Promise<T> {
   const path = join(import.meta.dirname, probe);
@@ -20,7 +20,7 @@ export function inNamespaces<T>(probe: string, question: object): Promise<T> {
     child.once('error', reject);
     child.once('close', (code) => {
       if (code === 0) resolve(JSON.parse(output) as T);
-      else reject(new Error(`the probe ended with code ${code}`));
+      else reject(failure(code));
     });
   });
 }
@@ -42,10 +42,14 @@ export async function* linesInNamespaces<T>(path: string, question: object): Asy
   try {
     for await (const line of createInterface({ input: child.stdout })) yield JSON.parse(line) as T;
     const code = await closed;
-    if (code !== 0) throw new Error(`the probe ended with code ${code}`);
+    if (code !== 0) throw failure(code);
   } finally {
     child.kill('SIGKILL');
   }
+}
+
+function failure(code: number | null): Error {
+  return code === REFUSED ? new RefusedError() : new Error(`the probe ended with code ${code}`);
 }
 
 type Sample = Readonly<Record<string, number>>;

@@ -3,6 +3,7 @@ import { silentLogger } from '../../src/base/logger.ts';
 import { formatIp } from '../../src/net/ip.ts';
 import { isModeName, loadMode, modeNames } from '../../src/proxy/modes/registry.ts';
 import type { ProxyEndpoint, ProxyMode, ProxyState, ServicePort } from '../../src/proxy/state/model.ts';
+import { REFUSED } from '../figure.ts';
 
 const FIRST_ENDPOINT = 0x0a800000n; // 10.128.0.0
 const FIRST_CLUSTER_IP = 0x0a640000n; // 10.100.0.0
@@ -48,18 +49,25 @@ export const stateOf = (services: ReadonlyMap<string, ServicePort>): ProxyState 
   services,
 });
 
-/** Throws with what the machine lacks for it. */
-export async function openMode(name: string): Promise<ProxyMode> {
-  if (!isModeName(name)) throw new Error(`--mode ${name}: there are ${modeNames.join(', ')}`);
+/**
+ * A mode ready for `sync`, whose listeners, if it has any, are at `nodeIP`. Where there is no such mode, or the machine cannot bear it,
+ * says so and ends the process.
+ */
+export async function openMode(name: string, nodeIP = '127.0.0.1'): Promise<ProxyMode> {
+  if (!isModeName(name)) return refuse(`--mode ${name}: there are ${modeNames.join(', ')}`);
   const mode = await loadMode(name);
   const options = {
     family: 'IPv4',
     clock: realClock,
     logger: silentLogger,
     serviceCIDRs: [],
-    nodeIP: '127.0.0.1',
+    nodeIP,
   } as const;
   const probe = await mode.probe(options);
-  if (!probe.isUsable) throw new Error(probe.reason);
-  return mode.open(options);
+  return probe.isUsable ? mode.open(options) : refuse(probe.reason);
+}
+
+function refuse(why: string): never {
+  process.stderr.write(`${why}\n`);
+  process.exit(REFUSED);
 }
