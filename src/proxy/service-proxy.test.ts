@@ -103,7 +103,7 @@ describe('the service proxy', () => {
     );
     assert.equal(mode.syncs[0], 'all');
     assert.ok(!mode.syncs.slice(1).includes('all'));
-    assert.equal(proxy.health().pendingSinceMs, undefined);
+    assert.equal(proxy.health().families.get('IPv4')?.pendingSinceMs, undefined);
     feed.remove(services, serviceFixture('web'));
     await eventually(() => !mode.table.has(WEB), 'the deletion');
   });
@@ -143,11 +143,11 @@ describe('the service proxy', () => {
     mode.fail = 2;
     feed.put(services, serviceFixture('web'));
     await eventually(() => mode.syncs.length === 2, 'the failure');
-    assert.ok(proxy.health().pendingSinceMs !== undefined);
+    assert.ok(proxy.health().families.get('IPv4')?.pendingSinceMs !== undefined);
     feed.put(services, serviceFixture('other', { clusterIPs: ['10.96.0.11'] }));
     await eventually(() => mode.table.size === 2, 'both');
     assert.deepEqual(mode.syncs.at(-1), ['default/other:http/TCP', WEB]);
-    assert.equal(proxy.health().pendingSinceMs, undefined);
+    assert.equal(proxy.health().families.get('IPv4')?.pendingSinceMs, undefined);
   });
 
   it('keeps what it has while the API server is away, and catches up', async (t) => {

@@ -52,9 +52,14 @@ export type ObjectChange =
 export interface ServiceProxyHealth {
   /** Every served family has been brought up to date at least once. */
   readonly isReady: boolean;
-  /** When the last sync ended well, ms since the epoch. */
+  readonly families: ReadonlyMap<IpFamily, FamilyProgress>;
+}
+
+/** How far the rules of one family are, in ms since the epoch. */
+export interface FamilyProgress {
+  /** When the last sync ended well; undefined = none did. */
   readonly lastSyncedMs: number | undefined;
-  /** Since when the oldest change waits, ms since the epoch; undefined = none waits. */
+  /** Since when the oldest change waits; undefined = none waits. */
   readonly pendingSinceMs: number | undefined;
 }
 
@@ -94,14 +99,12 @@ interface Side {
   readonly loop: SyncLoop;
 }
 
-interface Progress {
-  lastSyncedMs: number | undefined;
-  readonly ready: Set<IpFamily>;
-}
+/** When the last sync of a family ended well. */
+type Progress = Map<IpFamily, number>;
 
 export function createServiceProxy(options: ServiceProxyOptions): ServiceProxy {
   const { client, clock, logger, modes, onChange } = options;
-  const progress: Progress = { lastSyncedMs: undefined, ready: new Set() };
+  const progress: Progress = new Map();
   const families = (['IPv4', 'IPv6'] as const).filter((family) => modes[family] !== undefined);
   const sides = families.map((family) => createSide(family, options, progress));
   const following = { client, clock, logger };
@@ -137,9 +140,13 @@ export function createServiceProxy(options: ServiceProxyOptions): ServiceProxy {
       if (isComplete) for (const { loop } of sides) loop.requestFull();
     },
     health: () => ({
-      isReady: progress.ready.size === families.length,
-      lastSyncedMs: progress.lastSyncedMs,
-      pendingSinceMs: oldest(sides.map(({ loop }) => loop.pendingSinceMs())),
+      isReady: progress.size === families.length,
+      families: new Map(
+        sides.map(({ family, loop }) => [
+          family,
+          { lastSyncedMs: progress.get(family), pendingSinceMs: loop.pendingSinceMs() },
+        ]),
+      ),
     }),
     explain: (key, family) => sides.find((side) => side.family === family)?.tracker.explain(key),
     run: async (signal) => {
@@ -180,8 +187,7 @@ function createSide(family: IpFamily, options: ServiceProxyOptions, progress: Pr
       options.onHealthChecks?.(healthChecks, family);
     },
     onSynced: (report) => {
-      progress.lastSyncedMs = clock.now();
-      progress.ready.add(family);
+      progress.set(family, clock.now());
       onSynced?.({ ...report, family });
     },
   });
@@ -199,9 +205,4 @@ async function lookAtAll(
     if (signal.aborted) return;
     for (const { loop } of sides) loop.requestFull();
   }
-}
-
-function oldest(times: readonly (number | undefined)[]): number | undefined {
-  const known = times.filter((time) => time !== undefined);
-  return known.length === 0 ? undefined : Math.min(...known);
 }

@@ -82,9 +82,12 @@ describe('portico proxy, a program on a node', () => {
     assert.match(health, /x-content-type-options: nosniff/i);
     assert.match(
       health,
-      /\{"lastUpdated": "[-0-9]+ [:0-9.]+ \+0000 UTC","currentTime": "[^"]+", "nodeEligible": true\}$/,
+      /\{"lastUpdated":"[-0-9]+T[:0-9.]+Z","currentTime":"[^"]+","nodeEligible":true,"healthy":true,"status":\{"IPv4":\{"lastUpdated":"[^"]+","healthy":true\}/,
     );
-    assert.match(await get('/livez', `${at.node}:10256`), /^HTTP\/1.1 200 OK[^]*UTC"\}$/);
+    assert.match(
+      await get('/livez', `${at.node}:10256`),
+      /^HTTP\/1.1 200 OK[^]*Z","healthy":true,"status":\{/,
+    );
     assert.match(await get('/proxyMode', '127.0.0.1:10249'), /\r\n\r\nnftables$/);
     assert.match(await get('/configz', '127.0.0.1:10249'), /"kubeproxy.config.k8s.io":\{"apiVersion"/);
     const why = await get('/explain/default/web', '127.0.0.1:10249');
@@ -135,7 +138,7 @@ describe('portico proxy, a program on a node', () => {
     const taint = ['--kubeconfig', lab.kubeconfig, 'taint', 'node', 'node-1'];
     await lab.run('kubectl', [...taint, 'ToBeDeletedByClusterAutoscaler=1:NoSchedule']);
     await eventually('503', async () =>
-      /^HTTP\/1.1 503[^]*"nodeEligible": false\}$/.test(await get('/healthz', '127.0.0.1:10256')),
+      /^HTTP\/1.1 503[^]*"nodeEligible":false,"healthy":true/.test(await get('/healthz', '127.0.0.1:10256')),
     );
     assert.match(await get('/livez', '127.0.0.1:10256'), /^HTTP\/1.1 200/);
     await lab.run('kubectl', [...taint, 'ToBeDeletedByClusterAutoscaler-']);

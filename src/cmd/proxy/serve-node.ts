@@ -50,7 +50,7 @@ export async function serveNode(
   const setNode = (): void => proxy.setNode((family) => nodeOf(context, family));
   const health = createProxyHealth({
     clock,
-    progress: () => proxy.health(),
+    progress: () => proxy.health().families,
     isNodeEligible: () => {
       const node = watch.node();
       return node === undefined ? !watch.isGone() : isEligible(node);

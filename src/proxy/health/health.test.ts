@@ -5,50 +5,56 @@ import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
 import { fakeClock } from '../../base/clock.ts';
 import { memoryLogger } from '../../base/logger.ts';
+import type { IpFamily } from '../../net/ip.ts';
+import type { FamilyProgress } from '../service-proxy.ts';
 import { createProxyHealth } from './proxy-health.ts';
 import { createServiceHealth } from './service-health.ts';
 
 describe('the health of the proxy', () => {
   const clock = fakeClock(Date.parse('2026-01-02T03:04:05.600Z'));
-  const state = {
-    last: undefined as number | undefined,
-    pending: undefined as number | undefined,
-    isEligible: true,
-  };
+  const never: FamilyProgress = { lastSyncedMs: undefined, pendingSinceMs: undefined };
+  const families = new Map<IpFamily, FamilyProgress>([
+    ['IPv4', never],
+    ['IPv6', never],
+  ]);
+  let isEligible = true;
   const health = createProxyHealth({
     clock,
-    progress: () => ({ lastSyncedMs: state.last, pendingSinceMs: state.pending }),
-    isNodeEligible: () => state.isEligible,
+    progress: () => families,
+    isNodeEligible: () => isEligible,
     timeoutMs: 60_000,
   });
 
-  it('is well while it starts, and says the time as Go does', () => {
-    state.pending = clock.now() - 100_000;
+  it('is well while it starts, and says nothing of families that were never up to date', () => {
+    families.set('IPv4', { ...never, pendingSinceMs: clock.now() - 100_000 });
     assert.deepEqual(health.healthz(), {
       status: 200,
-      body: '{"lastUpdated": "2026-01-02 03:04:05.6 +0000 UTC","currentTime": "2026-01-02 03:04:05.6 +0000 UTC", "nodeEligible": true}',
+      body: '{"lastUpdated":"2026-01-02T03:04:05.6Z","currentTime":"2026-01-02T03:04:05.6Z","nodeEligible":true,"healthy":true}',
     });
   });
 
-  it('fails when a change waits for twice the sync period, with the time of the last success', async () => {
-    state.last = clock.now();
-    state.pending = clock.now();
-    await clock.advance(59_999);
+  it('fails when a change of a family waits for twice the sync period, with the time of the last success', async () => {
+    const started = clock.now();
+    families.set('IPv4', { lastSyncedMs: started, pendingSinceMs: started });
+    await clock.advance(59_400);
+    families.set('IPv6', { lastSyncedMs: clock.now(), pendingSinceMs: clock.now() });
     assert.equal(health.livez().status, 200);
-    await clock.advance(1);
+    await clock.advance(600);
     assert.equal(health.isHealthy(), false);
     assert.deepEqual(health.livez(), {
       status: 503,
-      body: '{"lastUpdated": "2026-01-02 03:04:05.6 +0000 UTC","currentTime": "2026-01-02 03:05:05.6 +0000 UTC"}',
+      body: '{"lastUpdated":"2026-01-02T03:05:05Z","currentTime":"2026-01-02T03:05:05.6Z","healthy":false,"status":{"IPv4":{"lastUpdated":"2026-01-02T03:04:05.6Z","healthy":false},"IPv6":{"lastUpdated":"2026-01-02T03:05:05Z","healthy":true}}}',
     });
     assert.equal(health.healthz().status, 503);
-    state.pending = undefined;
+    families.set('IPv4', { lastSyncedMs: clock.now(), pendingSinceMs: undefined });
     assert.equal(health.livez().status, 200);
   });
 
   it('sends load balancers elsewhere while the Node is about to go', () => {
-    state.isEligible = false;
-    assert.equal(health.healthz().status, 503);
+    isEligible = false;
+    const { status, body } = health.healthz();
+    assert.equal(status, 503);
+    assert.match(body, /"nodeEligible":false,"healthy":true/);
     assert.equal(health.livez().status, 200);
   });
 });
