@@ -5,7 +5,7 @@ import { UserError } from '../up/user-error.ts';
  * switch also alone. `list` values are separated by commas, and a list may be given several times.
  */
 export interface Flag {
-  readonly kind: 'text' | 'list' | 'switch' | 'number' | 'duration';
+  readonly kind: 'text' | 'list' | 'switch' | 'number' | 'fraction' | 'duration';
   readonly help: string;
 }
 
@@ -18,6 +18,8 @@ export interface Flags<Name extends string> {
   isOn(name: Name): boolean | undefined;
   /** Throws a UserError outside of the range. */
   number(name: Name, range: readonly [min: number, max: number]): number | undefined;
+  /** A number that need not be whole. */
+  fraction(name: Name): number | undefined;
   durationMs(name: Name): number | undefined;
 }
 
@@ -72,6 +74,13 @@ function readerOf(given: ReadonlyMap<string, readonly string[]>): Flags<string> 
       }
       return value;
     },
+    fraction(name) {
+      const text = last(name);
+      if (text === undefined) return undefined;
+      if (!/^[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?$/i.test(text))
+        throw wrongFlag(`--${name}=${text}: must be a number`);
+      return Number(text);
+    },
     durationMs(name) {
       const text = last(name);
       return text === undefined ? undefined : durationOf(name, text);
@@ -117,6 +126,7 @@ const VALUES: Readonly<Record<Flag['kind'], string>> = {
   list: '=A,B,...',
   switch: '[=false]',
   number: '=N',
+  fraction: '=N',
   duration: '=15s',
 };
 

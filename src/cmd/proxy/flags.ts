@@ -4,6 +4,7 @@ const text = (help: string) => ({ kind: 'text', help }) as const;
 const list = (help: string) => ({ kind: 'list', help }) as const;
 const isOn = (help: string) => ({ kind: 'switch', help }) as const;
 const number = (help: string) => ({ kind: 'number', help }) as const;
+const fraction = (help: string) => ({ kind: 'fraction', help }) as const;
 const duration = (help: string) => ({ kind: 'duration', help }) as const;
 
 /** What `portico proxy` takes: the flags of kube-proxy with their meanings. With --config all but the first group are ignored. */
@@ -16,11 +17,18 @@ export const proxyFlags = {
   master: text('Address of the API server, in place of the one in the kubeconfig.'),
   v: number('How much is logged: 2 says what changed by numbers, 4 by names (default 0).'),
   'log-level': text('debug, info, warn or error, in place of --v.'),
+  'logging-format': text('Accepted, text or json; the log is JSON, a line for each message.'),
+  'log-flush-frequency': duration('Accepted; the log is never held back.'),
+  'log-json-info-buffer-size': text('Accepted, as the next three.'),
+  'log-json-split-stream': isOn('Accepted.'),
+  'log-text-info-buffer-size': text('Accepted.'),
+  'log-text-split-stream': isOn('Accepted.'),
+  vmodule: text('Accepted; --v counts for all that is logged.'),
 
   kubeconfig: text('How to reach the API server (default: the service account of this Pod).'),
   'kube-api-content-type': text('Content type of requests; JSON is spoken whatever it says.'),
   'kube-api-burst': number('Accepted; requests are not throttled.'),
-  'kube-api-qps': text('Accepted; requests are not throttled.'),
+  'kube-api-qps': fraction('Accepted; requests are not throttled.'),
   'proxy-mode': text('nftables, userspace … (default: the best this machine can).'),
   'cluster-cidr': text('Block of the addresses of Pods, or two of different families with a comma.'),
   'detect-local-mode': text(
@@ -48,11 +56,15 @@ export const proxyFlags = {
   'iptables-localhost-nodeports': isOn(
     'Node ports answer on loopback addresses of the node too (default true).',
   ),
-  'iptables-sync-period': duration('How often everything is looked at (default 30s).'),
-  'iptables-min-sync-period': duration('Least time between two changes (default 0s).'),
+  'iptables-sync-period': duration(
+    'How often everything is looked at (default 30s), in every mode but ipvs.',
+  ),
+  'iptables-min-sync-period': duration(
+    'Least time between two changes (default 0s), in every mode but ipvs.',
+  ),
   'nftables-masquerade-bit': number('Accepted; the nftables mode marks no packet.'),
-  'nftables-sync-period': duration('As --iptables-sync-period, for nftables.'),
-  'nftables-min-sync-period': duration('As --iptables-min-sync-period, for nftables.'),
+  'nftables-sync-period': duration('In place of --iptables-sync-period, for nftables alone.'),
+  'nftables-min-sync-period': duration('In place of --iptables-min-sync-period, for nftables alone.'),
   'ipvs-sync-period': duration('As --iptables-sync-period, for ipvs.'),
   'ipvs-min-sync-period': duration('As --iptables-min-sync-period, for ipvs.'),
   'ipvs-scheduler': text('rr, wrr, lc, wlc, dh, sh, sed, nq or mh (default rr).'),
@@ -86,4 +98,11 @@ export const flagsBesideFile: ReadonlySet<string> = new Set<ProxyFlag>([
   'master',
   'v',
   'log-level',
+  'logging-format',
+  'log-flush-frequency',
+  'log-json-info-buffer-size',
+  'log-json-split-stream',
+  'log-text-info-buffer-size',
+  'log-text-split-stream',
+  'vmodule',
 ]);

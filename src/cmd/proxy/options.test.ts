@@ -33,6 +33,7 @@ describe('flags of portico proxy', () => {
       '--cluster-cidr=10.244.0.0/16,fd00::/64',
       '--masquerade-all',
       '--nodeport-addresses=10.0.0.0/8,192.168.0.0/16',
+      '--kube-api-qps=7.5',
       '--ipvs-scheduler=lc',
       '--ipvs-sync-period=1m',
       '--conntrack-tcp-timeout-established=0',
@@ -47,6 +48,8 @@ describe('flags of portico proxy', () => {
     assert.equal(configuration.iptables.masqueradeAll, true);
     assert.deepEqual(configuration.nodePortAddresses, ['10.0.0.0/8', '192.168.0.0/16']);
     assert.deepEqual([configuration.ipvs.scheduler, configuration.ipvs.syncPeriod], ['lc', 60_000]);
+    assert.equal(configuration.clientConnection.qps, 7.5);
+    assert.equal(configuration.logging.verbosity, 4);
     assert.equal(configuration.conntrack.tcpEstablishedTimeout, 0);
     assert.equal(configuration.oomScoreAdj, -500);
     assert.equal(configuration.metricsBindAddress, '0.0.0.0:10249');
@@ -69,6 +72,25 @@ describe('flags of portico proxy', () => {
     assert.deepEqual(warnings, [`${file}: unknown field "wrong"`, '--proxy-mode is ignored beside --config']);
   });
 
+  it('of the log count beside a file', async () => {
+    const args = [`--config=${file}`, '-v=6', '--logging-format=json', '--vmodule=proxier=4'];
+    const { configuration, verbosity, warnings } = await parse(...args);
+    assert.deepEqual(
+      [configuration.logging.format, configuration.logging.verbosity, verbosity],
+      ['json', 6, 6],
+    );
+    assert.deepEqual(warnings, [`${file}: unknown field "wrong"`]);
+  });
+
+  it('have one pair of periods for all modes but ipvs', async () => {
+    const periods = ['--iptables-sync-period=11s', '--iptables-min-sync-period=2s'];
+    const { nftables, iptables, ipvs } = (await parse('--proxy-mode=nftables', ...periods)).configuration;
+    for (const section of [nftables, iptables]) {
+      assert.deepEqual([section.syncPeriod, section.minSyncPeriod], [11_000, 2_000]);
+    }
+    assert.deepEqual([ipvs.syncPeriod, ipvs.minSyncPeriod], [30_000, 0]);
+  });
+
   it('restrict node ports to the primary address with nftables, as kube-proxy does', async () => {
     assert.deepEqual((await parse('--proxy-mode=nftables')).configuration.nodePortAddresses, ['primary']);
     assert.deepEqual((await parse()).configuration.nodePortAddresses, []);
@@ -80,6 +102,11 @@ describe('flags of portico proxy', () => {
     'two mistakes at once': [
       ['--proxy-mode=x', '--oom-score-adj=2000'],
       /the flags: \[KubeProxyConfiguration.*OOMScoreAdj.*, KubeProxyConfiguration.Mode.ProxyMode/,
+    ],
+    'a number that is none': [['--kube-api-qps=fast'], /--kube-api-qps=fast: must be a number/],
+    'a format of the log that does not exist': [
+      ['--logging-format=xml'],
+      /logging.format: Invalid value: "xml": Unsupported log format/,
     ],
     'a gate without a value': [['--feature-gates=A'], /must be NAME=true or NAME=false/],
     'a name of blanks': [['--hostname-override= '], /empty hostname-override is invalid/],

@@ -41,12 +41,16 @@ export async function parseProxyOptions(args: readonly string[]): Promise<ProxyO
     configFile === undefined
       ? fromFlags(flags)
       : await fromFile(configFile, { warnings, ignored: ignoredFlags(args) });
-  const configuration = { ...asked, hostnameOverride: nodeNameOf(flags, asked) };
+  const configuration = {
+    ...asked,
+    hostnameOverride: nodeNameOf(flags, asked),
+    logging: loggingOf(flags, asked),
+  };
   const errors = validateConfiguration(configuration, modeNames);
   if (errors.length > 0) {
     throw wrongFlag(`${configFile ?? 'the flags'}: ${formatFieldErrors(errors)}`);
   }
-  const verbosity = flags.number('v', [0, 100]) ?? configuration.logging.verbosity;
+  const { verbosity } = configuration.logging;
   return {
     configuration: withModeDefaults(configuration),
     configFile,
@@ -94,6 +98,12 @@ function nodeNameOf(flags: Given, { hostnameOverride }: KubeProxyConfiguration):
   return name;
 }
 
+/** Flags of the log count beside a file. */
+function loggingOf(flags: Given, { logging }: KubeProxyConfiguration): KubeProxyConfiguration['logging'] {
+  const format = flags.text('logging-format') ?? logging.format;
+  return { ...logging, format, verbosity: flags.number('v', [0, 100]) ?? logging.verbosity };
+}
+
 /** What upstream defaults by platform and mode. */
 function withModeDefaults(configuration: KubeProxyConfiguration): KubeProxyConfiguration {
   const { mode, detectLocalMode, nodePortAddresses } = configuration;
@@ -121,6 +131,11 @@ function fromFlags(flags: Given): KubeProxyConfiguration {
   const usual = defaultConfiguration();
   const whole = (name: ProxyFlag): number | undefined => flags.number(name, INT32);
   const isAll = flags.isOn('masquerade-all');
+  // Upstream has one pair of flags for all modes but ipvs.
+  const usualPeriods = {
+    syncPeriod: flags.durationMs('iptables-sync-period'),
+    minSyncPeriod: flags.durationMs('iptables-min-sync-period'),
+  };
   const lists = (name: ProxyFlag): readonly string[] | undefined =>
     flags.text(name) === undefined ? undefined : flags.list(name);
   const text = (name: ProxyFlag): string | undefined => flags.text(name);
@@ -144,21 +159,14 @@ function fromFlags(flags: Given): KubeProxyConfiguration {
     ...usual,
     ...own,
     clientConnection: { ...usual.clientConnection, ...clientOf(flags) },
-    detectLocal: {
-      ...usual.detectLocal,
-      ...given<KubeProxyConfiguration['detectLocal']>({
-        bridgeInterface: text('pod-bridge-interface'),
-        interfaceNamePrefix: text('pod-interface-name-prefix'),
-      }),
-    },
+    detectLocal: { ...usual.detectLocal, ...detectLocalOf(flags) },
     iptables: {
       ...usual.iptables,
       ...given<KubeProxyConfiguration['iptables']>({
         masqueradeBit: whole('iptables-masquerade-bit'),
         masqueradeAll: isAll,
         localhostNodePorts: flags.isOn('iptables-localhost-nodeports'),
-        syncPeriod: flags.durationMs('iptables-sync-period'),
-        minSyncPeriod: flags.durationMs('iptables-min-sync-period'),
+        ...usualPeriods,
       }),
     },
     nftables: {
@@ -166,8 +174,8 @@ function fromFlags(flags: Given): KubeProxyConfiguration {
       ...given<KubeProxyConfiguration['nftables']>({
         masqueradeBit: whole('nftables-masquerade-bit'),
         masqueradeAll: isAll,
-        syncPeriod: flags.durationMs('nftables-sync-period'),
-        minSyncPeriod: flags.durationMs('nftables-min-sync-period'),
+        syncPeriod: flags.durationMs('nftables-sync-period') ?? usualPeriods.syncPeriod,
+        minSyncPeriod: flags.durationMs('nftables-min-sync-period') ?? usualPeriods.minSyncPeriod,
       }),
     },
     ipvs: { ...usual.ipvs, ...ipvsOf(flags, lists) },
@@ -176,11 +184,18 @@ function fromFlags(flags: Given): KubeProxyConfiguration {
   return withPorts(flags, configuration);
 }
 
+const detectLocalOf = (flags: Given): Partial<KubeProxyConfiguration['detectLocal']> =>
+  given<KubeProxyConfiguration['detectLocal']>({
+    bridgeInterface: flags.text('pod-bridge-interface'),
+    interfaceNamePrefix: flags.text('pod-interface-name-prefix'),
+  });
+
 const clientOf = (flags: Given): Partial<KubeProxyConfiguration['clientConnection']> =>
   given<KubeProxyConfiguration['clientConnection']>({
     kubeconfig: flags.text('kubeconfig'),
     contentType: flags.text('kube-api-content-type'),
     burst: flags.number('kube-api-burst', INT32),
+    qps: flags.fraction('kube-api-qps'),
   });
 
 const ipvsOf = (
