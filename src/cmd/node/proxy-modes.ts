@@ -38,7 +38,10 @@ export async function createProxyMode(config: NodeProcessConfig, deps: ModeDeps)
   if (network === 'host') {
     for (const other of OF_OUR_NAME.filter((mode) => mode !== proxyMode)) {
       const mode = await loadMode(other);
-      if ((await mode.probe(options)).isUsable) await (await mode.open(options)).cleanup();
+      if (!(await mode.probe(options)).isUsable) continue;
+      const old = await mode.open(options);
+      await old.cleanup();
+      old.release?.();
     }
   }
   const mode = await loadMode(proxyMode);

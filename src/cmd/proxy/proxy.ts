@@ -94,7 +94,9 @@ async function cleanup(logger: Logger): Promise<void> {
       }
       nLooked++;
       try {
-        await (await mode.open(options)).cleanup();
+        const opened = await mode.open(options);
+        await opened.cleanup();
+        opened.release?.();
         logger.info('nothing is left of a proxy mode', { mode: name, family });
       } catch (error) {
         failures.push(`${name}, ${family}: ${messageOf(error)}`);

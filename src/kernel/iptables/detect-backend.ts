@@ -80,3 +80,10 @@ export async function knownBackend(place: Place): Promise<IptablesBackend | unde
   if (known !== undefined) detected.set(key, known);
   return known;
 }
+
+/** The other backend, where it is installed and its tables may hold something; undefined = there is nothing to look into. */
+export function otherBackend(place: Place, backend: IptablesBackend): IptablesBackend | undefined {
+  const other = backend === 'nft' ? 'legacy' : 'nft';
+  if (findProgram(place.family, other, 'restore') === undefined) return undefined;
+  return other === 'nft' || mayHaveLegacy(place) ? other : undefined;
+}

@@ -25,11 +25,16 @@ export function createLeavingModes<Name extends string>(logger: Logger): Leaving
     if (mode.retire === undefined) await mode.cleanup();
     else staysThere = await mode.retire(state);
     entry.hasFailed = false;
-    if (!staysThere) leaving.delete(name);
+    if (staysThere) return;
+    leaving.delete(name);
+    mode.release?.();
   };
   return {
     add: leave,
-    forget: (name) => void leaving.delete(name),
+    forget: (name) => {
+      leaving.get(name)?.mode.release?.();
+      leaving.delete(name);
+    },
     lookAgain: async (state, which) => {
       for (const [name, { mode, hasFailed }] of [...leaving]) {
         if (which === 'failed' && !hasFailed) continue;

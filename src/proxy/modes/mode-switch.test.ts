@@ -18,8 +18,10 @@ function world() {
     failing.set(what, n - 1);
     throw new Error(what);
   };
+  let nHeld = 0;
   const open = (name: Name): Promise<ProxyMode> => {
     fail(`open ${name}`);
+    nHeld++;
     return Promise.resolve({
       sync: async () => {
         await Promise.resolve();
@@ -31,6 +33,7 @@ function world() {
         fail(`cleanup ${name}`);
         rules.delete(name);
       },
+      release: () => void nHeld--,
     });
   };
   const logger = memoryLogger();
@@ -42,7 +45,7 @@ function world() {
     clock: fakeClock(),
     logger,
   });
-  return { mode, rules, failing, logger };
+  return { mode, rules, failing, logger, nHeld: () => nHeld };
 }
 
 const state = proxyState('IPv4', []);
@@ -99,5 +102,24 @@ describe('a proxy mode that becomes another one', () => {
     await mode.sync(state);
     assert.deepEqual([mode.name, ...rules], ['a', 'a']);
     assert.equal(logger.lines.filter(({ level }) => level === 'warn').length, 2);
+  });
+
+  it('holds no handles of any mode but the one in use', async () => {
+    const { mode, failing, nHeld } = world();
+    await mode.sync(state);
+    assert.equal(nHeld(), 1);
+    mode.use('b');
+    await mode.sync(state, change);
+    assert.equal(nHeld(), 1);
+    mode.use('a');
+    failing.set('sync a', 1);
+    await mode.sync(state, change);
+    assert.equal(nHeld(), 1);
+    mode.use('a');
+    failing.set('cleanup b', 1);
+    await assert.rejects(mode.sync(state, change), /cleanup b/);
+    assert.equal(nHeld(), 2);
+    await mode.sync(state, change);
+    assert.equal(nHeld(), 1);
   });
 });

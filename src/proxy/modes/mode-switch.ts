@@ -85,7 +85,11 @@ export function createModeSwitch<Name extends string>(options: ModeSwitchOptions
     },
     cleanup: async () => {
       for (const name of names) leaving.forget(name);
-      for (const name of names) await (await open(name)).cleanup();
+      for (const name of names) {
+        const mode = await open(name);
+        await mode.cleanup();
+        mode.release?.();
+      }
     },
   };
 }

@@ -119,4 +119,6 @@ export interface ProxyMode {
    * True: something stays for them, call it again now and then. Absent: `cleanup` ends no connection that another mode takes over.
    */
   retire?(state: ProxyState): Promise<boolean>;
+  /** Closes the handles of the process on the kernel; what the mode made stays. Nothing else is called afterwards. */
+  release?(): void;
 }

@@ -4,20 +4,29 @@ import { withNetns } from '../../../kernel/netns/named-netns.ts';
 import type { ProxyMode } from '../../state/model.ts';
 import { withLocalhostRelay } from '../localhost-relay.ts';
 import type { ModeModule, ModeOptions } from '../mode.ts';
+import { withHandles } from '../with-handles.ts';
 import { createIptablesMode } from './iptables-mode.ts';
+import type { IptablesModeOptions } from './iptables-mode.ts';
 import { probeIptables } from './probe.ts';
 
 export { createIptablesMode } from './iptables-mode.ts';
 export type { IptablesModeOptions } from './iptables-mode.ts';
 export { probeIptables } from './probe.ts';
 
-/** The tables in the backend that this machine uses; undefined = iptables is not installed. */
-async function open({ family, netnsPath }: ModeOptions): Promise<Iptables | undefined> {
-  const { knownBackend } = await import('../../../kernel/iptables/detect-backend.ts');
+type Backends = Required<Pick<IptablesModeOptions, 'iptables' | 'other'>>;
+
+/** The tables in the backend that this machine uses, and those in the other one; undefined = iptables is not installed. */
+async function open({ family, netnsPath }: ModeOptions): Promise<Backends | undefined> {
+  const { knownBackend, otherBackend } = await import('../../../kernel/iptables/detect-backend.ts');
   const { openIptables } = await import('../../../kernel/iptables/open-iptables.ts');
   const place = { family, netnsPath };
   const backend = await knownBackend(place);
-  return backend === undefined ? undefined : openIptables({ ...place, backend });
+  if (backend === undefined) return undefined;
+  const other = (): Iptables | undefined => {
+    const found = otherBackend(place, backend);
+    return found && openIptables({ ...place, backend: found });
+  };
+  return { iptables: openIptables({ ...place, backend }), other };
 }
 
 const liberalPath = '/proc/sys/net/netfilter/nf_conntrack_tcp_be_liberal';
@@ -41,31 +50,35 @@ const nothing: ProxyMode = {
 
 export const mode: ModeModule = {
   probe: async (options) => {
-    const iptables = await open(options);
-    return iptables === undefined ? { isUsable: false, reason: notInstalled } : probeIptables(iptables);
+    const backends = await open(options);
+    return backends === undefined
+      ? { isUsable: false, reason: notInstalled }
+      : probeIptables(backends.iptables);
   },
   open: async (options) => {
     const { family, clock, logger, netnsPath, settings, observer } = options;
-    const iptables = await open(options);
-    if (iptables === undefined) return nothing;
+    const backends = await open(options);
+    if (backends === undefined) return nothing;
     const { openConntrack } = await import('../../../kernel/conntrack/open-conntrack.ts');
     const { withStaleFlowsEnded } = await import('../../conntrack/reconciled-mode.ts');
     const masqueradeBit = settings?.masqueradeBit;
     const made = createIptablesMode({
-      iptables,
+      ...backends,
       clock,
       logger,
       isConntrackLiberal: isConntrackLiberal(netnsPath),
       ...(masqueradeBit === undefined ? {} : { masqueradeBit }),
       ...(observer && { onRejected: observer.onRefused }),
     });
+    const conntrack = openConntrack({ netnsPath });
     const whole = withStaleFlowsEnded(made, {
       family,
-      conntrack: openConntrack({ netnsPath }),
+      conntrack,
       logger,
       ...(observer && { watched: { clock, onReconciled: observer.onReconciled } }),
     });
     // Listeners are the thread's, wherever its rules are.
-    return netnsPath === undefined ? withLocalhostRelay(whole, { family, clock, logger }) : whole;
+    const relayed = netnsPath === undefined ? withLocalhostRelay(whole, { family, clock, logger }) : whole;
+    return withHandles(relayed, conntrack);
   },
 };

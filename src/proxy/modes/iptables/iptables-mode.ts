@@ -22,6 +22,11 @@ export interface IptablesModeOptions {
   readonly masqueradeBit?: number;
   /** net.netfilter.nf_conntrack_tcp_be_liberal is set; default no. */
   readonly isConntrackLiberal?: boolean;
+  /**
+   * The other backend, where it may hold what an earlier process made: a cleanup looks into it too. Asked each time; undefined = there
+   * is nothing to look into.
+   */
+  readonly other?: () => Iptables | undefined;
   /** A Service port that the kernel or the program does not take; it is left out until the next look at everything. */
   readonly onRejected?: (rejected: Rejected) => void;
 }
@@ -77,7 +82,17 @@ class IptablesMode implements ProxyMode {
   cleanup(): Promise<void> {
     return this.#inTurn(async () => {
       this.#known = undefined;
-      await removeAll(this.#options.iptables);
+      const { iptables, other, logger } = this.#options;
+      await removeAll(iptables);
+      const also = other?.();
+      if (also === undefined) return;
+      try {
+        await removeAll(also);
+      } catch (err) {
+        if (!(err instanceof IptablesError) || err.failure !== 'unusable') throw err;
+        // A backend that cannot be used here holds nothing.
+        logger.debug('the other backend of iptables cannot be looked into', { backend: also.backend, err });
+      }
     });
   }
 

@@ -17,7 +17,7 @@ import {
 } from '../../../testing/proxy-fixtures.ts';
 import { inSandbox } from '../../../testing/sandbox.ts';
 import type { ProxyMode, ServicePort } from '../../state/model.ts';
-import { createIptablesMode, probeIptables } from './index.ts';
+import { createIptablesMode, mode, probeIptables } from './index.ts';
 
 inSandbox(import.meta.filename);
 
@@ -228,6 +228,29 @@ describe('which backend a machine uses', { skip }, () => {
       inNew();
       await openIptables({ family: 'IPv4', backend }).restore(text);
       assert.equal(await detectBackend({ family: 'IPv4' }), expected);
+    });
+  }
+});
+
+describe('a cleanup of the iptables mode', { skip }, () => {
+  for (const family of ['IPv4', 'IPv6'] as const) {
+    it(`takes away what there is in both backends, ${family}`, async () => {
+      const backends = (['nft', 'legacy'] as const).map((backend) => counted(family, backend));
+      const foreign = '*filter\n:THEIRS - [0:0]\n-A INPUT -j THEIRS\nCOMMIT\n';
+      for (const iptables of backends) {
+        await start(iptables).mode.sync(proxyState(family, everyFrontend(family)));
+        await iptables.restore(foreign);
+      }
+      const options = { family, clock: fakeClock(), logger: memoryLogger(), serviceCIDRs: [] };
+      const opened = await mode.open(options);
+      await opened.cleanup();
+      opened.release?.();
+      for (const iptables of backends) {
+        const left = await rules(iptables);
+        assert.doesNotMatch(left, /KUBE/, iptables.backend);
+        assert.match(left, /^-A INPUT -j THEIRS$/m);
+        await iptables.restore('*filter\n-D INPUT -j THEIRS\n-X THEIRS\nCOMMIT\n');
+      }
     });
   }
 });

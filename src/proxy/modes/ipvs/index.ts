@@ -1,5 +1,6 @@
 import { withLocalhostRelay } from '../localhost-relay.ts';
 import type { ModeModule, ModeOptions } from '../mode.ts';
+import { withHandles } from '../with-handles.ts';
 import { createIpvsMode } from './ipvs-mode.ts';
 import type { IpvsModeOptions } from './ipvs-mode.ts';
 import { routesLocalhost } from './localhost.ts';
@@ -35,10 +36,11 @@ export const mode: ModeModule = {
     const { withStaleFlowsEnded } = await import('../../conntrack/reconciled-mode.ts');
     const conntrack = openConntrack(netnsPath === undefined ? {} : { netnsPath });
     const stack = openNetworkStack(netnsPath);
+    const kernel = await openKernel({ netnsPath });
     const ipvs = createIpvsMode({
       family,
       conntrack,
-      ...(await openKernel({ netnsPath })),
+      ...kernel,
       stack,
       logger,
       serviceCIDRs,
@@ -51,9 +53,10 @@ export const mode: ModeModule = {
       logger,
       ...(observer && { watched: { clock, onReconciled: observer.onReconciled } }),
     });
-    if (netnsPath !== undefined) return whole;
+    const handles = [conntrack, stack, kernel.ipvs, kernel.nft];
+    if (netnsPath !== undefined) return withHandles(whole, ...handles);
     // Of IPv4 the mode's own table does it where route_localnet may be set. Listeners are the thread's, wherever its rules are.
     const isRouted = (): boolean => family === 'IPv4' && routesLocalhost(stack);
-    return withLocalhostRelay(whole, { family, clock, logger, isRouted });
+    return withHandles(withLocalhostRelay(whole, { family, clock, logger, isRouted }), ...handles);
   },
 };

@@ -1,5 +1,6 @@
 import { withLocalhostRelay } from '../localhost-relay.ts';
 import type { ModeModule } from '../mode.ts';
+import { withHandles } from '../with-handles.ts';
 import { createNftablesMode } from './nftables-mode.ts';
 import { probeNftables } from './probe.ts';
 
@@ -33,6 +34,7 @@ export const mode: ModeModule = {
       }),
     });
     // Listeners are the thread's, wherever its rules are.
-    return netnsPath === undefined ? withLocalhostRelay(made, { family, clock, logger }) : made;
+    const relayed = netnsPath === undefined ? withLocalhostRelay(made, { family, clock, logger }) : made;
+    return withHandles(relayed, kernel.nft, kernel.conntrack);
   },
 };

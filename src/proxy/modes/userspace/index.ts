@@ -2,6 +2,7 @@ import { openConntrack } from '../../../kernel/conntrack/open-conntrack.ts';
 import { openNft } from '../../../kernel/nft/open-nft.ts';
 import type { ModeModule } from '../mode.ts';
 import { probeNftables } from '../nftables/probe.ts';
+import { withHandles } from '../with-handles.ts';
 import { createNetfilterCapture } from './netfilter-capture.ts';
 import { createUserspaceMode } from './userspace-mode.ts';
 
@@ -26,6 +27,6 @@ export const mode: ModeModule = {
       address: nodeIP,
       ...(observer && { watched: { clock, onReconciled: observer.onReconciled } }),
     });
-    return createUserspaceMode({ clock, logger, capture });
+    return withHandles(createUserspaceMode({ clock, logger, capture }), kernel.nft, kernel.conntrack);
   },
 };
