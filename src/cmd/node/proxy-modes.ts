@@ -2,8 +2,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Client } from '../../client/client.ts';
 import type { ModeOptions } from '../../proxy/modes/mode.ts';
-import { loadMode } from '../../proxy/modes/registry.ts';
-import type { ModeName } from '../../proxy/modes/registry.ts';
+import { loadMode, modesOfOurNames } from '../../proxy/modes/registry.ts';
 import type { ProxyMode } from '../../proxy/state/model.ts';
 import type { NodeProcessConfig } from '../up/messages.ts';
 
@@ -22,21 +21,16 @@ async function onLoopback(deps: ModeDeps): Promise<ProxyMode> {
 }
 
 /**
- * Modes whose rules bear a name of our own. Those of the others look like kube-proxy's, which may be at work on this
- * machine: they are left alone, for `portico proxy --cleanup`.
- */
-const OF_OUR_NAME: readonly ModeName[] = ['nftables', 'userspace'];
-
-/**
- * The mode the node was asked for. Rejects with what the kernel lacks. On the machine's own network what modes of our own name left is taken
- * away first: a cluster that was killed may have left them. Elsewhere modules of the other modes are never loaded.
+ * The mode the node was asked for. Rejects with what the kernel lacks. On the machine's own network what modes of our own names left is
+ * taken away first: a cluster that was killed may have left them. What looks like kube-proxy's may be at work: it is left for
+ * `portico proxy --cleanup`. Elsewhere modules of the other modes are never loaded.
  */
 export async function createProxyMode(config: NodeProcessConfig, deps: ModeDeps): Promise<ProxyMode> {
   const { name, network, nodeIP, proxyMode, serviceCIDR } = config;
   if (network === 'none') return onLoopback(deps);
   const options: ModeOptions = { ...deps, family: 'IPv4', nodeIP, serviceCIDRs: [serviceCIDR] };
   if (network === 'host') {
-    for (const other of OF_OUR_NAME.filter((mode) => mode !== proxyMode)) {
+    for (const other of modesOfOurNames.filter((mode) => mode !== proxyMode)) {
       const mode = await loadMode(other);
       if (!(await mode.probe(options)).isUsable) continue;
       const old = await mode.open(options);

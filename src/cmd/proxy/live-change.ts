@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { KubeProxyConfiguration } from '../../proxy/configuration/configuration.ts';
+import { modeSections } from '../../proxy/configuration/layout.ts';
+import type { KubeProxyConfiguration, ModeSection } from '../../proxy/configuration/layout.ts';
 
 export interface LiveChange {
   /** What holds from now on. */
@@ -10,9 +11,7 @@ export interface LiveChange {
   readonly later: readonly string[];
 }
 
-/** The sections that are about one mode. */
-const ofModes = ['iptables', 'ipvs', 'nftables'] as const;
-type Section = (typeof ofModes)[number];
+const isModeSection = (key: string): key is ModeSection => (modeSections as readonly string[]).includes(key);
 
 /** What the node is asked about again with each look at everything; for ranges and links of Pods too. */
 const LIVE: ReadonlySet<string> = new Set([
@@ -47,13 +46,13 @@ export function liveChange(
   const later: string[] = [];
   const holding: Record<string, unknown> = { ...next };
   for (const key of differing(before, next)) {
-    if (!ofModes.includes(key as Section)) {
+    if (!isModeSection(key)) {
       (LIVE.has(key) ? fields : later).push(key);
       if (!LIVE.has(key)) holding[key] = before[key as keyof KubeProxyConfiguration];
       continue;
     }
-    const section: Record<string, unknown> = { ...next[key as Section] };
-    const old: Fields = { ...before[key as Section] };
+    const section: Record<string, unknown> = { ...next[key] };
+    const old: Fields = { ...before[key] };
     for (const name of differing(old, section)) {
       const field = `${key}.${name}`;
       const isLive = LIVE.has(field) || !(modesInUse.has(key) || AT_START.has(name));

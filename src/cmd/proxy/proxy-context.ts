@@ -35,7 +35,6 @@ export const nodeOf = (context: ProxyContext, family: IpFamily): ProxyNode =>
 
 export function modeOptions(context: ProxyContext, family: IpFamily): ModeOptions {
   const { clock, logger, configuration, watch } = context;
-  const { ipvs, iptables } = configuration;
   const ips = nodeIPs(watch.node(), configuration.bindAddress);
   const nodeIP = ips.find((ip) => ip.includes(':') === (family === 'IPv6'));
   return {
@@ -44,17 +43,7 @@ export function modeOptions(context: ProxyContext, family: IpFamily): ModeOption
     logger,
     serviceCIDRs: [],
     ...(nodeIP !== undefined && { nodeIP }),
-    settings: {
-      masqueradeBit: iptables.masqueradeBit,
-      ipvs: {
-        scheduler: ipvs.scheduler,
-        excludeCIDRs: ipvs.excludeCIDRs,
-        hasStrictARP: ipvs.strictARP,
-        tcpTimeoutMs: ipvs.tcpTimeout,
-        tcpFinTimeoutMs: ipvs.tcpFinTimeout,
-        udpTimeoutMs: ipvs.udpTimeout,
-      },
-    },
+    settings: configuration,
   };
 }
 

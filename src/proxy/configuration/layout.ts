@@ -118,3 +118,11 @@ export const layout = {
 } as const satisfies Layout;
 
 export type KubeProxyConfiguration = Values<typeof layout>;
+
+/** The sections that are about one mode, by its name. */
+export const modeSections = [
+  'iptables',
+  'ipvs',
+  'nftables',
+] as const satisfies readonly (keyof KubeProxyConfiguration)[];
+export type ModeSection = (typeof modeSections)[number];

@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { IpFamily } from '../../net/ip.ts';
+import type { KubeProxyConfiguration, ModeSection } from '../configuration/layout.ts';
 import type { ProxyMode } from '../state/model.ts';
 
 /** What a mode is told when it is opened, the same for all of them; a mode takes what concerns it. */
@@ -32,24 +33,8 @@ export interface ReconcileReport {
   readonly durationMs: number;
 }
 
-/** What KubeProxyConfiguration says for single modes; absent = that mode's default. */
-export interface ModeSettings {
-  /** Bit of the packet mark that asks for masquerading, 0 to 31 (iptables, ipvs); default 14. */
-  readonly masqueradeBit?: number;
-  readonly ipvs?: IpvsSettings;
-}
-
-export interface IpvsSettings {
-  /** `rr`, `lc` …; default rr. */
-  readonly scheduler?: string;
-  /** Virtual servers inside of these blocks are somebody else's. */
-  readonly excludeCIDRs?: readonly string[];
-  readonly hasStrictARP?: boolean;
-  /** Time-outs of idle connections; absent or 0 = as the kernel has them. */
-  readonly tcpTimeoutMs?: number;
-  readonly tcpFinTimeoutMs?: number;
-  readonly udpTimeoutMs?: number;
-}
+/** The sections of a KubeProxyConfiguration that are about modes: each reads its own. Absent = the section's default. */
+export type ModeSettings = { readonly [Section in ModeSection]?: Partial<KubeProxyConfiguration[Section]> };
 
 export type ProbeResult =
   | { readonly isUsable: true }

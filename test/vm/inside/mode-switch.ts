@@ -74,7 +74,7 @@ for (const family of ['IPv4', 'IPv6'] as const) {
           serviceCIDRs: [at.services],
           nodeIP: at.node,
           netnsPath,
-          settings: { ipvs: { udpTimeoutMs: UDP_TIMEOUT_MS } },
+          settings: { ipvs: { udpTimeout: UDP_TIMEOUT_MS } },
         }),
       clock: fakeClock(),
       logger,

@@ -61,7 +61,7 @@ export const mode: ModeModule = {
     if (backends === undefined) return nothing;
     const { openConntrack } = await import('../../../kernel/conntrack/open-conntrack.ts');
     const { withStaleFlowsEnded } = await import('../../conntrack/reconciled-mode.ts');
-    const masqueradeBit = settings?.masqueradeBit;
+    const masqueradeBit = settings?.iptables?.masqueradeBit;
     const made = createIptablesMode({
       ...backends,
       clock,

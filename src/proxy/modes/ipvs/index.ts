@@ -45,7 +45,7 @@ export const mode: ModeModule = {
       logger,
       serviceCIDRs,
       kernelRelease: release(),
-      ...(settings?.ipvs === undefined ? {} : { settings: settings.ipvs }),
+      ...(settings?.ipvs && { settings: settings.ipvs }),
     });
     const whole = withStaleFlowsEnded(ipvs, {
       family,

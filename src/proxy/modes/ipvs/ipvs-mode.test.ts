@@ -15,6 +15,7 @@ import {
   proxyState,
   servicePort,
 } from '../../../testing/proxy-fixtures.ts';
+import { defaultConfiguration } from '../../configuration/configuration.ts';
 import type { ProxyMode, ProxyState, ServicePort } from '../../state/model.ts';
 import { probeIpvs } from './probe.ts';
 import { sysctlsFor } from './sysctls.ts';
@@ -200,6 +201,7 @@ describe('how connections are dealt out', () => {
     {
       'one after the other': [{}, undefined, 1, 'rr'],
       'by weight, where there are weights': [{}, undefined, 3, 'wrr'],
+      'the same where the configuration leaves it open': [{}, defaultConfiguration().ipvs.scheduler, 1, 'rr'],
       'as the configuration says': [{}, 'sed', 1, 'sed'],
       'to the one with the fewest connections, where the Service asks for it': [
         { balancing: 'least-connections' },
@@ -304,7 +306,7 @@ describe('the machine', () => {
 
   it('keeps its own time-outs but for those that are configured', async () => {
     const rig = createIpvsRig('IPv4');
-    await rig.start({ settings: { udpTimeoutMs: 20_000 } }).sync(stateOf());
+    await rig.start({ settings: { udpTimeout: 20_000 } }).sync(stateOf());
     assert.deepEqual(await rig.ipvs.timeouts(), { tcpSeconds: 900, tcpFinSeconds: 120, udpSeconds: 20 });
   });
 
@@ -344,6 +346,7 @@ describe('whether the mode can be used', () => {
       await probe({ apply: failing('ENOENT') }, 'sh'),
       /the scheduler sh: load the kernel module ip_vs_sh/,
     );
+    assert.equal(await probe({}, defaultConfiguration().ipvs.scheduler), 'yes');
     assert.match(await probe({}, 'dice'), /knows no scheduler dice; there are rr wrr lc /);
   });
 });

@@ -2,12 +2,12 @@ import { deepEqual } from '../../../base/deep-equal.ts';
 import type { Logger } from '../../../base/logger.ts';
 import type { Conntrack } from '../../../kernel/conntrack/model.ts';
 import { serverText } from '../../../kernel/ipvs/model.ts';
-import type { Scheduler, VirtualServer } from '../../../kernel/ipvs/model.ts';
+import type { VirtualServer } from '../../../kernel/ipvs/model.ts';
 import { IpvsError } from '../../../kernel/ipvs/model.ts';
 import { NftError } from '../../../kernel/nft/nft-kernel.ts';
 import type { IpFamily } from '../../../net/ip.ts';
 import type { ProxyMode, ProxyNode, ProxyState, ServicePort } from '../../state/model.ts';
-import type { IpvsSettings } from '../mode.ts';
+import type { ModeSettings } from '../mode.ts';
 import { countOwnWrites } from '../nftables/own-writes.ts';
 import type { OwnWrites } from '../nftables/own-writes.ts';
 import { dropRoutes, leaveAtOnce, leaveGradually } from './departure.ts';
@@ -26,6 +26,7 @@ import { emptyMemory, planChange, planElements } from './plan.ts';
 import type { Memory, Step } from './plan.ts';
 import { renderServicePort } from './render.ts';
 import type { PortPlan, RenderContext } from './render.ts';
+import { schedulerOf } from './scheduler.ts';
 import { ensureSysctls } from './sysctls.ts';
 
 export interface IpvsModeOptions extends Kernel {
@@ -34,7 +35,7 @@ export interface IpvsModeOptions extends Kernel {
   readonly conntrack: Conntrack;
   readonly logger: Logger;
   readonly serviceCIDRs?: readonly string[];
-  readonly settings?: IpvsSettings;
+  readonly settings?: ModeSettings['ipvs'];
   /** Of this machine, e.g. os.release(); decides about one setting. */
   readonly kernelRelease: string;
 }
@@ -295,9 +296,9 @@ class IpvsMode implements ProxyMode {
     const { family, stack, logger, settings, kernelRelease, ipvs } = this.#options;
     const seconds = (ms = 0): number => Math.ceil(ms / 1000);
     const timeouts = {
-      tcpSeconds: seconds(settings?.tcpTimeoutMs),
-      tcpFinSeconds: seconds(settings?.tcpFinTimeoutMs),
-      udpSeconds: seconds(settings?.udpTimeoutMs),
+      tcpSeconds: seconds(settings?.tcpTimeout),
+      tcpFinSeconds: seconds(settings?.tcpFinTimeout),
+      udpSeconds: seconds(settings?.udpTimeout),
     };
     const now = await ipvs.timeouts();
     const wanted = {
@@ -306,7 +307,7 @@ class IpvsMode implements ProxyMode {
       udpSeconds: timeouts.udpSeconds || now.udpSeconds,
     };
     if (!deepEqual(now, wanted)) await ipvs.apply([{ op: 'set-timeouts', timeouts: wanted }]);
-    ensureSysctls(stack, { family, hasStrictARP: settings?.hasStrictARP ?? false, kernelRelease }, logger);
+    ensureSysctls(stack, { family, hasStrictARP: settings?.strictARP ?? false, kernelRelease }, logger);
     kernel.ensureLink(stack);
   }
 
@@ -317,7 +318,8 @@ class IpvsMode implements ProxyMode {
     const { family, settings } = this.#options;
     return {
       layout,
-      scheduler: (settings?.scheduler ?? 'rr') as Scheduler,
+      // One that is not known has been refused by the probe.
+      scheduler: schedulerOf(settings?.scheduler) ?? 'rr',
       nodePortIps: kernel.nodePortAddresses(addresses.node, node.nodePortAddresses, family),
       nodeIps: addresses.node,
       ...(node.ip === undefined ? {} : { nodeIp: node.ip }),

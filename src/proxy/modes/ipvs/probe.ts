@@ -6,11 +6,10 @@ import type { NftKernel } from '../../../kernel/nft/nft-kernel.ts';
 import type { IpFamily } from '../../../net/ip.ts';
 import type { ProbeResult } from '../mode.ts';
 import { layoutCommands, layoutOf } from './layout.ts';
+import { schedulerOf } from './scheduler.ts';
 
 /** A mark of ours that no Service port gets: its virtual server is made and deleted to see whether the scheduler is there. */
 const probeMark = 0x50000000;
-
-const isScheduler = (name: string): name is Scheduler => (schedulers as readonly string[]).includes(name);
 
 /** Schedulers a change of weights or a Service's own wish may lead to. */
 const alsoNeeded: Readonly<Partial<Record<Scheduler, readonly Scheduler[]>>> = { rr: ['wrr'], lc: ['wlc'] };
@@ -55,14 +54,18 @@ async function probeTable(nft: NftKernel, family: IpFamily): Promise<ProbeResult
   }
 }
 
-/** Whether this kernel and network namespace have IPVS, the schedulers that may be needed, and nf_tables. Leaves nothing behind. */
+/**
+ * Whether this kernel and network namespace have IPVS, nf_tables and the schedulers that may be needed; `wanted` is `ipvs.scheduler` of the
+ * configuration, '' and absent are its default. Leaves nothing behind.
+ */
 export async function probeIpvs(
   kernel: { readonly ipvs: Ipvs; readonly nft: NftKernel },
   family: IpFamily,
-  scheduler = 'rr',
+  wanted?: string,
 ): Promise<ProbeResult> {
-  if (!isScheduler(scheduler)) {
-    return unusable(`knows no scheduler ${scheduler}; there are ${schedulers.join(' ')}`);
+  const scheduler = schedulerOf(wanted);
+  if (scheduler === undefined) {
+    return unusable(`knows no scheduler ${wanted}; there are ${schedulers.join(' ')}`);
   }
   try {
     await kernel.ipvs.version();

@@ -6,9 +6,12 @@ import { withHandles } from '../with-handles.ts';
 import { createNetfilterCapture } from './netfilter-capture.ts';
 import { createUserspaceMode } from './userspace-mode.ts';
 
+const needsAddress = 'The userspace mode needs to know the node’s own address: give --bind-address.';
+
 export const mode: ModeModule = {
-  /** The traffic is brought to the process by nf_tables. */
-  probe: async ({ family, netnsPath }) => {
+  /** The traffic is brought by nf_tables to listeners on the node's own address. */
+  probe: async ({ family, netnsPath, nodeIP }) => {
+    if (nodeIP === undefined) return { isUsable: false, reason: needsAddress };
     const nft = openNft({ netnsPath });
     try {
       const result = await probeNftables(nft, family);
@@ -19,7 +22,7 @@ export const mode: ModeModule = {
     }
   },
   open: async ({ family, clock, logger, nodeIP, netnsPath, observer }) => {
-    if (nodeIP === undefined) throw new Error(`the userspace mode needs the node's own ${family} address`);
+    if (nodeIP === undefined) throw new Error(needsAddress);
     const kernel = { nft: openNft({ netnsPath }), conntrack: openConntrack({ netnsPath }) };
     const capture = createNetfilterCapture({
       family,
