@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { withNetns } from '../../src/kernel/netns/named-netns.ts';
 import { labAddresses, podPort } from '../../src/testing/packet-lab.ts';
 import { uncovered } from '../../src/testing/coverage.ts';
-import type { ConnectorReport } from './connector.probe.ts';
+import type { ConnectorReport, Suspect } from './connector.probe.ts';
 import type { Jot } from './pen.probe.ts';
 import type { ProxyLab } from './proxy-lab.ts';
 
@@ -80,6 +80,19 @@ export interface Callers {
   stop(): Promise<ConnectorReport>;
 }
 
+/** A connection that failed, or is late. */
+export interface Suspicious extends Suspect {
+  readonly place: string;
+  readonly ip: string;
+}
+
+export interface CallersOptions {
+  /** Of each caller at most; default: as many as it can. */
+  readonly perSecond?: number | undefined;
+  /** Told of each of the first ones as soon as it is known. */
+  readonly onSuspect?: (suspicious: Suspicious) => void;
+}
+
 export interface Canary {
   /** A Pod begins to answer. */
   startPod(n: number): Promise<void>;
@@ -89,8 +102,7 @@ export interface Canary {
   setMembers(members: Members): Promise<void>;
   /** Resolves when the Service answers each caller. */
   isServed(): Promise<void>;
-  /** `perSecond`: of each caller at most; default: as many as it can. */
-  call(perSecond?: number): Callers;
+  call(options?: CallersOptions): Callers;
   /** Ends the Pods and everything else. */
   close(): Promise<void>;
 }
@@ -144,11 +156,12 @@ export function createCanary(lab: Pick<ProxyLab, 'packets' | 'kubeconfig'>): Can
         )
           if (Date.now() > end) throw new Error(`${place} does not reach ${host} port ${port}`);
     },
-    call: (perSecond = Infinity) =>
+    call: ({ perSecond = Infinity, onSuspect } = {}) =>
       createCallers(
         CALLS.map(([place, ip, port]) =>
           start(place, 'connector.probe.ts', ip, String(port), '0', String(AT_ONCE), String(perSecond)),
         ),
+        onSuspect,
       ),
   };
 }
@@ -169,7 +182,15 @@ function createPen(child: ChildProcess): (jots: readonly Jot[]) => Promise<void>
   };
 }
 
-const nothing: ConnectorReport = { n: 0, nBegun: 0, nBeforeOldest: 0, failures: {}, answers: {}, notes: [] };
+const nothing: ConnectorReport = {
+  n: 0,
+  nBegun: 0,
+  nBeforeOldest: 0,
+  failures: {},
+  answers: {},
+  notes: [],
+  suspects: [],
+};
 
 function sum(reports: readonly ConnectorReport[]): ConnectorReport {
   const add = (which: 'failures' | 'answers'): Record<string, number> => {
@@ -187,10 +208,14 @@ function sum(reports: readonly ConnectorReport[]): ConnectorReport {
     failures: add('failures'),
     answers: add('answers'),
     notes: reports.flatMap(({ notes }) => notes),
+    suspects: reports.flatMap(({ suspects }) => suspects),
   };
 }
 
-function createCallers(children: readonly ChildProcess[]): Callers {
+function createCallers(
+  children: readonly ChildProcess[],
+  onSuspect: CallersOptions['onSuspect'] = () => undefined,
+): Callers {
   const names = CALLS.map(([place, ip, port]) => `${place} to ${ip} ${port}`);
   const latest = children.map(() => nothing);
   const nReports = children.map(() => 0);
@@ -198,6 +223,9 @@ function createCallers(children: readonly ChildProcess[]): Callers {
     if (child.stdout === null) throw new Error('a caller has no output');
     createInterface({ input: child.stdout }).on('line', (line) => {
       const report = JSON.parse(line) as ConnectorReport;
+      const [place = '', ip = ''] = CALLS[i] ?? [];
+      for (const suspect of report.suspects.slice(latest[i]?.suspects.length))
+        onSuspect({ ...suspect, place, ip });
       latest[i] = { ...report, notes: report.notes.map((note) => `${names[i]}: ${note}`) };
       nReports[i] = (nReports[i] ?? 0) + 1;
     });

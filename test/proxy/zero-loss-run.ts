@@ -8,6 +8,7 @@ import { awaitMode, harms, startProxy } from './harms.ts';
 import type { Mode, Scene } from './harms.ts';
 import { createProxyLab, writeStatus } from './proxy-lab.ts';
 import type { Program, ProxyLab } from './proxy-lab.ts';
+import { createWitness } from './witness.ts';
 
 const node = {
   apiVersion: 'v1',
@@ -58,6 +59,8 @@ export interface Figures extends ConnectorReport {
   /** How often each harm was done. */
   readonly rounds: Readonly<Record<string, number>>;
   readonly seconds: number;
+  /** What was seen of connections that failed or were late. */
+  readonly looks: readonly string[];
 }
 
 export interface CallOptions {
@@ -106,10 +109,13 @@ export async function underCalls(
   await awaitMode({ lab, proxy }, mode);
   await canary.isServed();
   const startMs = Date.now();
-  const callers = canary.call(perSecond);
+  let doing = '';
+  const witness = createWitness(lab, () => ({ doing, proxy: scene.proxy }));
+  const callers = canary.call({ perSecond, onSuspect: witness.look });
   const scene: Scene = { lab, canary, callers, mode, proxy };
   const rounds: Record<string, number> = {};
   const doRound: DoRound = async (what, round) => {
+    doing = what;
     await round();
     rounds[what] = (rounds[what] ?? 0) + 1;
     onRound?.(what, callers.report());
@@ -119,16 +125,20 @@ export async function underCalls(
     await act(scene, doRound);
   } catch (error) {
     const [ofProxy, ofApi] = [scene.proxy, api].map((program) => program.output().slice(-5000));
-    throw new Error(`the proxy said last:\n${ofProxy}\nthe API server:\n${ofApi}`, { cause: error });
+    const looks = (await witness.looks()).join('\n');
+    throw new Error(`${looks}\nthe proxy said last:\n${ofProxy}\nthe API server:\n${ofApi}`, {
+      cause: error,
+    });
   }
   const report = await callers.stop();
+  const looks = await witness.looks();
   await scene.proxy.kill('SIGTERM');
-  return { ...report, mode, rounds, seconds: Math.round((Date.now() - startMs) / 1000) };
+  return { ...report, mode, rounds, looks, seconds: Math.round((Date.now() - startMs) / 1000) };
 }
 
 /** Throws unless every connection was answered, and by both members. */
-export function assertNoLoss({ n, failures, answers, notes }: Figures): void {
-  assert.deepEqual(failures, {}, `of ${n} connections\n${notes.join('\n')}`);
+export function assertNoLoss({ n, failures, answers, notes, looks }: Figures): void {
+  assert.deepEqual(failures, {}, `of ${n} connections\n${[...notes, ...looks].join('\n')}`);
   for (const name of ['pod2', 'pod3']) assert.ok((answers[name] ?? 0) > 0, `${name} answered`);
 }
 

@@ -28,7 +28,8 @@ try {
       only: values.only,
       onRound: (what, { n, failures }) => console.log(JSON.stringify({ mode, what, n, failures })),
     });
-    console.log(JSON.stringify(figures));
+    const { suspects, looks } = figures;
+    console.log(JSON.stringify({ ...figures, suspects: suspects.length, looks: looks.length }));
     assertNoLoss(figures);
     await cleanUp(place.lab);
   }

@@ -86,7 +86,7 @@ describe('in the ipvs mode no connection is lost to an endpoint that stays', () 
   before(async () => {
     await Promise.all([2, 3, 4].map((n) => canary.startPod(n)));
     await setMembers(2, 3);
-    callers = canary.call(PER_SECOND);
+    callers = canary.call({ perSecond: PER_SECOND });
     await callers.meet(2, 3);
   });
   after(async () => {
