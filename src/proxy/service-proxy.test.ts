@@ -59,6 +59,7 @@ interface World {
 function world(t: TestContext, options: { clock?: Clock; fullSyncMs?: number } = {}): World {
   const feed = createObjectFeed();
   const mode = tableMode();
+  const reports: ('all' | number)[] = [];
   const proxy = createServiceProxy({
     client: createClient(feed.transport),
     node: { name: 'node-1', podCIDRs: [], nodePortAddresses: [] },
@@ -66,6 +67,7 @@ function world(t: TestContext, options: { clock?: Clock; fullSyncMs?: number } =
     clock: options.clock ?? realClock,
     logger: silentLogger,
     fullSyncMs: options.fullSyncMs ?? 0,
+    onSynced: ({ changed }) => void reports.push(changed?.size ?? 'all'),
   });
   const stop = new AbortController();
   let running: Promise<void> | undefined;
@@ -73,7 +75,7 @@ function world(t: TestContext, options: { clock?: Clock; fullSyncMs?: number } =
     stop.abort();
     await running;
   });
-  return { feed, mode, proxy, start: () => void (running = proxy.run(stop.signal)) };
+  return { feed, mode, proxy, reports, start: () => void (running = proxy.run(stop.signal)) };
 }
 
 async function eventually(isTrue: () => boolean, what: string): Promise<void> {
@@ -134,6 +136,15 @@ describe('the service proxy', () => {
       feed.put(services, serviceFixture(`s${i}`, { clusterIPs: [`10.96.1.${i}`] }));
     await eventually(() => mode.table.size === 50, 'all of them');
     assert.equal(mode.syncs.length, 2);
+  });
+
+  it('tells of what changes nothing here that it is true, without writing', async (t) => {
+    const { feed, mode, reports, start } = world(t);
+    start();
+    await eventually(() => reports.length === 1, 'the first look');
+    feed.put(services, serviceFixture('outward', { type: 'ExternalName', clusterIPs: [] }));
+    await eventually(() => reports.length === 2, 'the report');
+    assert.deepEqual([reports, mode.syncs], [['all', 0], ['all']]);
   });
 
   it('tries again with everything that failed and what came since', async (t) => {

@@ -24,7 +24,9 @@ export interface ServiceProxyOptions {
   readonly modes: Readonly<Partial<Record<IpFamily, ProxyMode>>>;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** After every sync that wrote or looked at something. */
+  /** All that was seen so far is decided, and about to be made true. */
+  readonly onDecided?: (family: IpFamily) => void;
+  /** After every sync: all that was seen before it is true now. */
   readonly onSynced?: (report: SyncReport & { readonly family: IpFamily }) => void;
   /** An object was seen that is new, different or gone, before anything is done about it. */
   readonly onChange?: (change: ObjectChange) => void;
@@ -182,6 +184,7 @@ function createSide(family: IpFamily, options: ServiceProxyOptions, progress: Pr
     minSyncMs: options.minSyncMs ?? 0,
     logger,
     onDecided: ({ problems, healthChecks }) => {
+      options.onDecided?.(family);
       for (const { service, message } of problems) logger.warn(`ignored: ${message}`, { service });
       for (const problem of problems) options.onProblem?.({ ...problem, family });
       options.onHealthChecks?.(healthChecks, family);

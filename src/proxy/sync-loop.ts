@@ -5,7 +5,7 @@ import type { ProxyMode } from './state/model.ts';
 import type { ProxyStateChange, ProxyStateTracker } from './state/proxy-state-tracker.ts';
 
 export interface SyncReport {
-  /** Ids that were written; undefined = everything was looked at. */
+  /** Ids that were written, none when what was seen changes nothing here; undefined = everything was looked at. */
   readonly changed: ReadonlySet<string> | undefined;
   readonly durationMs: number;
 }
@@ -73,8 +73,8 @@ export function createSyncLoop(options: SyncLoopOptions): SyncLoop {
     if (tried === undefined || tried.size > 0) {
       await mode.sync(state, tried);
       pending = new Set();
-      onSynced({ changed: tried, durationMs: clock.now() - startMs });
     }
+    onSynced({ changed: tried, durationMs: clock.now() - startMs });
     backoff.reset();
     pendingSinceMs = isRequested ? startMs : undefined;
   };

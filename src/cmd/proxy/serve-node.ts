@@ -157,9 +157,10 @@ function createProxy(context: ProxyContext, { modes, metrics, checks, families }
       metrics.changed(change, now);
       for (const family of families) metrics.queued(family, now);
     },
+    onDecided: (family) => metrics.taken(family),
     onSynced: (report) => {
       metrics.synced(report, clock.now());
-      checks.update();
+      if (report.changed?.size !== 0) checks.update();
     },
     onHealthChecks: (found, family) => {
       const isKnown = checks.byFamily.has(family);

@@ -33,6 +33,8 @@ export interface ProxyMetrics {
   readonly all: readonly Instrument[];
   changed(change: ObjectChange, nowMs: number): void;
   queued(family: IpFamily, nowMs: number): void;
+  /** What was seen so far is about to be made true. */
+  taken(family: IpFamily): void;
   synced(report: SyncReport & { readonly family: IpFamily }, nowMs: number): void;
   /** A change or a cleanup of the mode failed. */
   failed(mode: string, family: IpFamily, what: 'sync' | 'cleanup'): void;
@@ -64,12 +66,14 @@ export function createProxyMetrics(
   return {
     all,
     changed: changes.changed,
+    taken: changes.taken,
     queued: (family, nowMs) => syncs.lastQueued.set([family], nowMs / 1000),
     synced: ({ family, changed, durationMs }, nowMs) => {
       const labels = [family];
-      for (const latency of [syncs.duration, changed === undefined ? syncs.full : syncs.partial]) {
-        latency.observe(labels, durationMs / 1000);
-      }
+      const kind = changed === undefined ? syncs.full : syncs.partial;
+      // A sync that found nothing to write is one, but its time says nothing about writing.
+      const measured = changed?.size === 0 ? [] : [syncs.duration, kind];
+      for (const latency of measured) latency.observe(labels, durationMs / 1000);
       syncs.lastSynced.set(labels, nowMs / 1000);
       for (const sinceMs of changes.carriedOver(family)) {
         syncs.programming.observe(labels, Math.max(0, nowMs - sinceMs) / 1000);
@@ -152,12 +156,15 @@ function createAnswers() {
   };
 }
 
-/** Changes seen, those not yet made true, and when the controller saw what caused them. */
+/** Changes seen, those that no sync has begun with, and when the controller saw what caused them. */
 function createChanges(families: readonly IpFamily[], startedMs: number) {
   const rules = 'kubeproxy_sync_proxy_rules_';
   const plain = (name: string, help: string) => ({ name: `${rules}${name}`, help });
   const pending = new Map(
-    families.map((family) => [family, { service: 0, slice: 0, triggersMs: [] as number[] }]),
+    families.map((family) => [
+      family,
+      { service: 0, slice: 0, triggersMs: [] as number[], takenMs: [] as number[] },
+    ]),
   );
   const most = (what: 'service' | 'slice') => () =>
     [[[], Math.max(0, ...[...pending.values()].map((each) => each[what]))]] as const;
@@ -180,13 +187,19 @@ function createChanges(families: readonly IpFamily[], startedMs: number) {
         if (sinceMs !== undefined && sinceMs >= startedMs && sinceMs <= nowMs) each.triggersMs.push(sinceMs);
       }
     },
+    taken: (family: IpFamily): void => {
+      const each = pending.get(family);
+      if (each === undefined) return;
+      const takenMs = each.takenMs.concat(each.triggersMs);
+      Object.assign(each, { service: 0, slice: 0, triggersMs: [], takenMs });
+    },
     /** What a sync has just made true. */
     carriedOver: (family: IpFamily): readonly number[] => {
       const each = pending.get(family);
       if (each === undefined) return [];
-      const { triggersMs } = each;
-      Object.assign(each, { service: 0, slice: 0, triggersMs: [] });
-      return triggersMs;
+      const { takenMs } = each;
+      each.takenMs = [];
+      return takenMs;
     },
   };
 }
@@ -226,20 +239,15 @@ function noLocalEndpoints(source: MetricsSource): Instrument {
     },
     function* () {
       for (const { family, services } of source.states()) {
-        const counts = { internal: 0, external: 0 };
-        for (const { frontends } of services.values()) {
-          for (const policy of ['internal', 'external'] as const) {
-            const isDropped = frontends.some(
-              ({ frontend, endpoints, whenEmpty }) =>
-                (frontend.kind === 'clusterIP') === (policy === 'internal') &&
-                endpoints.length === 0 &&
-                whenEmpty === 'drop',
-            );
-            if (isDropped) counts[policy]++;
+        const found = { internal: new Set<string>(), external: new Set<string>() };
+        for (const { namespace, name, frontends } of services.values()) {
+          for (const { frontend, endpoints, whenEmpty } of frontends) {
+            if (endpoints.length > 0 || whenEmpty !== 'drop') continue;
+            found[frontend.kind === 'clusterIP' ? 'internal' : 'external'].add(`${namespace}/${name}`);
           }
         }
-        yield [[family, 'internal'], counts.internal] as const;
-        yield [[family, 'external'], counts.external] as const;
+        yield [[family, 'internal'], found.internal.size] as const;
+        yield [[family, 'external'], found.external.size] as const;
       }
     },
   );
