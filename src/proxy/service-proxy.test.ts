@@ -54,6 +54,8 @@ interface World {
   readonly mode: ReturnType<typeof tableMode>;
   readonly proxy: ServiceProxy;
   readonly start: () => void;
+  /** How many ids each sync wrote. */
+  readonly reports: readonly ('all' | number)[];
 }
 
 function world(t: TestContext, options: { clock?: Clock; fullSyncMs?: number } = {}): World {
