@@ -12,6 +12,7 @@ import {
   setSocketOption,
   SO_RCVTIMEO,
   SOCK_DGRAM,
+  SOCK_NONBLOCK,
   SOCK_STREAM,
   SOL_SOCKET,
 } from '../kernel/libc/sockets.ts';
@@ -114,10 +115,10 @@ function timeval(ms: number): Buffer {
 }
 
 const one = Buffer.from([1, 0, 0, 0]);
-const socketOf = (protocol: SocketCall['protocol'], family: ServeAt['family']): number =>
+const socketOf = (protocol: SocketCall['protocol'], family: ServeAt['family'], flags = 0): number =>
   openSocket(
     family === 'IPv4' ? AF_INET : AF_INET6,
-    protocol === 'UDP' ? SOCK_DGRAM : SOCK_STREAM,
+    (protocol === 'UDP' ? SOCK_DGRAM : SOCK_STREAM) | flags,
     protocol === 'SCTP' ? IPPROTO_SCTP : 0,
   );
 
@@ -139,13 +140,14 @@ class Lab implements SocketLab {
   }
 
   serve(place: string, at: ServeAt): void {
-    const fd = withNetns(this.#netns(place), () => socketOf(at.protocol, at.family));
+    const fd = withNetns(this.#netns(place), () =>
+      /** Asking whether somebody has come must not block: there are many servers to ask. */
+      socketOf(at.protocol, at.family, SOCK_NONBLOCK),
+    );
     setSocketOption(fd, [SOL_SOCKET, SO_REUSEADDR], one);
     if (at.family === 'IPv6') setSocketOption(fd, [IPPROTO_IPV6, IPV6_V6ONLY], one);
     bindSocket(fd, sockaddr(anyAddress[at.family], at.port));
     if (at.protocol !== 'UDP') checked('listen', cListen(fd, 64));
-    /** The shortest wait there is: asking whether somebody has come must not block. */
-    setSocketOption(fd, [SOL_SOCKET, SO_RCVTIMEO], timeval(1));
     this.#servers.push({ ...at, name: place, fd });
   }
 

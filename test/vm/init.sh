@@ -16,7 +16,7 @@ for folder in proc sys dev; do
   $B mount -o move "/$folder" "/root/$folder"
 done
 $B mkdir -p /root/run /root/tmp /root/dev/pts /root/dev/shm
-for folder in run tmp dev/shm; do $B mount -t tmpfs tmpfs "/root/$folder"; done
+for folder in run dev/shm; do $B mount -t tmpfs tmpfs "/root/$folder"; done
 $B mount -t devpts pts /root/dev/pts
 $B mount -t cgroup2 cgroup /root/sys/fs/cgroup 2>/dev/null
 $B ip link set lo up
