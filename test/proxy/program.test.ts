@@ -232,5 +232,8 @@ describe('portico proxy, a program on a node', () => {
     assert.match(wrong.output(), /^portico: .*config.conf: \[KubeProxyConfiguration.*\n$/);
     const unknown = lab.startProxy('--no-such-flag');
     assert.equal(await unknown.ended, 2);
+    const version = lab.startProxy('--version', '--config=/nowhere');
+    assert.equal(await version.ended, 0);
+    assert.match(version.output(), /^portico \d+\.\d+\.\d+ /);
   });
 });

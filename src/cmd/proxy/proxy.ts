@@ -15,6 +15,7 @@ import {
 import { helpText } from '../component/flags.ts';
 import { untilTerminated } from '../component/termination.ts';
 import { messageOf, UserError } from '../up/user-error.ts';
+import { printVersion } from '../version.ts';
 import { proxyFlags } from './flags.ts';
 import { parseProxyOptions } from './options.ts';
 import type { ProxyOptions } from './options.ts';
@@ -25,6 +26,8 @@ const ABOUT =
 
 /** `portico proxy`: until SIGTERM; its rules stay, so that traffic goes on. Throws a UserError for what the user can mend. */
 export async function proxy(args: readonly string[]): Promise<void> {
+  // Before anything is looked at that could be wrong; `raw` is one of upstream's values.
+  if (args.some((arg) => /^--version(=(true|raw))?$/.test(arg))) return printVersion();
   const options = await parseProxyOptions(args);
   if (options === undefined) return void process.stdout.write(helpText(USAGE, ABOUT, proxyFlags));
   const logger = createLogger({ level: options.logLevel });

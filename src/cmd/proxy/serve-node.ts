@@ -7,12 +7,14 @@ import { createServiceHealth } from '../../proxy/health/service-health.ts';
 import type { ServiceCheck, ServiceHealth } from '../../proxy/health/service-health.ts';
 import { createProxyMetrics } from '../../proxy/metrics/proxy-metrics.ts';
 import type { ProxyMetrics } from '../../proxy/metrics/proxy-metrics.ts';
-import { isEligible } from '../../proxy/node/local-node.ts';
+import { doubtsAbout } from '../../proxy/node/doubts.ts';
+import { isEligible, nodeIPs, podCIDRsOf } from '../../proxy/node/local-node.ts';
 import { createServiceProxy } from '../../proxy/service-proxy.ts';
 import type { ServiceProxy } from '../../proxy/service-proxy.ts';
 import { discoverSlices } from '../../proxy/slice-source.ts';
 import { explanationInWords } from '../../proxy/state/explain-words.ts';
 import type { ProxyState } from '../../proxy/state/model.ts';
+import { UserError } from '../up/user-error.ts';
 import { watchConfig } from './config-watch.ts';
 import { chooseMode } from './mode-choice.ts';
 import { createModeSwitches, observedModes } from './mode-switches.ts';
@@ -34,6 +36,7 @@ export async function serveNode(
   const { clock, logger, configuration, watch } = context;
   const choice = await chooseMode(configuration.mode, (family) => modeOptions(context, family), logger);
   logger.info('proxy mode', { mode: choice.name, families: choice.families });
+  checkConfiguration(context, choice.families);
   const states = new Map<IpFamily, ProxyState>();
   const metrics = createProxyMetrics(choice.families, {
     states: () => [...states.values()],
@@ -80,6 +83,22 @@ export async function serveNode(
       signal,
     ),
   ]);
+}
+
+/** Throws a UserError when Pods could not be told from others. */
+function checkConfiguration(context: ProxyContext, families: readonly IpFamily[]): void {
+  const { configuration, logger, watch } = context;
+  const [ip = ''] = nodeIPs(watch.node(), configuration.bindAddress);
+  const doubts = doubtsAbout(configuration, {
+    primary: ip.includes(':') ? 'IPv6' : 'IPv4',
+    families,
+    podCIDRs: podCIDRsOf(watch.node()),
+    nodePortAddresses: (['IPv4', 'IPv6'] as const).flatMap((f) => nodeOf(context, f).nodePortAddresses),
+  });
+  for (const { reason, isFatal } of doubts) {
+    if (isFatal) throw new UserError(`the configuration is incorrect: ${reason}`);
+    logger.warn('the configuration may be incomplete or incorrect', { reason });
+  }
 }
 
 /** A process before this one may have counted. */

@@ -14,16 +14,19 @@ export interface KernelSetting {
 
 const CONNTRACK = '/proc/sys/net/netfilter/nf_conntrack_';
 
-/** What the configuration asks of connection tracking, by kube-proxy's rules (cmd/kube-proxy/app/conntrack.go); 0 = as it is. */
+/** More connections than this are never made room for by the number of processors: each costs memory. */
+const MOST_CONNECTIONS = 1_048_576;
+
+/** What the configuration asks of connection tracking, by kube-proxy's rules (pkg/proxy/conntrack/sysctls.go); 0 = as it is. */
 export function conntrackSettings(
   conntrack: KubeProxyConfiguration['conntrack'],
   nCpus: number,
 ): readonly KernelSetting[] {
   const { maxPerCore, min } = conntrack;
-  const max = maxPerCore > 0 ? Math.max(maxPerCore * nCpus, min) : 0;
+  const max = maxPerCore > 0 ? Math.max(Math.min(maxPerCore * nCpus, MOST_CONNECTIONS), min) : 0;
   const seconds = (ms: number): number => Math.floor(ms / 1000);
   const wanted: readonly KernelSetting[] = [
-    { path: `${CONNTRACK}max`, value: max },
+    { path: `${CONNTRACK}max`, value: max, isLeast: true },
     {
       path: '/sys/module/nf_conntrack/parameters/hashsize',
       value: Math.floor(max / 4),
