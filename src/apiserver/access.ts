@@ -4,6 +4,7 @@ import type { Kind, KubeObject } from '../api/kind.ts';
 import { RBAC_GROUP } from '../api/rbac/v1/role.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
+import { hostPort } from '../net/host-port.ts';
 import { admit, type Admission } from './admission/admission.ts';
 import {
   CERTIFICATE_APPROVAL,
@@ -246,10 +247,9 @@ function tokenDocument(
     return { status: 200, headers: headers('application/jwk-set+json'), body: JSON.stringify(tokens.jwks()) };
   }
   if (path !== '/.well-known/openid-configuration') return undefined;
-  const host = address.includes(':') ? `[${address}]` : address;
   const body = JSON.stringify({
     issuer: tokens.issuer,
-    jwks_uri: `https://${host}:${port}/openid/v1/jwks`,
+    jwks_uri: `https://${hostPort(address, port)}/openid/v1/jwks`,
     response_types_supported: ['id_token'],
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: ['ES256'],

@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import { realClock } from '../base/clock.ts';
 import { isJsonObject } from '../base/json.ts';
 import type { JsonObject, JsonValue } from '../base/json.ts';
+import { hostPort } from '../net/host-port.ts';
 import { createHttpTransport } from './http-transport.ts';
 import type { ServerAccess } from './server-access.ts';
 import type { Transport } from './transport.ts';
@@ -94,7 +95,7 @@ export function inClusterAccess(options: InClusterOptions): KubeconfigAccess {
   const read = (name: string): string => readText(join(dir, name), 'in-cluster configuration');
   return {
     contextName: 'in-cluster',
-    server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    server: `https://${hostPort(host, port)}`,
     namespace: read('namespace').trim(),
     ca: read('ca.crt'),
     token: fileToken(join(dir, 'token'), clock),

@@ -1,4 +1,4 @@
-import { addressBits, formatIp, ipFromValue, parseIp } from './ip.ts';
+import { addressBits, familyOf, formatIp, ipFromValue, parseIp } from './ip.ts';
 import type { Ip, IpFamily } from './ip.ts';
 import { parseDecimal } from './port.ts';
 
@@ -24,6 +24,9 @@ export function parseCidr(text: string): Cidr | undefined {
   const prefix = parseDecimal(text.slice(slash + 1), addressBits(ip.family));
   return prefix === undefined ? undefined : cidrOf(ip, prefix);
 }
+
+/** The block of one address alone, as text: `10.0.0.1/32`, `fd00::1/128`. */
+export const hostBlock = (ip: string): string => `${ip}/${addressBits(familyOf(ip))}`;
 
 /** The block of `prefix` bits around `ip`. Throws RangeError when the prefix does not fit the family. */
 export function cidrOf(ip: Ip, prefix: number): Cidr {

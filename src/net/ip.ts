@@ -12,6 +12,9 @@ const DOT = 46;
 const ZERO = 48;
 const NINE = 57;
 
+/** The family an address is of, if it is one at all. */
+export const familyOf = (address: string): IpFamily => (address.includes(':') ? 'IPv6' : 'IPv4');
+
 /** Bits of an address: 32 or 128. */
 export const addressBits = (family: IpFamily): number => (family === 'IPv4' ? 32 : 128);
 

@@ -17,7 +17,7 @@ import {
   SOL_SOCKET,
 } from '../kernel/libc/sockets.ts';
 import { errnoName } from '../kernel/libc/system-error.ts';
-import { ipFromBytes, ipToBytes, parseIp } from '../net/ip.ts';
+import { familyOf, ipFromBytes, ipToBytes, parseIp } from '../net/ip.ts';
 
 /**
  * Clients and servers of all protocols in other network namespaces, by system calls of this very thread: no process is started, so that
@@ -152,7 +152,7 @@ class Lab implements SocketLab {
   }
 
   #client(place: string, { protocol, host, sourcePort, timeoutMs = 1500 }: SocketCall): number {
-    const family = host.includes(':') ? 'IPv6' : 'IPv4';
+    const family = familyOf(host);
     const fd = withNetns(this.#netns(place), () => socketOf(protocol, family));
     setSocketOption(fd, [SOL_SOCKET, SO_SNDTIMEO], timeval(timeoutMs));
     setSocketOption(fd, [SOL_SOCKET, SO_RCVTIMEO], timeval(timeoutMs));

@@ -15,10 +15,6 @@ export function agentAddress(node: Node): { readonly host: string; readonly port
   return { host: found.address, port };
 }
 
-/** host:port as in a URL. */
-export const hostPort = (host: string, port: number | string): string =>
-  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-
 /** How agents are spoken to. Throws 503 when this server has no certificate for it. */
 export function agentTls(kubelet: ApiServerConfig['kubelet']): BackendTls {
   if (kubelet === undefined)

@@ -5,10 +5,11 @@ import type { Service } from '../../api/core/v1/service.ts';
 import type { EndpointSlice } from '../../api/discovery/v1/endpoint-slice.ts';
 import { cidrContains, parseCidr } from '../../net/cidr.ts';
 import type { Cidr } from '../../net/cidr.ts';
+import { hostPort, urlHost } from '../../net/host-port.ts';
 import { parseIp } from '../../net/ip.ts';
 import type { ApiServerConfig } from '../config.ts';
 import type { ReadHandler, RequestScope } from '../rest/rest.ts';
-import { agentAddress, agentTls, hostPort } from './agent.ts';
+import { agentAddress, agentTls } from './agent.ts';
 import type { BackendTls } from './backend.ts';
 
 /** Where a proxied request goes. */
@@ -87,11 +88,9 @@ export function podLocation({ pods, allowedEndpointCidrs }: LocationsOptions): L
     const ip = status?.podIPs?.[0]?.ip ?? '';
     checkAddress(ip, allowedEndpointCidrs);
     const number = port === '' ? (declared === undefined ? '' : String(declared)) : port;
-    return plainLocation(scheme, number === '' ? hostOnly(ip) : hostPort(ip, number));
+    return plainLocation(scheme, number === '' ? urlHost(ip) : hostPort(ip, number));
   };
 }
-
-const hostOnly = (ip: string): string => (ip.includes(':') ? `[${ip}]` : ip);
 
 /** A Service: one of its ready endpoints, chosen at random among those that really are Pods of its namespace. */
 export function serviceLocation(options: LocationsOptions): Locate {

@@ -1,6 +1,7 @@
 import { badRequest, internal } from '../../api/errors/api-error.ts';
 import type { Node } from '../../api/core/v1/node.ts';
 import type { Pod } from '../../api/core/v1/pod.ts';
+import { hostPort } from '../../net/host-port.ts';
 import { attributesOf, forbiddenError } from '../authorization/authorize.ts';
 import type { Authorizer } from '../authorization/authorize.ts';
 import type { ApiServerConfig } from '../config.ts';
@@ -11,7 +12,7 @@ import type { Streams } from '../http/streams.ts';
 import { pickContainer } from '../logs/pod-logs.ts';
 import { isTrue } from '../request-info.ts';
 import type { ReadHandler, RequestScope } from '../rest/rest.ts';
-import { agentAddress, agentTls, hostPort } from './agent.ts';
+import { agentAddress, agentTls } from './agent.ts';
 import { callBackend, forwardedHeaders, upgradeResponse } from './backend.ts';
 
 export interface PodStreamsOptions {

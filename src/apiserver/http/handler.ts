@@ -2,6 +2,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import { ApiError, badRequest, pageNotFound, unauthorized } from '../../api/errors/api-error.ts';
 import { apiVersionOf, type KubeObject } from '../../api/kind.ts';
+import { hostPort } from '../../net/host-port.ts';
 import { anonymous, hasCredentials } from '../authentication/authenticate.ts';
 import { StoreError } from '../../storage/store.ts';
 import type { Authenticator } from '../authentication/authenticate.ts';
@@ -166,8 +167,7 @@ function createDescriber(options: HandlerOptions) {
   const { config, resources, health, metrics } = options;
   const served = resources.map((resource) => ({ resource, subresources: subresourcesOf(resource, options) }));
   const { address, port } = config.advertise;
-  const host = address.includes(':') ? `[${address}]` : address;
-  const documents = createDocuments({ served, address: `${host}:${port}` });
+  const documents = createDocuments({ served, address: hostPort(address, port) });
   const openApi = createOpenApiDocuments(served, options.clock);
   return async ({ method, info, query, request }: Other): Promise<HttpResponse> => {
     const { path } = info;

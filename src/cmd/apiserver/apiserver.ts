@@ -9,6 +9,7 @@ import { realClock } from '../../base/clock.ts';
 import { createLogger } from '../../base/logger.ts';
 import type { Logger, LogLevel } from '../../base/logger.ts';
 import { nthAddress, parseCidr } from '../../net/cidr.ts';
+import { urlHost } from '../../net/host-port.ts';
 import type { Store } from '../../storage/store.ts';
 import { helpText, parseFlags, wrongFlag } from '../component/flags.ts';
 import type { Flags } from '../component/flags.ts';
@@ -48,8 +49,6 @@ export async function apiserver(args: readonly string[]): Promise<void> {
 const USAGE = 'portico apiserver [flags]';
 const ABOUT =
   'The Kubernetes API over HTTPS, on SQLite or on an etcd that several API servers share.\nControllers run apart: portico controller-manager.';
-
-const urlHost = (address: string): string => (address.includes(':') ? `[${address}]` : address);
 
 function inPlainWords(error: unknown, { bindAddress, securePort }: ApiserverOptions): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;

@@ -4,6 +4,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { Client } from '../../client/client.ts';
 import type { EventNote, EventRecorder } from '../../client/event-recorder.ts';
+import { familyOf } from '../../net/ip.ts';
 import type { IpFamily } from '../../net/ip.ts';
 import type { KubeProxyConfiguration } from '../../proxy/configuration/configuration.ts';
 import type { ModeOptions } from '../../proxy/modes/mode.ts';
@@ -36,7 +37,7 @@ export const nodeOf = (context: ProxyContext, family: IpFamily): ProxyNode =>
 export function modeOptions(context: ProxyContext, family: IpFamily): ModeOptions {
   const { clock, logger, configuration, watch } = context;
   const ips = nodeIPs(watch.node(), configuration.bindAddress);
-  const nodeIP = ips.find((ip) => ip.includes(':') === (family === 'IPv6'));
+  const nodeIP = ips.find((ip) => familyOf(ip) === family);
   return {
     family,
     clock,

@@ -1,4 +1,4 @@
-import { ipFromBytes, ipToBytes, parseIp } from '../../net/ip.ts';
+import { familyOf, ipFromBytes, ipToBytes, parseIp } from '../../net/ip.ts';
 import type { IpFamily } from '../../net/ip.ts';
 import { nfgenmsg, nfnetlinkType, NFNL_SUBSYS_CTNETLINK } from '../netlink/nfnetlink.ts';
 import { readAttributes } from '../netlink/reader.ts';
@@ -110,6 +110,6 @@ export function decodeFlow(payload: Buffer): Flow | undefined {
   const { protocol: _number, ...reply } = answer;
   const protocol = protocols.get(number);
   if (protocol === undefined) return undefined;
-  const family = original.source.includes(':') ? 'IPv6' : 'IPv4';
+  const family = familyOf(original.source);
   return { family, protocol, original, reply, id: attributes.get(CTA_ID)?.readUInt32BE(0) ?? 0 };
 }

@@ -1,3 +1,4 @@
+import { hostPort } from '../../net/host-port.ts';
 import type { IpFamily } from '../../net/ip.ts';
 import type { Match, PortSpan, Rule, Sided, TableName, Target } from './model.ts';
 
@@ -76,7 +77,7 @@ function renderTarget(target: Target): string {
       return `-j MARK --set-xmark ${hex(target.value)}/${hex(target.mask)}`;
     case 'dnat': {
       const { ip, port } = target;
-      const at = port === undefined ? ip : `${ip.includes(':') ? `[${ip}]` : ip}:${port}`;
+      const at = port === undefined ? ip : hostPort(ip, port);
       return `-j DNAT --to-destination ${at}`;
     }
     case 'masquerade':

@@ -1,4 +1,4 @@
-import { parseIp } from '../../net/ip.ts';
+import { familyOf, parseIp } from '../../net/ip.ts';
 import { serverText } from './model.ts';
 import type { HeldDestination, VirtualProtocol } from './model.ts';
 
@@ -62,7 +62,7 @@ export function parseListing(text: string): Map<string, HeldDestination[]> {
     const [protocol = '', local = ''] = words;
     const at = protocols.has(protocol) ? endpoint(local) : undefined;
     if (at === undefined) continue;
-    const family = at.ip.includes(':') ? 'IPv6' : 'IPv4';
+    const family = familyOf(at.ip);
     into = [];
     found.set(serverText({ kind: 'address', family, protocol: protocol as VirtualProtocol, ...at }), into);
   }

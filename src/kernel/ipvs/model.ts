@@ -1,3 +1,4 @@
+import { hostPort } from '../../net/host-port.ts';
 import type { IpFamily } from '../../net/ip.ts';
 
 export type VirtualProtocol = 'TCP' | 'UDP' | 'SCTP';
@@ -110,9 +111,6 @@ export function serverText(key: VirtualServerKey): string {
   if (key.kind === 'mark') return `FWM ${key.mark} ${key.family}`;
   return `${key.protocol} ${hostPort(key.ip, key.port)}`;
 }
-
-const hostPort = (ip: string, port: number): string =>
-  ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
 
 /** Identity of a destination within its server. */
 export const destinationText = ({ ip, port }: Pick<VirtualDestination, 'ip' | 'port'>): string =>

@@ -1,4 +1,4 @@
-import { cidrSize, parseCidr } from '../../net/cidr.ts';
+import { cidrSize, hostBlock, parseCidr } from '../../net/cidr.ts';
 import { formatIp, ipFromBytes, ipToBytes, parseIp } from '../../net/ip.ts';
 import type { DataType, Scalar } from './model.ts';
 
@@ -138,7 +138,7 @@ export function decodeFields(types: readonly DataType[], bytes: Buffer): Scalar[
 
 /** First address of a prefix (or the address itself), and the first one after it; undefined = nothing comes after it. */
 export function prefixBounds(text: string): { readonly first: string; readonly after: string | undefined } {
-  const cidr = parseCidr(text.includes('/') ? text : `${text}/${text.includes(':') ? 128 : 32}`);
+  const cidr = parseCidr(text.includes('/') ? text : hostBlock(text));
   if (cidr === undefined) throw new RangeError(`${text} is no prefix`);
   const end = cidr.base + cidrSize(cidr);
   const isLast = end >> (cidr.family === 'IPv4' ? 32n : 128n) !== 0n;

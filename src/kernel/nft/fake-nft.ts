@@ -1,4 +1,4 @@
-import { cidrsOverlap, parseCidr } from '../../net/cidr.ts';
+import { cidrsOverlap, hostBlock, parseCidr } from '../../net/cidr.ts';
 import type { Cidr } from '../../net/cidr.ts';
 import { describeCommand, elementData, elementKey } from './model.ts';
 import type { Command, NftElement, NftSet, Scalar, TableRef, Transaction, Verdict } from './model.ts';
@@ -53,7 +53,7 @@ function fieldsOverlap(a: Scalar, b: Scalar): boolean {
 
 function asBlock(field: Scalar): Cidr | undefined {
   const text = String(field);
-  return parseCidr(text) ?? parseCidr(`${text}/${text.includes(':') ? 128 : 32}`);
+  return parseCidr(text) ?? parseCidr(hostBlock(text));
 }
 
 function asRange(field: Scalar): [number, number] {

@@ -1,4 +1,5 @@
 import type { Service } from '../../api/core/v1/service.ts';
+import { hostPort } from '../../net/host-port.ts';
 
 export interface ServiceEnvironmentOptions {
   /** `spec.enableServiceLinks`; false leaves only the API server's own Service (default true). */
@@ -40,12 +41,11 @@ const variableName = (text: string): string => text.toUpperCase().replaceAll('-'
 function variablesOf({ metadata, spec }: Service): Environment {
   const prefix = variableName(metadata.name);
   const host = spec.clusterIP ?? '';
-  const urlHost = host.includes(':') ? `[${host}]` : host;
   const ports = spec.ports ?? [];
   const found: Record<string, string> = { [`${prefix}_SERVICE_HOST`]: host };
   ports.forEach((port, i) => {
     const protocol = port.protocol ?? 'TCP';
-    const url = `${protocol.toLowerCase()}://${urlHost}:${port.port}`;
+    const url = `${protocol.toLowerCase()}://${hostPort(host, port.port)}`;
     const link = `${prefix}_PORT_${port.port}_${protocol.toUpperCase()}`;
     if (i === 0) {
       found[`${prefix}_SERVICE_PORT`] = String(port.port);

@@ -4,6 +4,7 @@ import { Duplex as DuplexStream } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { createWebSocketStream } from 'ws';
 import type { Clock } from '../../base/clock.ts';
+import { hostPort } from '../../net/host-port.ts';
 import { createSpdySession } from '../../net/spdy/session.ts';
 import type { SpdyHeaders } from '../../net/spdy/header-block.ts';
 import type { SpdyStream } from '../../net/spdy/stream.ts';
@@ -146,8 +147,9 @@ async function dial({ hosts, netns }: ForwardTarget, port: number): Promise<Sock
       return await dialOne(host, port, netns);
     } catch (error) {
       const family = host.includes(':') ? 'tcp6' : 'tcp4';
-      const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-      failures.push(`dial ${family} ${address}: ${error instanceof Error ? error.message : String(error)}`);
+      failures.push(
+        `dial ${family} ${hostPort(host, port)}: ${error instanceof Error ? error.message : String(error)}`,
+      );
     }
   }
   throw new Error(`failed to connect to localhost:${port} inside the Pod's network: ${failures.join('; ')}`);

@@ -1,4 +1,5 @@
-import { parseIp } from '../../net/ip.ts';
+import { hostPort } from '../../net/host-port.ts';
+import { familyOf, parseIp } from '../../net/ip.ts';
 import { formatDuration } from './duration.ts';
 import { layout } from './layout.ts';
 import type { Field, KubeProxyConfiguration, Layout } from './layout.ts';
@@ -26,14 +27,13 @@ export const defaultConfiguration = (): KubeProxyConfiguration =>
 
 /** An address without a port gets this one; as upstream's AppendPortIfNeeded, which leaves alone what is no address. */
 export function withPort(address: string, port: number): string {
-  if (parseIp(address) === undefined) return address;
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+  return parseIp(address) === undefined ? address : hostPort(address, port);
 }
 
 /** Fills in where health and metrics are served: defaults of the family of bindAddress, and missing ports. */
 export function withAddresses(configuration: KubeProxyConfiguration): KubeProxyConfiguration {
   const { bindAddress, healthzBindAddress, metricsBindAddress } = configuration;
-  const isIPv6 = bindAddress.includes(':');
+  const isIPv6 = familyOf(bindAddress) === 'IPv6';
   return {
     ...configuration,
     healthzBindAddress: withPort(healthzBindAddress || (isIPv6 ? '::' : '0.0.0.0'), HEALTHZ_PORT),

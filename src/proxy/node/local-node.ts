@@ -1,6 +1,6 @@
 import type { Node } from '../../api/core/v1/node.ts';
-import { parseCidr } from '../../net/cidr.ts';
-import { isLoopback, isUnspecified, parseIp } from '../../net/ip.ts';
+import { hostBlock, parseCidr } from '../../net/cidr.ts';
+import { familyOf, isLoopback, isUnspecified, parseIp } from '../../net/ip.ts';
 import type { IpFamily } from '../../net/ip.ts';
 import type { KubeProxyConfiguration } from '../configuration/configuration.ts';
 import { PRIMARY } from '../configuration/validation.ts';
@@ -67,7 +67,7 @@ export function proxyNode(
   }: { readonly name: string; readonly family: IpFamily; readonly node: Node | undefined },
 ): ProxyNode {
   const { clusterCIDR, detectLocal, detectLocalMode, iptables, nftables } = settings;
-  const ip = nodeIPs(node, settings.bindAddress).find((own) => own.includes(':') === (family === 'IPv6'));
+  const ip = nodeIPs(node, settings.bindAddress).find((own) => familyOf(own) === family);
   const cidrs = detectLocalMode === 'NodeCIDR' ? podCIDRsOf(node) : clusterCIDR.split(',');
   const isByAddress =
     detectLocalMode === 'NodeCIDR' || detectLocalMode === 'ClusterCIDR' || detectLocalMode === '';
@@ -96,7 +96,7 @@ function nodePortAddressesOf(
   if (nodePortAddresses[0] !== PRIMARY) return blocksOf(family, nodePortAddresses);
   const own = ip === undefined ? undefined : parseIp(ip);
   if (own === undefined || isLoopback(own)) return [];
-  return [`${own.text}/${family === 'IPv4' ? 32 : 128}`];
+  return [hostBlock(own.text)];
 }
 
 /** Whether load balancers should send new connections here: the Node is not about to go. */

@@ -1,3 +1,4 @@
+import { hostPort } from '../../net/host-port.ts';
 import type { EndpointExplanation, FrontendExplanation, ServiceExplanation } from './explain.ts';
 
 /**
@@ -32,10 +33,9 @@ const CLIENTS = {
 } as const;
 
 function endpointLine({ ip, port, weight, podName, nodeName, leftOut }: EndpointExplanation): string {
-  const at = ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
   const who = [podName, nodeName === undefined ? undefined : `on ${nodeName}`].filter(
     (part) => part !== undefined,
   );
   const share = leftOut === undefined && weight !== 1 ? `, weight ${weight}` : '';
-  return `  ${at}${who.length === 0 ? '' : ` (${who.join(' ')})`} ${leftOut ?? 'is used'}${share}`;
+  return `  ${hostPort(ip, port)}${who.length === 0 ? '' : ` (${who.join(' ')})`} ${leftOut ?? 'is used'}${share}`;
 }

@@ -6,6 +6,7 @@ import type { Rule, Ruleset, Target } from '../../kernel/iptables/model.ts';
 import { parseRuleset } from '../../kernel/iptables/parse.ts';
 import { trace } from '../../kernel/iptables/trace.ts';
 import type { TraceResult } from '../../kernel/iptables/trace.ts';
+import { hostPort } from '../../net/host-port.ts';
 import { createIptablesMode } from '../../proxy/modes/iptables/iptables-mode.ts';
 import { serviceChain } from '../../proxy/modes/iptables/names.ts';
 import type { ProxyEndpoint, ProxyState, ServicePort } from '../../proxy/state/model.ts';
@@ -40,7 +41,7 @@ function chainOf(
   { ip, port }: Pick<ProxyEndpoint, 'ip' | 'port'>,
   isRange: boolean,
 ): string {
-  return serviceChain('SEP', service, isRange ? ip : ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`);
+  return serviceChain('SEP', service, isRange ? ip : hostPort(ip, port));
 }
 
 function traced(state: ProxyState, ruleset: Ruleset, attempt: Attempt): TraceResult[] {

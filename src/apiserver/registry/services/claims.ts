@@ -2,6 +2,7 @@ import type { Service } from '../../../api/core/v1/service.ts';
 import { invalidValue, type FieldError } from '../../../api/errors/field-error.ts';
 import { type IPAddress, ipAddresses } from '../../../api/networking/v1/ip-address.ts';
 import { apiVersionOf } from '../../../api/kind.ts';
+import { familyOf } from '../../../net/ip.ts';
 import type { IpFamily } from '../../../net/ip.ts';
 import { sloppyIp } from '../rules/addresses.ts';
 import { objectPrefix } from '../../cache/stored-object.ts';
@@ -41,7 +42,7 @@ export const addressObject = (ip: string, { metadata }: Service): IPAddress => (
   kind: ipAddresses.kind,
   metadata: {
     name: ip,
-    labels: { [FAMILY_LABEL]: ip.includes(':') ? 'IPv6' : 'IPv4', [MANAGED_BY_LABEL]: ALLOCATOR },
+    labels: { [FAMILY_LABEL]: familyOf(ip), [MANAGED_BY_LABEL]: ALLOCATOR },
   },
   spec: {
     parentRef: {

@@ -1,6 +1,7 @@
 import type { Service } from '../../../api/core/v1/service.ts';
 import type { KubeObject } from '../../../api/kind.ts';
 import type { IPAddress } from '../../../api/networking/v1/ip-address.ts';
+import { familyOf } from '../../../net/ip.ts';
 import { sloppyIp } from '../rules/addresses.ts';
 import { revisionOf } from '../../cache/stored-object.ts';
 import {
@@ -120,8 +121,7 @@ export const holdsAddress = (service: Service, ip: string): boolean =>
   needsClusterIP(service) && clusterIPsOf(service).some((text) => text === ip || sloppyIp(text)?.text === ip);
 
 function hasLabels({ metadata: { name, labels = {} } }: IPAddress): boolean {
-  const family = name.includes(':') ? 'IPv6' : 'IPv4';
-  return labels[FAMILY_LABEL] === family && labels[MANAGED_BY_LABEL] === ALLOCATOR;
+  return labels[FAMILY_LABEL] === familyOf(name) && labels[MANAGED_BY_LABEL] === ALLOCATOR;
 }
 
 /** The node ports of the Service, its health check's included. */

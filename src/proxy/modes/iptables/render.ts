@@ -1,5 +1,7 @@
 import type { Match, Rule, Target } from '../../../kernel/iptables/model.ts';
 import { renderRule } from '../../../kernel/iptables/render.ts';
+import { hostBlock } from '../../../net/cidr.ts';
+import { hostPort } from '../../../net/host-port.ts';
 import type { IpFamily } from '../../../net/ip.ts';
 import type {
   Destination,
@@ -10,7 +12,7 @@ import type {
   ServicePort,
 } from '../../state/model.ts';
 import { serviceChain, servicePortName } from './names.ts';
-import { blockOf, isFromNode, nodePortPlaces, outsideTarget, podSources } from './sources.ts';
+import { isFromNode, nodePortPlaces, outsideTarget, podSources } from './sources.ts';
 
 /** Chains that lead to Services, one or more lines a frontend: `table CHAIN`. */
 export const dispatchChains = [
@@ -84,7 +86,7 @@ class ServiceRenderer {
     };
     return frontend.kind === 'nodePort'
       ? { ports, addrtype: [{ kind: 'addrtype', side: 'dst', type: 'LOCAL' }] }
-      : { ports, destination: { value: blockOf(frontend.ip) } };
+      : { ports, destination: { value: hostBlock(frontend.ip) } };
   }
 
   #wayComment({ kind }: Frontend): string {
@@ -174,7 +176,7 @@ class ServiceRenderer {
 
   /** KUBE-SEP: one endpoint. Without a port the packet keeps the one it came for. */
   #endpointChain({ ip, port }: ProxyEndpoint, isRange: boolean): { text: string; chain: string } {
-    const text = isRange ? ip : ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
+    const text = isRange ? ip : hostPort(ip, port);
     const chain = serviceChain('SEP', this.#port, text);
     if (this.chains.has(chain)) return { text, chain };
     this.chains.set(chain, []);
@@ -183,7 +185,7 @@ class ServiceRenderer {
       this.#port.affinitySeconds > 0 ? [{ kind: 'recent', action: 'set', name: chain }] : [];
     this.#add(
       chain,
-      { source: { value: blockOf(ip) }, ...withMatches(comment), target: markMasquerade },
+      { source: { value: hostBlock(ip) }, ...withMatches(comment), target: markMasquerade },
       {
         protocol: { value: this.#protocol },
         matches: [...comment, ...note, { kind: 'ports', protocol: this.#protocol }],

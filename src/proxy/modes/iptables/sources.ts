@@ -6,9 +6,6 @@ import type { ProxyNode } from '../../state/model.ts';
 /** Marks what does not come from any of several blocks of Pods: a rule can deny one block only. */
 export const offClusterChain = 'KUBE-MARK-MASQ-OFF-CLUSTER';
 
-/** An address as iptables-save prints it. */
-export const blockOf = (ip: string): string => `${ip}/${ip.includes(':') ? 128 : 32}`;
-
 /** The blocks of a list that belong to the family. */
 export function blocksOf(family: IpFamily, blocks: readonly string[]): string[] {
   return blocks.filter((block) => parseCidr(block)?.family === family);

@@ -5,6 +5,7 @@ import type { HeldServer, Ipvs, IpvsCommand, VirtualServer } from '../../../kern
 import { hasCode } from '../../../kernel/libc/system-error.ts';
 import { elementData } from '../../../kernel/nft/model.ts';
 import type { NetworkStack, RouteSpec } from '../../../kernel/route/model.ts';
+import { hostBlock } from '../../../net/cidr.ts';
 import { isLoopback, parseIp } from '../../../net/ip.ts';
 import type { IpFamily } from '../../../net/ip.ts';
 import * as kernel from './kernel.ts';
@@ -37,7 +38,7 @@ const localRoute = (ip: string, source?: string): RouteSpec => ({
   kind: 'route',
   isLocal: true,
   link: 'lo',
-  to: `${ip}/${ip.includes(':') ? 128 : 32}`,
+  to: hostBlock(ip),
   ...(source === undefined ? {} : { source }),
 });
 

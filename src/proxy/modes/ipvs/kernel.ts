@@ -12,7 +12,7 @@ import type {
 import type { Command, NftElement, NftSet } from '../../../kernel/nft/model.ts';
 import type { NftKernel } from '../../../kernel/nft/nft-kernel.ts';
 import type { AddressSpec, NetworkStack } from '../../../kernel/route/model.ts';
-import { cidrContains, parseCidr } from '../../../net/cidr.ts';
+import { cidrContains, hostBlock, parseCidr } from '../../../net/cidr.ts';
 import { isLinkLocal, isLoopback, parseIp } from '../../../net/ip.ts';
 import type { IpFamily } from '../../../net/ip.ts';
 import { chainCommands, isGuardName, layoutCommands, linkName } from './layout.ts';
@@ -73,7 +73,7 @@ export function nodePortAddresses(
 const addressSpec = (ip: string): AddressSpec => ({
   kind: 'address',
   link: linkName,
-  address: `${ip}/${ip.includes(':') ? 128 : 32}`,
+  address: hostBlock(ip),
 });
 
 /** Makes the device; kernels without dummies get a bridge without ports. */
