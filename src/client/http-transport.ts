@@ -77,18 +77,23 @@ class DialError extends Error {
 const isDialError = (error: unknown): boolean => error instanceof DialError;
 
 async function dial(access: ServerAccess, origin: URL, options: HttpTransportOptions): Promise<Connection> {
-  const { createHttp1Connection } = await import('./http1-connection.ts');
-  if (origin.protocol === 'http:') return createHttp1Connection(origin, undefined);
+  if (origin.protocol === 'http:') return dialHttp1(origin, undefined);
   if (origin.protocol !== 'https:')
     throw new DialError(`${access.server}: expected an https or http address`);
   const tls = tlsOptions(access, origin);
   const socket = await handshake(tls, options.clock, access.server);
   if (socket.alpnProtocol !== 'h2') {
     socket.destroy();
-    return createHttp1Connection(origin, tls);
+    return dialHttp1(origin, tls);
   }
   const { createHttp2Connection } = await import('./http2-connection.ts');
   return createHttp2Connection({ ...options, socket, origin: origin.origin });
+}
+
+/** Few servers need it. */
+async function dialHttp1(origin: URL, tls: ConnectionOptions | undefined): Promise<Connection> {
+  const { createHttp1Connection } = await import('./http1-connection.ts');
+  return createHttp1Connection(origin, tls);
 }
 
 function tlsOptions(access: ServerAccess, origin: URL): ConnectionOptions {

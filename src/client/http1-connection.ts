@@ -1,5 +1,6 @@
-import http from 'node:http';
+import type { Agent } from 'node:http';
 import https from 'node:https';
+import { nodeHttp } from '../base/node-http.ts';
 import { plainHeaders, readBody } from './connection.ts';
 import type { Connection } from './connection.ts';
 import type { TransportRequest, TransportResponse } from './transport.ts';
@@ -11,7 +12,7 @@ const keepAliveAfterMs = 5_000;
 export function createHttp1Connection(origin: URL, tls: https.AgentOptions | undefined): Connection {
   const agent =
     tls === undefined
-      ? new http.Agent({ keepAlive: true })
+      ? new nodeHttp.Agent({ keepAlive: true })
       : new https.Agent({ ...tls, keepAlive: true, ALPNProtocols: ['http/1.1'] });
   let isClosed = false;
   return {
@@ -24,9 +25,9 @@ export function createHttp1Connection(origin: URL, tls: https.AgentOptions | und
   };
 }
 
-function send(origin: URL, agent: http.Agent, request: TransportRequest): Promise<TransportResponse> {
+function send(origin: URL, agent: Agent, request: TransportRequest): Promise<TransportResponse> {
   const { method, path, headers, body, signal } = request;
-  const module = origin.protocol === 'http:' ? http : https;
+  const module = origin.protocol === 'http:' ? nodeHttp : https;
   return new Promise((resolve, reject) => {
     const outgoing = module.request({
       agent,

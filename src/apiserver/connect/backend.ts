@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { internal } from '../../api/errors/api-error.ts';
+import { nodeHttp } from '../../base/node-http.ts';
 import { withoutWebSocketToken } from '../authentication/web-socket-token.ts';
 import type { HttpRequest, HttpResponse, RequestHeaders } from '../http/message.ts';
 
@@ -33,7 +34,7 @@ export async function callBackend(call: BackendCall): Promise<BackendAnswer> {
   const { url, method, headers, tls, body, signal } = call;
   const isTls = url.startsWith('https:');
   const [{ request }, { pipeline }, { Readable }] = await Promise.all([
-    isTls ? import('node:https') : import('node:http'),
+    isTls ? import('node:https') : nodeHttp,
     import('node:stream'),
     import('node:stream'),
   ]);

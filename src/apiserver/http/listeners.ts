@@ -1,4 +1,3 @@
-import { createServer as createHttpServer } from 'node:http';
 import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
@@ -7,6 +6,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import type { Server as TlsServer, TLSSocket } from 'node:tls';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
+import { nodeHttp } from '../../base/node-http.ts';
 import type { ApiServerConfig, ListenEndpoint } from '../config.ts';
 import { createConnections, HEAD_MS, IDLE_MS } from './connections.ts';
 import type { Connections } from './connections.ts';
@@ -115,7 +115,7 @@ function speakHttp2(
 
 function createHttp1({ handle, clock }: ListenOptions, connections: Connections): HttpServer {
   // A server that does not listen itself has no other timeouts of node's; `connections` has them.
-  const server = createHttpServer({ keepAliveTimeout: IDLE_MS }, (request, response) => {
+  const server = nodeHttp.createServer({ keepAliveTimeout: IDLE_MS }, (request, response) => {
     response.on('close', connections.begin(request.socket));
     void serveExchange(request, response, { handle, clock });
   });

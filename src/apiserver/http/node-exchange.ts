@@ -1,9 +1,9 @@
-import { ServerResponse } from 'node:http';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../base/clock.ts';
+import { nodeHttp } from '../../base/node-http.ts';
 import { identifyPeer } from '../authentication/client-certificate.ts';
 import { writePieces } from './body-writer.ts';
 import type { BodySink } from './body-writer.ts';
@@ -97,7 +97,7 @@ export async function serveUpgrade(
       signal: gone.signal,
     });
     if (answer.takeOver !== undefined) return answer.takeOver(client, head);
-    const response = new ServerResponse(request);
+    const response = new nodeHttp.ServerResponse(request);
     response.shouldKeepAlive = false;
     // An upgraded connection is a socket; its type says less.
     response.assignSocket(client as Socket);

@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import type { Container } from '../../api/core/v1/container.ts';
 import type { HTTPGetAction, Probe } from '../../api/core/v1/probe.ts';
+import { nodeHttp } from '../../base/node-http.ts';
 import type { ExecResult } from '../runtime/model.ts';
 import type { Prober, ProbeResult } from './model.ts';
 
@@ -82,7 +83,7 @@ async function probeHttp(
   const headers = { 'User-Agent': userAgent, Accept: '*/*', Connection: 'close', ...given };
   const isTls = action.scheme?.toUpperCase() === 'HTTPS';
   const url = `${isTls ? 'https' : 'http'}://${host}:${port}${action.path ?? '/'}`;
-  const { request } = isTls ? await import('node:https') : await import('node:http');
+  const { request } = isTls ? await import('node:https') : nodeHttp;
   return new Promise((resolve) => {
     const options = { headers, agent: false, rejectUnauthorized: false } as const;
     const req = request(url, options, (response) => {

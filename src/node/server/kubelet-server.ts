@@ -1,10 +1,10 @@
-import { STATUS_CODES } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
+import { nodeHttp } from '../../base/node-http.ts';
 import type { NodeConfig } from '../config.ts';
 import { readLog, type LogOptions } from '../logs/read-log.ts';
 import type { ContainerRecord, PodRecord } from '../pods/model.ts';
@@ -156,7 +156,7 @@ function refuse(socket: Duplex, error: unknown): void {
   if (!(error instanceof Refusal)) return void socket.destroy();
   const body = Buffer.from(`${error.message}\n`);
   const lines = [
-    `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? 'Error'}`,
+    `HTTP/1.1 ${error.status} ${nodeHttp.STATUS_CODES[error.status] ?? 'Error'}`,
     'Content-Type: text/plain; charset=utf-8',
     `Content-Length: ${body.length}`,
     'Connection: close',

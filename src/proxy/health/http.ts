@@ -1,6 +1,6 @@
-import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import type { Clock } from '../../base/clock.ts';
+import { nodeHttp } from '../../base/node-http.ts';
 
 export interface Answer {
   readonly status: number;
@@ -34,7 +34,7 @@ export async function listen(host: string, port: number, answers: Answers): Prom
 }
 
 function listenAt(host: string, port: number, answers: Answers): Promise<Server> {
-  const server = createServer((request, response) => {
+  const server = nodeHttp.createServer((request, response) => {
     const path = (request.url ?? '/').split('?')[0] ?? '/';
     void Promise.resolve(answers(path)).then(
       (found) => {

@@ -1,5 +1,5 @@
 // The built-in image `portico/client`: calls URLs, in turn, until each has been answered by so many different bodies.
-import { request } from 'node:http';
+import { nodeHttp } from '../../../base/node-http.ts';
 
 export interface ClientOptions {
   /** Different answers wanted from each URL. */
@@ -39,7 +39,7 @@ export function parseClientArguments(args: readonly string[]): ClientOptions {
 /** One GET on a connection of its own; rejects on an error, a time-out or a status of 400 and above. */
 export function fetchText(url: string, timeoutMs: number): Promise<string> {
   return new Promise((resolve, reject) => {
-    const call = request(url, { agent: false, timeout: timeoutMs, family: 4 }, (response) => {
+    const call = nodeHttp.request(url, { agent: false, timeout: timeoutMs, family: 4 }, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
       response.once('error', reject);
