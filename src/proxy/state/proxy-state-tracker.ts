@@ -15,7 +15,7 @@ import { healthCheckOf } from './health-check.ts';
 import type { HealthCheck } from './health-check.ts';
 import type { ProxyNode, ProxyState, ServicePort } from './model.ts';
 import { problemsOf } from './problems.ts';
-import { claimedOwner, serviceFault, sliceFault } from './shape.ts';
+import { claimedOwner, isOfAnother, serviceFault, sliceFault } from './shape.ts';
 import { clusterIpsOf, servicePortIds, serviceSpec } from './service-port.ts';
 import type { ServicePortSpec, ServiceSpec, ServiceView } from './service-port.ts';
 import { createSliceIndex } from './slice-index.ts';
@@ -95,12 +95,13 @@ const viewOf = ({ family, node, serviceProxyName }: ProxyStateTrackerOptions): S
 });
 
 export function createProxyStateTracker(options: ProxyStateTrackerOptions): ProxyStateTracker {
+  const { family } = options;
   const tracking: Tracking = {
     view: viewOf(options),
     node: options.node,
     hasNewNode: false,
     objects: new Map(),
-    slices: createSliceIndex(options.family),
+    slices: createSliceIndex(family),
     virtualIps: createMultiMap(),
     claims: createClaims(),
     services: new Map(),
@@ -120,7 +121,8 @@ export function createProxyStateTracker(options: ProxyStateTrackerOptions): Prox
       setService(tracking, key, fault === undefined ? service : undefined);
     },
     setSlice: (key, told) => {
-      const fault = told && sliceFault(told);
+      // Who serves the other family looks at those of the other family.
+      const fault = told === undefined || isOfAnother(family, told) ? undefined : sliceFault(told);
       if (told !== undefined && fault !== undefined) {
         const message = `EndpointSlice ${key} is ignored: ${fault} is not as the API has it`;
         ignore(tracking, claimedOwner(told) ?? key, message);

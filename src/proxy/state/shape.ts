@@ -1,6 +1,7 @@
 import type { Service } from '../../api/core/v1/service.ts';
 import type { EndpointSlice } from '../../api/discovery/v1/endpoint-slice.ts';
 import { isJsonObject } from '../../base/json.ts';
+import type { IpFamily } from '../../net/ip.ts';
 import { LABEL_SERVICE_NAME } from './slice-index.ts';
 
 /**
@@ -8,44 +9,47 @@ import { LABEL_SERVICE_NAME } from './slice-index.ts';
  * faulty object stop the proxy for everybody.
  */
 
-/** The path of the first field that is not what the API has there; undefined = all are. */
-type Check = (value: unknown, path: string) => string | undefined;
+/**
+ * Where below the value the first field stands that is not what the API has there (`.ports[0].name`; empty = the value itself);
+ * undefined = all are. Paths are put together on the way back alone, since every object of every node is asked.
+ */
+type Check = (value: unknown) => string | undefined;
 
-const ofType =
-  (type: 'string' | 'number' | 'boolean'): Check =>
-  (value, path) =>
-    value === undefined || typeof value === type ? undefined : path;
-const [text, number, isOn] = [ofType('string'), ofType('number'), ofType('boolean')];
+const HERE = '';
+const text: Check = (value) => (value === undefined || typeof value === 'string' ? undefined : HERE);
+const number: Check = (value) => (value === undefined || typeof value === 'number' ? undefined : HERE);
+const isOn: Check = (value) => (value === undefined || typeof value === 'boolean' ? undefined : HERE);
 
 /** Absent is allowed, and `null` where a server written in Go says it for an empty list. */
 const list =
   (each: Check, isNullAllowed = false): Check =>
-  (value, path) => {
+  (value) => {
     if (value === undefined || (value === null && isNullAllowed)) return undefined;
-    if (!Array.isArray(value)) return path;
-    for (const [i, item] of (value as readonly unknown[]).entries()) {
-      const fault = item === undefined ? `${path}[${i}]` : each(item, `${path}[${i}]`);
-      if (fault !== undefined) return fault;
+    if (!Array.isArray(value)) return HERE;
+    const items = value as readonly unknown[];
+    for (let i = 0; i < items.length; i++) {
+      const fault = items[i] === undefined ? HERE : each(items[i]);
+      if (fault !== undefined) return `[${i}]${fault}`;
     }
     return undefined;
   };
 
-const texts: Check = (value, path) => {
+const texts: Check = (value) => {
   if (value === undefined) return undefined;
-  if (!isJsonObject(value)) return path;
-  for (const key in value) if (typeof value[key] !== 'string') return `${path}[${key}]`;
+  if (!isJsonObject(value)) return HERE;
+  for (const key in value) if (typeof value[key] !== 'string') return `[${key}]`;
   return undefined;
 };
 
 /** `isNeeded`: there must be one. */
 function fields(checks: Readonly<Record<string, Check>>, isNeeded = false): Check {
   const entries = Object.entries(checks);
-  return (value, path) => {
+  return (value) => {
     if (value === undefined && !isNeeded) return undefined;
-    if (!isJsonObject(value)) return path;
+    if (!isJsonObject(value)) return HERE;
     for (const [name, check] of entries) {
-      const fault = check(value[name], path === '' ? name : `${path}.${name}`);
-      if (fault !== undefined) return fault;
+      const fault = check(value[name]);
+      if (fault !== undefined) return `.${name}${fault}`;
     }
     return undefined;
   };
@@ -54,9 +58,9 @@ function fields(checks: Readonly<Record<string, Check>>, isNeeded = false): Chec
 /** It ends up in names and comments of rules: no white space, quotes or slashes. */
 const isName = (value: unknown): boolean =>
   typeof value === 'string' && /^[A-Za-z0-9._-]{1,253}$/.test(value);
-const name: Check = (value, path) => (isName(value) ? undefined : path);
-const optionalName: Check = (value, path) =>
-  value === undefined || value === '' || isName(value) ? undefined : path;
+const name: Check = (value) => (isName(value) ? undefined : HERE);
+const optionalName: Check = (value) =>
+  value === undefined || value === '' || isName(value) ? undefined : HERE;
 
 const metadata = fields(
   { name, namespace: optionalName, labels: texts, annotations: texts, creationTimestamp: text },
@@ -103,7 +107,7 @@ const slice = fields(
     endpoints: list(
       fields(
         {
-          addresses: (value, path) => (value === undefined ? path : addresses(value, path)),
+          addresses: (value) => (value === undefined ? HERE : addresses(value)),
           conditions: fields({ ready: isOn, serving: isOn, terminating: isOn }),
           nodeName: text,
           targetRef: fields({ kind: text, name: text }),
@@ -117,15 +121,21 @@ const slice = fields(
   true,
 );
 
+const pathOf = (fault: string | undefined): string | undefined => fault?.replace(/^\./, '');
+
 /** The path of what keeps a Service from being looked at; undefined = nothing does. */
-export const serviceFault = (object: Service): string | undefined => service(object, '');
+export const serviceFault = (object: Service): string | undefined => pathOf(service(object));
 
 /** The same of an EndpointSlice. */
-export const sliceFault = (object: EndpointSlice): string | undefined => slice(object, '');
+export const sliceFault = (object: EndpointSlice): string | undefined => pathOf(slice(object));
+
+/** Whether a slice is sure to be no matter of this family, so that nothing else of it need be looked at. */
+export const isOfAnother = (family: IpFamily, object: EndpointSlice): boolean =>
+  isJsonObject(object) && typeof object.addressType === 'string' && object.addressType !== family;
 
 /** Whose slice it seems to be, whatever else is wrong with it: `namespace/name`. */
 export function claimedOwner(object: EndpointSlice): string | undefined {
-  if (metadata(object.metadata, '') !== undefined) return undefined;
+  if (metadata(object.metadata) !== undefined) return undefined;
   const { namespace = '', labels } = object.metadata;
   const owner = labels?.[LABEL_SERVICE_NAME];
   return owner === undefined ? undefined : `${namespace}/${owner}`;

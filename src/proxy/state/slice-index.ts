@@ -48,8 +48,9 @@ export function createSliceIndex(family: IpFamily): SliceIndex {
   };
 
   const add = (key: string, slice: EndpointSlice): string | undefined => {
+    if (slice.addressType !== family) return undefined;
     const name = slice.metadata.labels?.[LABEL_SERVICE_NAME];
-    if (name === undefined || slice.addressType !== family) return undefined;
+    if (name === undefined) return undefined;
     const service = `${slice.metadata.namespace ?? ''}/${name}`;
     byService.set(service, [...(byService.get(service) ?? []), { key, slice }]);
     serviceOf.set(key, service);
