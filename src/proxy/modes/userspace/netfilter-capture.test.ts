@@ -9,6 +9,7 @@ import type { Packet } from '../../../kernel/nft/trace.ts';
 import type { Frontend } from '../../state/model.ts';
 import type { LocalAddress, OpenPortal } from './capture.ts';
 import { createNetfilterCapture } from './netfilter-capture.ts';
+import { setsOf } from './netfilter-table.ts';
 
 const NODE = '172.18.0.2';
 const clusterIP: Frontend = { kind: 'clusterIP', ip: '10.96.0.10', port: 80 };
@@ -197,6 +198,90 @@ describe('changes', () => {
     await capture.cleanup();
     assert.equal(nft.ruleset.size, 0);
     await capture.cleanup();
+  });
+
+  const opsSince = (nft: ReturnType<typeof createFakeNft>, n: number): string[] =>
+    nft.applied.slice(n).flatMap(({ commands }) => commands.map(({ op }) => op));
+  const table = { family: 'ip', name: 'portico-userspace' } as const;
+
+  it('of a stranger are put right where they are: a packet may be between a table that goes and one that comes', async () => {
+    const { nft, apply, send } = setup();
+    const guarded = portal('b', {
+      frontends: [{ ...clusterIP, ip: '10.96.0.11' }],
+      allowedSources: ['10.244.0.0/16', '10.244.1.0/24'],
+    });
+    const all = [portal('a'), guarded];
+    await apply(all);
+    const set = setsOf('ip').services;
+    await nft.apply({
+      table,
+      commands: [
+        { op: 'delete-elements', set, elements: [{ key: ['10.96.0.10', 'tcp', 80] }] },
+        { op: 'add-elements', set, elements: [{ key: ['10.96.9.9', 'tcp', 80], data: [NODE, 1] }] },
+      ],
+    });
+    assert.equal(send('10.96.0.10:80'), 'accept');
+    const n = nft.applied.length;
+    await apply(all);
+    assert.deepEqual(opsSince(nft, n), ['delete-elements', 'add-elements']);
+    assert.deepEqual(
+      [
+        send('10.96.0.10:80'),
+        send('10.96.9.9:80'),
+        send('10.96.0.11:80'),
+        send('10.96.0.11:80', { saddr: NODE }),
+      ],
+      [`${NODE}:40001`, 'accept', `${NODE}:40001`, 'drop'],
+    );
+    await apply(all);
+    assert.equal(nft.applied.length, n + 1);
+  });
+
+  it('of a stranger that tore the table make a new one', async () => {
+    const { nft, apply, send } = setup();
+    await apply([portal('a')]);
+    await nft.apply({ table, commands: [{ op: 'flush-chain', name: 'capture' }] });
+    assert.equal(send('10.96.0.10:80'), 'accept');
+    await apply([portal('a')]);
+    assert.equal(send('10.96.0.10:80'), `${NODE}:40001`);
+  });
+
+  it('of the node change the rules and not the table', async () => {
+    const { nft, apply, send } = setup();
+    const all = [portal('a', { frontends: [clusterIP, nodePort] })];
+    await apply(all, { nodePortAddresses: ['192.0.2.0/24', '192.0.2.0/25'] });
+    const n = nft.applied.length;
+    assert.equal(send(`${NODE}:30007`), 'accept');
+    await apply(all, { nodePortAddresses: ['172.18.0.0/16'] });
+    assert.equal(send(`${NODE}:30007`), `${NODE}:40001`);
+    assert.equal(send('198.51.100.1:30007'), 'accept');
+    await apply(all);
+    assert.equal(send('198.51.100.1:30007'), `${NODE}:40001`);
+    await apply(all, { nodePortAddresses: ['172.18.0.0/16'] });
+    assert.equal(send('198.51.100.1:30007'), 'accept');
+    assert.deepEqual(
+      opsSince(nft, n).filter((op) => ['delete-table', 'delete-chain', 'add-chain'].includes(op)),
+      [],
+    );
+  });
+
+  it('that were refused leave the guards that are in the kernel', async () => {
+    const { nft, apply, send } = setup();
+    await apply([portal('a')]);
+    const remove = { op: 'delete-elements', set: setsOf('ip').services } as const;
+    await nft.apply({ table, commands: [{ ...remove, elements: [{ key: ['10.96.0.10', 'tcp', 80] }] }] });
+    const moved = portal('a', {
+      addresses: [{ host: NODE, port: 40009 }],
+      allowedSources: ['10.244.0.0/24'],
+    });
+    await assert.rejects(apply([moved], { changed: ['a'] }), /ENOENT/);
+    const n = nft.applied.length;
+    await apply([moved], { changed: ['a'] });
+    assert.equal(opsSince(nft, n).includes('delete-table'), false);
+    assert.equal(send('10.96.0.10:80'), `${NODE}:40009`);
+    assert.equal(send('10.96.0.10:80', { saddr: '10.244.1.1' }), 'drop');
+    await apply([portal('a')]);
+    assert.equal(send('10.96.0.10:80', { saddr: '10.244.1.1' }), `${NODE}:40001`);
   });
 
   it('replace the table an earlier process left', async () => {

@@ -1,13 +1,25 @@
+import { deepEqual } from '../../../base/deep-equal.ts';
 import type { Conntrack, Flow } from '../../../kernel/conntrack/model.ts';
-import type { Command, NftFamily } from '../../../kernel/nft/model.ts';
+import type { Command, NftFamily, NftSet, TableRef } from '../../../kernel/nft/model.ts';
 import type { NftKernel } from '../../../kernel/nft/nft-kernel.ts';
 import type { IpFamily } from '../../../net/ip.ts';
 import type { Watched } from '../../conntrack/reconciled-mode.ts';
 import { countOwnWrites } from '../nftables/own-writes.ts';
 import type { OwnWrites } from '../nftables/own-writes.ts';
+import type { ProxyNode } from '../../state/model.ts';
 import type { Capture, Captured, OpenPortal } from './capture.ts';
-import { TABLE_NAME, elementChanges, elementsOf, guardCommands, tableCommands } from './netfilter-plan.ts';
-import type { Placed } from './netfilter-plan.ts';
+import { elementCommands, elementsOf, slicesOf } from './netfilter-plan.ts';
+import type { ElementChange } from './netfilter-plan.ts';
+import {
+  TABLE_NAME,
+  byText,
+  fixedPart,
+  guardPart,
+  partChange,
+  partCommands,
+  partRemoval,
+} from './netfilter-table.ts';
+import type { Elements, GuardPart, Part, Placed } from './netfilter-table.ts';
 import { isToAddressOf } from '../../conntrack/stale-flows.ts';
 import { staleFlows } from './stale-flows.ts';
 
@@ -23,14 +35,12 @@ export interface NetfilterCaptureOptions {
   readonly watched?: Watched;
 }
 
-type Elements = ReadonlyMap<string, Placed>;
-
 interface Capturing extends NetfilterCaptureOptions {
   readonly nftFamily: NftFamily;
-  /** What the kernel holds, by portal; undefined = unknown, the next apply writes everything. */
+  /** What the kernel holds, by portal; undefined = unknown, the next apply looks at everything. */
   held: Map<string, OpenPortal> | undefined;
-  /** The facts of the node that the table was made of, as text. */
-  heldNode: string;
+  /** The node that the rules of our table were made for; undefined = whatever table is there is not ours. */
+  heldNode: ProxyNode | undefined;
   readonly guards: Guards;
   readonly own: OwnWrites;
 }
@@ -38,25 +48,25 @@ interface Capturing extends NetfilterCaptureOptions {
 /** Chains for lists of allowed sources, one for each different list. */
 interface Guards {
   /** Text of the list -> its chain. */
-  readonly names: Map<string, Guard>;
+  readonly parts: Map<string, GuardPart>;
   nEver: number;
 }
 
-interface Guard {
-  readonly name: string;
-  readonly allowedSources: readonly string[];
-}
-
-/** Elements per transaction; an ordinary user's netlink socket takes about 3 500. */
-const SLICE = 2000;
+/** Elements changed by one transaction; an ordinary user's netlink socket takes about 3 500. */
+const SLICE = 1700;
 
 /** Sends what is addressed to virtual IPs and node ports to the process, by destination NAT in a table of its own. */
 export function createNetfilterCapture(options: NetfilterCaptureOptions): Capture {
   const nftFamily: NftFamily = options.family === 'IPv4' ? 'ip' : 'ip6';
-  const guards: Guards = { names: new Map(), nEver: 0 };
+  const guards: Guards = { parts: new Map(), nEver: 0 };
   const own = countOwnWrites(options.nft);
   const { nft } = own;
-  const capturing: Capturing = { ...options, nft, own, nftFamily, held: undefined, heldNode: '', guards };
+  const capturing: Capturing = {
+    ...options,
+    ...{ nft, own, nftFamily, guards },
+    held: undefined,
+    heldNode: undefined,
+  };
   const { address } = options;
   return {
     leadsToOldListeners: true,
@@ -64,42 +74,129 @@ export function createNetfilterCapture(options: NetfilterCaptureOptions): Captur
       portal.hasEndpoints ? [{ name: address, candidates: [{ host: address, port: 0 }] }] : [],
     apply: async ({ node, portals, changed }) => {
       const { held, heldNode } = capturing;
-      if (held === undefined) return applyAll(capturing, { node, portals });
+      if (heldNode === undefined) return replaceAll(capturing, { node, portals });
+      if (held === undefined) return correctAll(capturing, { node, portals });
       if (changed !== undefined) return applyChanged(capturing, held, { portals, changed });
       // A look at everything finds what we wrote, as long as nobody else wrote anything.
-      if (heldNode !== JSON.stringify(node) || !(await own.areAll()))
-        return applyAll(capturing, { node, portals });
+      if (!deepEqual(heldNode, node) || !(await own.areAll()))
+        return correctAll(capturing, { node, portals });
       const others = [...portals.keys(), ...held.keys()].filter((id) => portals.get(id) !== held.get(id));
       return applyChanged(capturing, held, { portals, changed: new Set(others) });
     },
     cleanup: async () => {
       capturing.held = undefined;
-      const table = { family: nftFamily, name: TABLE_NAME };
-      await nft.apply({ table, commands: [{ op: 'add-table' }, { op: 'delete-table' }] });
+      capturing.heldNode = undefined;
+      await nft.apply({ table: tableOf(capturing), commands: [{ op: 'add-table' }, { op: 'delete-table' }] });
     },
   };
 }
 
+const tableOf = ({ nftFamily }: Capturing): TableRef => ({ family: nftFamily, name: TABLE_NAME });
+
+type All = Omit<Captured, 'changed'>;
+
 /** A new table in place of whatever was there, in one transaction as long as it is not very large. */
-async function applyAll(capturing: Capturing, { node, portals }: Omit<Captured, 'changed'>): Promise<void> {
-  const { nft, nftFamily, guards } = capturing;
+async function replaceAll(capturing: Capturing, { node, portals }: All): Promise<void> {
+  const { nftFamily, guards } = capturing;
+  capturing.held = undefined;
+  capturing.heldNode = undefined;
+  await capturing.own.watch();
+  const guardsBefore = new Map<string, GuardPart>();
+  guards.parts.clear();
+  const served = elementsForAll(capturing, portals);
+  const fixed = fixedPart(nftFamily, node);
+  const first: readonly Command[] = [
+    ...(['add-table', 'delete-table', 'add-table'] as const).map((op) => ({ op })),
+    ...partCommands(fixed),
+  ];
+  const after = new Map([...byText(fixed.elements), ...served]);
+  const onBegun = (): void => void (capturing.heldNode = node);
+  await write(capturing, { before: new Map(), after, guardsBefore, first, onBegun });
+  capturing.held = new Map(portals);
+  await endStaleFlows(capturing, [...served], served);
+}
+
+/**
+ * Reads the table that we made, and corrects what differs: somebody else wrote to nf_tables, the node is another one, or a change was
+ * refused. The hooks stay, since a packet can pass between a table that goes and one that comes.
+ */
+async function correctAll(capturing: Capturing, { node, portals }: All): Promise<void> {
+  const { nftFamily, guards, heldNode = node } = capturing;
   capturing.held = undefined;
   await capturing.own.watch();
-  guards.names.clear();
-  const elements = [...portals.values()].flatMap((portal) => [...elementsFor(guards, portal)]);
-  const table = { family: nftFamily, name: TABLE_NAME };
-  let commands: readonly Command[] = [
-    ...tableCommands(nftFamily, node),
-    ...guardChanges(nftFamily, new Map(), guards.names).add,
-  ];
-  for (let i = 0; i === 0 || i < elements.length; i += SLICE) {
-    const slice = new Map(elements.slice(i, i + SLICE));
-    await nft.apply({ table, commands: [...commands, ...elementChanges(nftFamily, new Map(), slice)] });
-    commands = [];
-  }
+  const fixed = fixedPart(nftFamily, heldNode);
+  const partsBefore = [fixed, ...guards.parts.values()];
+  if (!(await isIntact(capturing, partsBefore))) return replaceAll(capturing, { node, portals });
+  const guardsBefore = new Map(guards.parts);
+  const served = elementsForAll(capturing, portals);
+  forgetUnused(guards, portals);
+  const next = deepEqual(heldNode, node) ? fixed : fixedPart(nftFamily, node);
+  const partsAfter = [next, ...guards.parts.values()];
+  const left = new Set(partsAfter.flatMap(({ sets }) => sets.map(({ name }) => name)));
+  const before = await read(
+    capturing,
+    partsBefore.flatMap(({ sets }) => sets.filter(({ name }) => left.has(name))),
+  );
+  const after = new Map([...byText(partsAfter.flatMap(({ elements }) => elements)), ...served]);
+  const first = next === fixed ? [] : partChange(fixed, next);
+  const onBegun = (): void => void (capturing.heldNode = node);
+  await write(capturing, { before, after, guardsBefore, first, onBegun });
   capturing.held = new Map(portals);
-  capturing.heldNode = JSON.stringify(node);
-  await endStaleFlows(capturing, elements, new Map(elements));
+  await endStaleFlows(capturing, [...before, ...served], served);
+}
+
+/** Whether the table has these chains, with as many rules, and these sets, and no others. */
+async function isIntact(capturing: Capturing, parts: readonly Part[]): Promise<boolean> {
+  const shape = await capturing.nft.table(tableOf(capturing));
+  if (shape === undefined) return false;
+  const chains = parts.flatMap((part) => part.chains);
+  const sets = parts.flatMap((part) => part.sets);
+  return (
+    shape.nRules.size === chains.length &&
+    chains.every(({ chain, rules }) => shape.nRules.get(chain.name) === rules.length) &&
+    shape.sets.size === sets.length &&
+    sets.every(({ name }) => shape.sets.has(name))
+  );
+}
+
+async function read(capturing: Capturing, sets: readonly NftSet[]): Promise<Elements> {
+  const placed: Placed[] = [];
+  for (const set of sets)
+    for (const element of await capturing.nft.elements(tableOf(capturing), set))
+      placed.push({ set, element });
+  return byText(placed);
+}
+
+interface Writing extends ElementChange {
+  /** The guards the kernel has. */
+  readonly guardsBefore: GuardParts;
+  readonly first?: readonly Command[];
+  /** After the first transaction, which has `first`. */
+  readonly onBegun?: () => void;
+}
+
+/** What comes first, guards that are new, elements that differ, and guards that go: in one transaction, unless it is very large. */
+async function write(
+  capturing: Capturing,
+  { guardsBefore, first = [], onBegun, ...change }: Writing,
+): Promise<void> {
+  const { guards, nft } = capturing;
+  const { add, remove, elements } = guardChanges(guardsBefore, guards.parts);
+  const after = new Map([...elements, ...change.after]);
+  const steps = slicesOf({ before: change.before, after }, SLICE).map(elementCommands);
+  if (steps.length === 0) steps.push([]);
+  try {
+    for (const [i, step] of steps.entries()) {
+      const isLast = i === steps.length - 1;
+      const commands = [...(i === 0 ? [...first, ...add] : []), ...step, ...(isLast ? remove : [])];
+      if (commands.length > 0) await nft.apply({ table: tableOf(capturing), commands });
+      onBegun?.();
+    }
+  } catch (error) {
+    guards.parts.clear();
+    for (const [text, part] of guardsBefore) guards.parts.set(text, part);
+    throw error;
+  }
 }
 
 async function applyChanged(
@@ -107,23 +204,19 @@ async function applyChanged(
   held: Map<string, OpenPortal>,
   { portals, changed }: { portals: Captured['portals']; changed: ReadonlySet<string> },
 ): Promise<void> {
-  const { nft, nftFamily, guards } = capturing;
+  const { guards } = capturing;
   const before = new Map<string, Placed>();
   const after = new Map<string, Placed>();
-  const guardsBefore = new Map(guards.names);
+  const guardsBefore = new Map(guards.parts);
   for (const id of changed) {
-    for (const [text, placed] of elementsFor(guards, held.get(id))) before.set(text, placed);
-    for (const [text, placed] of elementsFor(guards, portals.get(id))) after.set(text, placed);
+    for (const [text, placed] of elementsFor(capturing, held.get(id))) before.set(text, placed);
+    for (const [text, placed] of elementsFor(capturing, portals.get(id))) after.set(text, placed);
   }
-  if (guards.names.size > 0) forgetUnused(guards, portals);
-  const chains = guardChanges(nftFamily, guardsBefore, guards.names);
-  const commands = [...chains.add, ...elementChanges(nftFamily, before, after), ...chains.remove];
-  if (commands.length > 0) {
-    // A refusal means the kernel holds something else than we think: the next attempt writes everything.
-    capturing.held = undefined;
-    await nft.apply({ table: { family: nftFamily, name: TABLE_NAME }, commands });
-    capturing.held = held;
-  }
+  if (guards.parts.size > 0) forgetUnused(guards, portals);
+  // A refusal means the kernel holds something else than we think: the next attempt looks at everything.
+  capturing.held = undefined;
+  await write(capturing, { before, after, guardsBefore });
+  capturing.held = held;
   for (const id of changed) {
     const portal = portals.get(id);
     if (portal === undefined) held.delete(id);
@@ -132,35 +225,42 @@ async function applyChanged(
   await endStaleFlows(capturing, [...before, ...after], after);
 }
 
-function elementsFor(guards: Guards, portal: OpenPortal | undefined): Elements {
+const elementsForAll = (capturing: Capturing, portals: Captured['portals']): Elements =>
+  new Map([...portals.values()].flatMap((portal) => [...elementsFor(capturing, portal)]));
+
+function elementsFor({ nftFamily, guards }: Capturing, portal: OpenPortal | undefined): Elements {
   if (portal === undefined) return new Map();
-  return elementsOf(portal, (allowedSources) => {
+  return elementsOf(nftFamily, portal, (allowedSources) => {
     const text = allowedSources.join(' ');
-    const known = guards.names.get(text);
-    if (known !== undefined) return known.name;
-    const name = `allowed-${++guards.nEver}`;
-    guards.names.set(text, { name, allowedSources });
-    return name;
+    const part = guards.parts.get(text) ?? guardPart(nftFamily, `allowed-${++guards.nEver}`, allowedSources);
+    guards.parts.set(text, part);
+    return part.name;
   });
 }
 
-function forgetUnused({ names }: Guards, portals: Captured['portals']): void {
+function forgetUnused({ parts }: Guards, portals: Captured['portals']): void {
   const used = new Set<string>();
   for (const { allowedSources } of portals.values()) if (allowedSources) used.add(allowedSources.join(' '));
-  for (const text of names.keys()) if (!used.has(text)) names.delete(text);
+  for (const text of parts.keys()) if (!used.has(text)) parts.delete(text);
 }
 
-function guardChanges(
-  family: NftFamily,
-  before: ReadonlyMap<string, Guard>,
-  after: ReadonlyMap<string, Guard>,
-): { readonly add: readonly Command[]; readonly remove: readonly Command[] } {
-  const commandsOf = ({ name, allowedSources }: Guard) => guardCommands(family, name, allowedSources);
-  const missingIn = (other: ReadonlyMap<string, Guard>, guards: ReadonlyMap<string, Guard>): Guard[] =>
-    [...guards].filter(([text]) => !other.has(text)).map(([, guard]) => guard);
+interface GuardChanges {
+  readonly add: readonly Command[];
+  /** Of those that are new. */
+  readonly elements: Elements;
+  readonly remove: readonly Command[];
+}
+
+type GuardParts = ReadonlyMap<string, GuardPart>;
+
+function guardChanges(before: GuardParts, after: GuardParts): GuardChanges {
+  const missingIn = (other: GuardParts, parts: GuardParts): readonly Part[] =>
+    [...parts].filter(([text, part]) => other.get(text) !== part).map(([, part]) => part);
+  const added = missingIn(before, after);
   return {
-    add: missingIn(before, after).flatMap((guard) => commandsOf(guard).add),
-    remove: missingIn(after, before).flatMap((guard) => commandsOf(guard).remove),
+    add: added.flatMap(partCommands),
+    elements: byText(added.flatMap(({ elements }) => elements)),
+    remove: missingIn(after, before).flatMap(partRemoval),
   };
 }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
 import { realClock } from '../../../base/clock.ts';
 import { silentLogger } from '../../../base/logger.ts';
@@ -10,6 +11,7 @@ import type { PacketLab } from '../../../testing/packet-lab.ts';
 import { inSandbox } from '../../../testing/sandbox.ts';
 import type { Frontend, Protocol, ServicePort } from '../../state/model.ts';
 import { createNetfilterCapture } from './netfilter-capture.ts';
+import { setsOf } from './netfilter-table.ts';
 import { createUserspaceMode } from './userspace-mode.ts';
 import type { UserspaceMode } from './userspace-mode.ts';
 
@@ -127,6 +129,45 @@ for (const family of families) {
       }
       await set(servicePort('TCP', [3]));
       assert.deepEqual(names(await call('pod1')), ['pod3']);
+    });
+
+    it('other rules of the node, and what somebody else wrote, are put right without a new table', async () => {
+      const nft = openNft();
+      const table = { family: family === 'IPv4' ? 'ip' : 'ip6', name: 'portico-userspace' } as const;
+      const port = servicePort('TCP', [2]);
+      const guarded = port.frontends.map((f) => ({
+        ...f,
+        allowedSources: [
+          `${pod(1)}/${family === 'IPv4' ? 24 : 64}`,
+          `${pod(3)}/${family === 'IPv4' ? 32 : 128}`,
+        ],
+      }));
+      const services = new Map([[port.id, { ...port, frontends: guarded }]]);
+      const sync = (nodePortAddresses: readonly string[]): Promise<void> =>
+        mode.sync({ family, node: { name: 'node-1', podCIDRs: [], nodePortAddresses }, services });
+      const outside = { host: node, port: NODE_PORT };
+      /** A table that somebody makes of its name would have other numbers. */
+      const handles = (): string =>
+        execFileSync('nft', ['-a', 'list', 'chains', table.family])
+          .toString()
+          .match(/chain prerouting .*/)?.[0] ?? '';
+      await sync([]);
+      const before = handles();
+      assert.match(before, /handle/);
+      const elsewhere = family === 'IPv4' ? ['192.0.2.0/24', '192.0.2.0/25'] : ['fd00:9::/64', 'fd00:9::/65'];
+      await sync(elsewhere);
+      assert.deepEqual(await call('outside', outside), ['ECONNREFUSED']);
+      await sync([`${node}/${family === 'IPv4' ? 32 : 128}`]);
+      assert.deepEqual(names(await call('outside', outside)), ['pod2']);
+      const set = setsOf(table.family).services;
+      await nft.apply({
+        table,
+        commands: [{ op: 'delete-elements', set, elements: [{ key: [clusterIp, 'tcp', 80] }] }],
+      });
+      await sync([]);
+      assert.deepEqual(names(await call('pod3')), ['pod2']);
+      assert.equal(handles(), before);
+      nft.close();
     });
 
     it('UDP is answered from the virtual IP, and a client that keeps its port moves with the endpoints', async () => {

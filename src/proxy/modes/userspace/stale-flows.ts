@@ -1,6 +1,6 @@
 import type { Flow } from '../../../kernel/conntrack/model.ts';
 import { elementKey } from '../../../kernel/nft/model.ts';
-import type { Placed } from './netfilter-plan.ts';
+import type { Placed } from './netfilter-table.ts';
 
 /**
  * The UDP flows that conntrack would keep sending where nobody listens any more: those to a frontend whose translation
