@@ -1,5 +1,4 @@
 import type { Logger } from '../../../base/logger.ts';
-import { codeOf } from '../../../base/thrown.ts';
 import type { BalancerSettings } from './balancer.ts';
 import type { Capture, ListenPlace, LocalAddress, OpenPortal, PortalSpec } from './capture.ts';
 import type { Listener } from './tcp-relay.ts';
@@ -74,6 +73,10 @@ export function createPortal({ capture, setEndpoints, open, logger }: PortalOpti
       listeners.clear();
     },
   };
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
 function specOf(target: PortalTarget): PortalSpec {
