@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
-import { messageOf, UserError } from './up/user-error.ts';
+import { messageOf } from '../base/thrown.ts';
+import { UserError } from './up/user-error.ts';
 
 function upFlags(command: Command): Command {
   return command

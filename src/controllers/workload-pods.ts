@@ -133,8 +133,6 @@ export async function settleAll(tasks: readonly Promise<unknown>[]): Promise<voi
 }
 
 /** What a person is told of an error. */
-export const errorText = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
 /** Writes the status of an object where it says something new. */
 export const statusWriter =
   <S extends object, T extends KubeObject & { readonly status?: S }>(client: Client, kind: Kind<T>) =>

@@ -1,3 +1,4 @@
+import { messageOf } from '../../base/thrown.ts';
 import { type Kind, groupKindOf, groupResourceOf } from '../kind.ts';
 import type { Status, StatusDetails } from '../meta/v1/status.ts';
 import { type FieldError, causeReason, errorBody, formatFieldErrors } from './field-error.ts';
@@ -130,7 +131,7 @@ export const timeout = (message: string): ApiError => failure('Timeout', `Timeou
 export const serviceUnavailable = (message: string): ApiError => failure('ServiceUnavailable', message);
 
 export function internal(cause: unknown): ApiError {
-  const message = cause instanceof Error ? cause.message : String(cause);
+  const message = messageOf(cause);
   return failure('InternalError', `Internal error occurred: ${message}`, {
     details: { causes: [{ message }] },
     cause,

@@ -1,4 +1,5 @@
 import type { JsonValue } from '../../base/json.ts';
+import { messageOf } from '../../base/thrown.ts';
 import { badRequest } from '../errors/api-error.ts';
 import { MAX_FAULTS } from './decode-context.ts';
 
@@ -101,7 +102,7 @@ export function strictJsonParse(text: string, nMembers?: number): StrictJson {
   try {
     value = JSON.parse(text) as JsonValue;
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = messageOf(cause);
     throw badRequest(
       `the object provided is unrecognized: couldn't get version/kind; json parse error: ${why}`,
       cause,

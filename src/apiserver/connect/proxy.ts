@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream';
 import type { Transform } from 'node:stream';
 import { createDeflateRaw, createGunzip, createGzip, createInflateRaw } from 'node:zlib';
 import { internal, serviceUnavailable } from '../../api/errors/api-error.ts';
+import { messageOf } from '../../base/thrown.ts';
 import { readScope } from '../http/call.ts';
 import type { Call } from '../http/call.ts';
 import type { HttpRequest, HttpResponse } from '../http/message.ts';
@@ -102,7 +103,7 @@ async function reach({ location, split, signal }: Target, request: HttpRequest):
     });
   } catch (error) {
     if (signal.aborted) throw error;
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw serviceUnavailable(`error trying to reach service: ${why}`);
   }
 }

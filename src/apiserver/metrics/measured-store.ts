@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
+import { messageOf } from '../../base/thrown.ts';
 import type { Store, Write } from '../../storage/store.ts';
 import type { ServerMetrics } from './server-metrics.ts';
 
@@ -60,8 +61,6 @@ export function measuredStore(
     },
   };
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** What upstream calls the write of one object. */
 function operationOf(writes: readonly Write[]): string {

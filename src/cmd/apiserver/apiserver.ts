@@ -8,13 +8,14 @@ import { createApiServer } from '../../apiserver/server.ts';
 import { realClock } from '../../base/clock.ts';
 import { createLogger } from '../../base/logger.ts';
 import type { Logger, LogLevel } from '../../base/logger.ts';
+import { codeOf, messageOf } from '../../base/thrown.ts';
 import { nthAddress, parseCidr } from '../../net/cidr.ts';
 import { urlHost } from '../../net/host-port.ts';
 import type { Store } from '../../storage/store.ts';
 import { helpText, parseFlags, wrongFlag } from '../component/flags.ts';
 import type { Flags } from '../component/flags.ts';
 import { untilTerminated } from '../component/termination.ts';
-import { messageOf, UserError } from '../up/user-error.ts';
+import { UserError } from '../up/user-error.ts';
 import { accessOptions } from './access.ts';
 import { readFlagFile } from './files.ts';
 import { apiserverFlags } from './flags.ts';
@@ -51,7 +52,7 @@ const ABOUT =
   'The Kubernetes API over HTTPS, on SQLite or on an etcd that several API servers share.\nControllers run apart: portico controller-manager.';
 
 function inPlainWords(error: unknown, { bindAddress, securePort }: ApiserverOptions): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const code = codeOf(error);
   if (code === 'EADDRINUSE') {
     return new UserError(`--secure-port=${securePort}: another program listens there; choose another port`, {
       cause: error,
@@ -59,7 +60,7 @@ function inPlainWords(error: unknown, { bindAddress, securePort }: ApiserverOpti
   }
   if (code === 'EACCES' || code === 'EADDRNOTAVAIL') {
     return new UserError(
-      `cannot listen on ${bindAddress} port ${securePort} (${String(code)}); choose another --bind-address or --secure-port`,
+      `cannot listen on ${bindAddress} port ${securePort} (${code}); choose another --bind-address or --secure-port`,
       { cause: error },
     );
   }

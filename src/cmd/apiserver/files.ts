@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { messageOf } from '../../base/thrown.ts';
 import { wrongFlag } from '../component/flags.ts';
 import type { Flags } from '../component/flags.ts';
-import { messageOf } from '../up/user-error.ts';
 import type { ApiserverFlag } from './flags.ts';
 
 /** The text of the file a flag names; undefined without the flag. Throws a UserError when it cannot be read. */

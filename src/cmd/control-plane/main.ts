@@ -2,8 +2,8 @@ import type { Transport } from '../../client/transport.ts';
 import { inProcessTransport, systemAccount } from '../../apiserver/in-process-transport.ts';
 import { realClock } from '../../base/clock.ts';
 import { createLogger, type LogLevel } from '../../base/logger.ts';
+import { messageOf } from '../../base/thrown.ts';
 import { connectSupervisor, runMain, type SupervisorChannel } from '../component/supervisor-channel.ts';
-import { messageOf } from '../up/user-error.ts';
 import type { ControlPlaneConfig } from '../up/messages.ts';
 import { assembleApi, openStore } from './api-server.ts';
 

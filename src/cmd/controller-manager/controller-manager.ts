@@ -8,6 +8,7 @@ import { createAuthority, loadAuthority } from '../../apiserver/pki/certificate-
 import { realClock } from '../../base/clock.ts';
 import { createLogger } from '../../base/logger.ts';
 import type { Logger, LogLevel } from '../../base/logger.ts';
+import { codeOf, messageOf } from '../../base/thrown.ts';
 import { createClient } from '../../client/client.ts';
 import type { Client } from '../../client/client.ts';
 import { createHttpTransport } from '../../client/http-transport.ts';
@@ -20,7 +21,7 @@ import { createControllers } from '../../controllers/all.ts';
 import { helpText, parseFlags, wrongFlag } from '../component/flags.ts';
 import type { Flags } from '../component/flags.ts';
 import { untilTerminated } from '../component/termination.ts';
-import { codeOf, messageOf, UserError } from '../up/user-error.ts';
+import { UserError } from '../up/user-error.ts';
 import type { AccountClients } from './account-clients.ts';
 import { controllerOptions, readPem } from './controller-options.ts';
 import { controllerManagerFlags } from './flags.ts';

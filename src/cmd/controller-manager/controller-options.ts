@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { createServiceAccountTokens } from '../../apiserver/authentication/service-account-tokens.ts';
 import { realClock } from '../../base/clock.ts';
+import { messageOf } from '../../base/thrown.ts';
 import type { ControllerDeps, EndpointLimits } from '../../controllers/controller.ts';
 import { wrongFlag, type Flags } from '../component/flags.ts';
-import { messageOf } from '../up/user-error.ts';
 import type { ControllerManagerFlag } from './flags.ts';
 
 type ManagerFlags = Flags<ControllerManagerFlag>;

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { messageOf } from '../../base/thrown.ts';
 import { inClusterAccess, loadKubeconfig } from '../../client/kubeconfig.ts';
 import type { ServerAccess } from '../../client/server-access.ts';
 import { wrongFlag } from '../component/flags.ts';
-import { messageOf } from '../up/user-error.ts';
 
 /** Of the kubeconfig, else of the Pod's service account, else of `master` alone. Throws a UserError. */
 export async function serverAccess(kubeconfig: string, master: string | undefined): Promise<ServerAccess> {

@@ -1,3 +1,4 @@
+import { messageOf } from '../../base/thrown.ts';
 import type { IpFamily } from '../../net/ip.ts';
 import { withChangeLog } from '../../proxy/change-log.ts';
 import { withServiceCounters } from '../../proxy/counters/counted-mode.ts';
@@ -8,7 +9,6 @@ import type { ModeSwitch } from '../../proxy/modes/mode-switch.ts';
 import { loadMode, modeNames } from '../../proxy/modes/registry.ts';
 import type { ModeName } from '../../proxy/modes/registry.ts';
 import type { ProxyMode, ProxyState } from '../../proxy/state/model.ts';
-import { messageOf } from '../up/user-error.ts';
 import type { ModeChoice } from './mode-choice.ts';
 import { modeOptions, tellService } from './proxy-context.ts';
 import type { ProxyContext } from './proxy-context.ts';

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { formatFieldErrors } from '../../api/errors/field-error.ts';
 import type { LogLevel } from '../../base/logger.ts';
+import { messageOf } from '../../base/thrown.ts';
 import { modeNames } from '../../proxy/modes/registry.ts';
 import { defaultConfiguration, withAddresses, withPort } from '../../proxy/configuration/configuration.ts';
 import type { KubeProxyConfiguration } from '../../proxy/configuration/configuration.ts';
@@ -8,7 +9,6 @@ import { decodeConfiguration } from '../../proxy/configuration/decode.ts';
 import { PRIMARY, validateConfiguration } from '../../proxy/configuration/validation.ts';
 import { parseFlags, wrongFlag } from '../component/flags.ts';
 import type { Flags } from '../component/flags.ts';
-import { messageOf } from '../up/user-error.ts';
 import { flagsBesideFile, proxyFlags } from './flags.ts';
 import type { ProxyFlag } from './flags.ts';
 

@@ -3,6 +3,7 @@ import { cpus, hostname } from 'node:os';
 import { realClock } from '../../base/clock.ts';
 import { createLogger } from '../../base/logger.ts';
 import type { Logger } from '../../base/logger.ts';
+import { messageOf } from '../../base/thrown.ts';
 import type { IpFamily } from '../../net/ip.ts';
 import { configurationDocument } from '../../proxy/configuration/configuration.ts';
 import { loadMode, modeNames } from '../../proxy/modes/registry.ts';
@@ -14,7 +15,7 @@ import {
 } from '../../proxy/node/kernel-settings.ts';
 import { helpText } from '../component/flags.ts';
 import { untilTerminated } from '../component/termination.ts';
-import { messageOf, UserError } from '../up/user-error.ts';
+import { UserError } from '../up/user-error.ts';
 import { printVersion } from '../version.ts';
 import { proxyFlags } from './flags.ts';
 import { parseProxyOptions } from './options.ts';

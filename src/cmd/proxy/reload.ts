@@ -1,5 +1,5 @@
+import { messageOf } from '../../base/thrown.ts';
 import type { KubeProxyConfiguration } from '../../proxy/configuration/configuration.ts';
-import { messageOf } from '../up/user-error.ts';
 import { liveChange } from './live-change.ts';
 import { chooseMode } from './mode-choice.ts';
 import { parseProxyOptions } from './options.ts';

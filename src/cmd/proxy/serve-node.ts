@@ -1,4 +1,5 @@
 import type { Instrument } from '../../base/instruments.ts';
+import { messageOf } from '../../base/thrown.ts';
 import type { IpFamily } from '../../net/ip.ts';
 import { periodsOf } from '../../proxy/configuration/configuration.ts';
 import { createProxyHealth } from '../../proxy/health/proxy-health.ts';
@@ -143,7 +144,7 @@ function openServiceHealth(context: ProxyContext, health: ProxyHealth): ServiceH
     logger,
     isProxyHealthy: () => health.isHealthy(),
     onRefused: (service, port, error) => {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       const message = `node ${nodeName} failed to start healthcheck "${service}" on port ${port}: ${why}`;
       void tellService(context, service, { reason: 'FailedToStartServiceHealthcheck', message });
     },

@@ -3,13 +3,14 @@ import type { Instrument } from '../../base/instruments.ts';
 import { createGauge } from '../../base/instruments.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
+import { codeOf, messageOf } from '../../base/thrown.ts';
 import { configurationDocument } from '../../proxy/configuration/configuration.ts';
 import type { KubeProxyConfiguration } from '../../proxy/configuration/configuration.ts';
 import { splitHostPort } from '../../proxy/configuration/validation.ts';
 import { serve } from '../../proxy/health/http.ts';
 import type { Answer, Answers } from '../../proxy/health/http.ts';
 import type { HealthAnswer, ProxyHealth } from '../../proxy/health/proxy-health.ts';
-import { codeOf, messageOf, UserError } from '../up/user-error.ts';
+import { UserError } from '../up/user-error.ts';
 import { packageVersion } from '../version.ts';
 
 export interface StatusOptions {

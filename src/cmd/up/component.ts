@@ -2,11 +2,12 @@ import { readFileSync } from 'node:fs';
 import type { Server } from 'node:net';
 import type { Socket } from 'node:dgram';
 import type { CancelTimer, Clock } from '../../base/clock.ts';
+import { messageOf } from '../../base/thrown.ts';
 import type { FromComponent, ToComponent } from './messages.ts';
 import type { Argv } from './sandbox.ts';
 import { startProgram, type Program } from './program.ts';
 import { createReadiness } from './readiness.ts';
-import { messageOf, UserError } from './user-error.ts';
+import { UserError } from './user-error.ts';
 
 export interface ComponentOptions {
   readonly name: string;

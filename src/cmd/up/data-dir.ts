@@ -12,8 +12,9 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { codeOf, messageOf } from '../../base/thrown.ts';
 import { unmountBelow } from './leftover-mounts.ts';
-import { codeOf, messageOf, UserError } from './user-error.ts';
+import { UserError } from './user-error.ts';
 
 /** One cluster's files. */
 export interface DataDir {

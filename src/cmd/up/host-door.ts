@@ -1,8 +1,8 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import type { Server } from 'node:net';
 import type { CancelTimer, Clock } from '../../base/clock.ts';
+import { codeOf, messageOf } from '../../base/thrown.ts';
 import { listenTcp } from './host-ports.ts';
-import { codeOf, messageOf } from './user-error.ts';
 import type { Component } from './component.ts';
 import type { FromComponent } from './messages.ts';
 

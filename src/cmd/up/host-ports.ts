@@ -1,6 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { createServer, type Server } from 'node:net';
-import { codeOf, messageOf, UserError } from './user-error.ts';
+import { codeOf, messageOf } from '../../base/thrown.ts';
+import { UserError } from './user-error.ts';
 
 /**
  * Listens on an address of this machine for a process that will serve the socket. Whoever connects before that process

@@ -1,6 +1,7 @@
 import { writeKubeconfig } from '../../apiserver/pki/kubeconfig.ts';
 import { createPki, type PkiOptions } from '../../apiserver/pki/pki.ts';
-import { messageOf, UserError } from './user-error.ts';
+import { messageOf } from '../../base/thrown.ts';
+import { UserError } from './user-error.ts';
 
 export interface PkiRequest extends PkiOptions {
   readonly kubeconfigs: readonly { readonly file: string; readonly server: string }[];

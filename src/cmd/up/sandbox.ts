@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { codeOf, messageOf, UserError } from './user-error.ts';
+import { codeOf, messageOf } from '../../base/thrown.ts';
+import { UserError } from './user-error.ts';
 
 /** A command line: program and arguments. */
 export type Argv = readonly [string, ...string[]];

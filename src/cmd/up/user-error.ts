@@ -7,13 +7,3 @@ export class UserError extends Error {
     this.exitCode = options?.exitCode ?? 1;
   }
 }
-
-/** The text of whatever was thrown. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-/** The `code` of a system error (`EADDRINUSE` …), or undefined. */
-export function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-}

@@ -5,6 +5,7 @@ import type { Node } from '../../api/core/v1/node.ts';
 import type { Pod } from '../../api/core/v1/pod.ts';
 import { objectKey } from '../../api/kind.ts';
 import { deepEqual } from '../../base/deep-equal.ts';
+import { messageOf } from '../../base/thrown.ts';
 import { alongside, createController } from '../controller.ts';
 import type { Controller, ControllerDeps } from '../controller.ts';
 import { collision, dropRevisions, keepRevision } from '../history/keep.ts';
@@ -12,7 +13,7 @@ import { hashOf, planHistory, revisionLabel, surplusRevisions } from '../history
 import type { HistoryPlan } from '../history/plan.ts';
 import { behindMs } from '../own-writes.ts';
 import { controllerRef } from '../ownership.ts';
-import { createWorkloadPods, errorText, settleAll, statusWriter } from '../workload-pods.ts';
+import { createWorkloadPods, settleAll, statusWriter } from '../workload-pods.ts';
 import { daemonPod, planDaemonSet } from './plan.ts';
 
 /** What of a node decides whether daemons run there. */
@@ -113,7 +114,7 @@ function writerFor({ write, recorder }: ReturnType<typeof createWorkloadPods<Dae
         const created = await write.create(set, pod);
         if (created !== undefined) note(set, 'SuccessfulCreate', `Created pod: ${created.metadata.name}`);
       } catch (error) {
-        note(set, 'FailedCreate', `Error creating: ${errorText(error)}`);
+        note(set, 'FailedCreate', `Error creating: ${messageOf(error)}`);
         throw error;
       }
     },

@@ -4,13 +4,14 @@ import { objectKey } from '../../api/kind.ts';
 import { podDisruptionBudgets } from '../../api/policy/v1/pod-disruption-budget.ts';
 import type { PodDisruptionBudget } from '../../api/policy/v1/pod-disruption-budget.ts';
 import { fromLabelSelector, matchesLabels } from '../../api/selectors/label-selector.ts';
+import { messageOf } from '../../base/thrown.ts';
 import { createEventRecorder } from '../../client/event-recorder.ts';
 import type { EventNote } from '../../client/event-recorder.ts';
 import { isOvertaken } from '../../client/expected-errors.ts';
 import type { Informer } from '../../client/informer.ts';
 import { alongside, createController } from '../controller.ts';
 import type { Controller, ControllerDeps } from '../controller.ts';
-import { errorText, statusWriter } from '../workload-pods.ts';
+import { statusWriter } from '../workload-pods.ts';
 import { controllersOf, failedStatus, needsScales, planBudget, targetLeftMs, withoutTarget } from './plan.ts';
 import type { OwnerScale } from './plan.ts';
 import { createScales } from './scales.ts';
@@ -38,7 +39,7 @@ export function createDisruptionController(deps: ControllerDeps): Controller {
       .then((known) => planBudget({ budget, pods: matching, scales: known, now: clock.now() }))
       .catch((error: unknown) => {
         if (!signal.aborted) {
-          const message = `Failed to calculate the number of expected pods: ${errorText(error)}`;
+          const message = `Failed to calculate the number of expected pods: ${messageOf(error)}`;
           note(budget, warning('CalculateExpectedPodCountFailed', message));
         }
         throw error;
@@ -60,7 +61,7 @@ export function createDisruptionController(deps: ControllerDeps): Controller {
     } catch (error) {
       if (signal.aborted || isOvertaken(error)) throw error;
       // Evictions must not go on by numbers that may be wrong by now.
-      await updateStatus(budget, failedStatus(budget, errorText(error), clock.now()));
+      await updateStatus(budget, failedStatus(budget, messageOf(error), clock.now()));
       return failedAgainMs;
     }
   };
@@ -169,7 +170,7 @@ function attempt<T>(work: () => T, failed: (why: string) => void): T {
   try {
     return work();
   } catch (error) {
-    failed(errorText(error));
+    failed(messageOf(error));
     throw error;
   }
 }

@@ -4,13 +4,14 @@ import { pods as podKind } from '../../api/core/v1/pod.ts';
 import type { Pod } from '../../api/core/v1/pod.ts';
 import { isNotFound } from '../../api/errors/api-error.ts';
 import { parseObjectKey } from '../../api/kind.ts';
+import { messageOf } from '../../base/thrown.ts';
 import type { Client } from '../../client/client.ts';
 import { alongside, createController } from '../controller.ts';
 import type { Controller, ControllerDeps } from '../controller.ts';
 import { behindMs } from '../own-writes.ts';
 import { controllerOf } from '../ownership.ts';
 import { slowStart } from '../replicaset/slow-start.ts';
-import { createWorkloadPods, errorText, settleAll, statusWriter } from '../workload-pods.ts';
+import { createWorkloadPods, settleAll, statusWriter } from '../workload-pods.ts';
 import type { WorkloadPods } from '../workload-pods.ts';
 import { controllerUidLabel, isTracked, jobNameLabel, podOf, trackingFinalizer } from './model.ts';
 import { isJobFinished, planJob } from './plan.ts';
@@ -114,7 +115,7 @@ async function movePods({ write, recorder }: WorkloadPods<Job>, job: Job, plan: 
       if (created !== undefined) note('Normal', 'SuccessfulCreate', `Created pod: ${created.metadata.name}`);
     });
   } catch (error) {
-    note('Warning', 'FailedCreate', `Error creating: ${errorText(error)}`);
+    note('Warning', 'FailedCreate', `Error creating: ${messageOf(error)}`);
     throw error;
   }
 }

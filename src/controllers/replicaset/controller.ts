@@ -7,6 +7,7 @@ import { objectKey } from '../../api/kind.ts';
 import type { Kind } from '../../api/kind.ts';
 import { fromLabelSelector, fromMap, matchesLabels } from '../../api/selectors/label-selector.ts';
 import type { LabelRequirement } from '../../api/selectors/label-selector.ts';
+import { messageOf } from '../../base/thrown.ts';
 import { createEventRecorder } from '../../client/event-recorder.ts';
 import type { Informer } from '../../client/informer.ts';
 import { createIndex } from '../../client/object-index.ts';
@@ -125,7 +126,7 @@ function withFailure(status: ReplicaSetStatus, failure: Failure | undefined, now
     type: 'ReplicaFailure',
     status: 'True',
     reason: failure.reason,
-    message: failure.error instanceof Error ? failure.error.message : String(failure.error),
+    message: messageOf(failure.error),
     lastTransitionTime: timeText(now),
   };
   return { ...status, conditions: withCondition(conditions, condition) };

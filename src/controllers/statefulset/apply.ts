@@ -5,9 +5,9 @@ import type { Pod } from '../../api/core/v1/pod.ts';
 import { persistentVolumeClaims } from '../../api/core/v1/volume-claim.ts';
 import { isAlreadyExists, isNotFound } from '../../api/errors/api-error.ts';
 import { apiVersionOf } from '../../api/kind.ts';
+import { messageOf } from '../../base/thrown.ts';
 import type { Client } from '../../client/client.ts';
 import { templateOf } from '../history/plan.ts';
-import { errorText } from '../workload-pods.ts';
 import type { WorkloadPods } from '../workload-pods.ts';
 import { claimsOf, ordinalOf, podOf } from './model.ts';
 
@@ -32,7 +32,7 @@ export function createStatefulWriter(client: Client, workload: WorkloadPods<Stat
         note(set, 'SuccessfulCreate', `${text} success`);
       } catch (error) {
         if (isAlreadyExists(error)) continue;
-        note(set, 'FailedCreate', `${text} failed error: ${errorText(error)}`);
+        note(set, 'FailedCreate', `${text} failed error: ${messageOf(error)}`);
         throw error;
       }
     }
@@ -49,7 +49,7 @@ export function createStatefulWriter(client: Client, workload: WorkloadPods<Stat
     } catch (error) {
       // The one of the old name is still stopping.
       if (isAlreadyExists(error)) return;
-      note(set, 'FailedCreate', `${text} failed error: ${errorText(error)}`);
+      note(set, 'FailedCreate', `${text} failed error: ${messageOf(error)}`);
       throw error;
     }
   };

@@ -5,6 +5,7 @@ import { createServer, type Server } from 'node:net';
 import { describe, it } from 'node:test';
 import type { TestContext } from 'node:test';
 import { realClock } from '../../base/clock.ts';
+import { messageOf } from '../../base/thrown.ts';
 import {
   HOST,
   ask,
@@ -195,7 +196,7 @@ describe('asking other name servers', () => {
   const run = async (ports: readonly number[]): Promise<string> =>
     exchangeWith(ports)(query, AbortSignal.timeout(5000)).then(
       (bytes) => summary(Buffer.from(bytes)),
-      (error: unknown) => (error instanceof Error ? error.message : String(error)),
+      messageOf,
     );
   const answering: Behave = (q) => [upstreamAnswer(q, ['192.0.2.1'])];
 

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { messageOf } from '../../base/thrown.ts';
 import {
   CANCEL,
   controlFrame,
@@ -247,7 +248,7 @@ class Session implements SpdySession {
     try {
       return await this.#headersIn.read(block);
     } catch (error) {
-      throw new SpdyError(error instanceof Error ? error.message : String(error));
+      throw new SpdyError(messageOf(error));
     }
   }
 

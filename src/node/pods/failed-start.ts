@@ -1,3 +1,4 @@
+import { messageOf } from '../../base/thrown.ts';
 import { ConfigError } from '../environment/container-environment.ts';
 import { ImageError, StartError } from './container-start.ts';
 import type { ContainerRecord } from './model.ts';
@@ -6,8 +7,6 @@ import { afterExit, countRestart } from './plan.ts';
 /** What a container waits for may come at any time; it is looked for so often. */
 const configRetryMs = 2000;
 const imageRetryMs = 10_000;
-
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /**
  * The record of a container that could not be started. One whose image, ConfigMap or Secret is missing waits and is tried again; any other failure

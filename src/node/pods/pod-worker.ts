@@ -2,11 +2,12 @@ import type { Container } from '../../api/core/v1/container.ts';
 import { pods, type Pod, type PodStatus } from '../../api/core/v1/pod.ts';
 import { isConflict, isNotFound } from '../../api/errors/api-error.ts';
 import type { CancelTimer } from '../../base/clock.ts';
+import { messageOf } from '../../base/thrown.ts';
 import { hostnameOf } from '../environment/dns.ts';
 import type { ContainerProcess, Exit, PodNamespaces } from '../runtime/model.ts';
 import { containerStart, inputOf } from './container-start.ts';
 import type { PodDependencies } from './dependencies.ts';
-import { afterFailedStart, messageOf } from './failed-start.ts';
+import { afterFailedStart } from './failed-start.ts';
 import {
   newContainerRecord,
   withContainer,

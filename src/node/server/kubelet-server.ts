@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { nodeHttp } from '../../base/node-http.ts';
+import { messageOf } from '../../base/thrown.ts';
 import type { NodeConfig } from '../config.ts';
 import { readLog, type LogOptions } from '../logs/read-log.ts';
 import type { ContainerRecord, PodRecord } from '../pods/model.ts';
@@ -80,7 +81,7 @@ export async function serveKubelet(options: KubeletServerOptions): Promise<Kubel
       if (response.headersSent) return void response.destroy();
       response.statusCode = error instanceof Refusal ? error.status : 500;
       response.setHeader('content-type', 'text/plain; charset=utf-8');
-      response.end(error instanceof Error ? error.message : String(error));
+      response.end(messageOf(error));
     });
   });
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {

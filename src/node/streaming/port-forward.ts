@@ -4,6 +4,7 @@ import { Duplex as DuplexStream } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { createWebSocketStream } from 'ws';
 import type { Clock } from '../../base/clock.ts';
+import { messageOf } from '../../base/thrown.ts';
 import { hostPort } from '../../net/host-port.ts';
 import { createSpdySession } from '../../net/spdy/session.ts';
 import type { SpdyHeaders } from '../../net/spdy/header-block.ts';
@@ -117,7 +118,7 @@ async function forwardOne(
     const socket = await dial(target, port);
     await join(data, socket);
   } catch (error) {
-    why = error instanceof Error ? error.message : String(error);
+    why = messageOf(error);
   }
   const message = `error forwarding port ${port} to pod ${target.pod}, uid ${target.uid}: ${why}`;
   if (!errors.destroyed) errors.end(why === undefined ? '' : message);
@@ -147,9 +148,7 @@ async function dial({ hosts, netns }: ForwardTarget, port: number): Promise<Sock
       return await dialOne(host, port, netns);
     } catch (error) {
       const family = host.includes(':') ? 'tcp6' : 'tcp4';
-      failures.push(
-        `dial ${family} ${hostPort(host, port)}: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      failures.push(`dial ${family} ${hostPort(host, port)}: ${messageOf(error)}`);
     }
   }
   throw new Error(`failed to connect to localhost:${port} inside the Pod's network: ${failures.join('; ')}`);

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { Clock } from '../../base/clock.ts';
+import { messageOf } from '../../base/thrown.ts';
 import type { PodRecord } from '../pods/model.ts';
 import type { ContainerProcess, ContainerRuntime, ProcessRecord } from '../runtime/model.ts';
 import { Refusal } from '../server/refusal.ts';
@@ -47,7 +48,7 @@ export async function serveExec(deps: StreamingDeps, asked: StreamingRequest): P
     const local = await deps.runtime.openExec(process, { argv, hasStdin, isTty });
     await runCommand(remote, local, { clock: deps.clock, argv, sizes });
   } catch (error) {
-    await refuseCommand(remote, error instanceof Error ? error.message : String(error));
+    await refuseCommand(remote, messageOf(error));
   }
 }
 
@@ -87,7 +88,7 @@ export async function serveAttach(deps: StreamingDeps, asked: StreamingRequest):
     const sizes = sizesOf(remote, deps.clock);
     await runCommand(remote, local, { clock: deps.clock, argv: [], sizes });
   } catch (error) {
-    await refuseCommand(remote, error instanceof Error ? error.message : String(error));
+    await refuseCommand(remote, messageOf(error));
   }
 }
 

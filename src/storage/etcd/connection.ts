@@ -2,6 +2,7 @@ import { Client, credentials, Metadata, status } from '@grpc/grpc-js';
 import type { ChannelCredentials, ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
 import { createBackoff } from '../../base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
+import { messageOf } from '../../base/thrown.ts';
 import { methods } from './messages.ts';
 import type { Method } from './messages.ts';
 
@@ -218,5 +219,5 @@ export function errorOf(error: unknown): EtcdError {
   if (error instanceof EtcdError) return error;
   const isService = error instanceof Error && 'code' in error && 'details' in error;
   if (isService) return new EtcdError(Number(error.code), String(error.details));
-  return new EtcdError(status.UNKNOWN, error instanceof Error ? error.message : String(error));
+  return new EtcdError(status.UNKNOWN, messageOf(error));
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
+import { messageOf } from '../../base/thrown.ts';
 import { checkWrites } from '../judge.ts';
 import { CompactedError, StoreError } from '../store.ts';
 import type { Entry, ListOptions, ListResult, Store } from '../store.ts';
@@ -34,7 +35,7 @@ export async function openEtcdStore(options: EtcdStoreOptions): Promise<Store> {
     await currentRevision(reader);
   } catch (error) {
     connection.close();
-    const text = error instanceof Error ? error.message : String(error);
+    const text = messageOf(error);
     throw new StoreError('unavailable', `--etcd-servers ${options.servers.join(',')}: ${text}`, {
       cause: error,
     });

@@ -1,6 +1,7 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { codeOf, messageOf } from '../../base/thrown.ts';
 import { StoreError } from '../store.ts';
 
 /** 'PRTC': marks the file as ours in SQLite's header. */
@@ -118,16 +119,13 @@ function readNumber(db: DatabaseSync, sql: string): number {
   return Number(db.prepare(sql).get()?.['value']);
 }
 
-const codeOf = (error: unknown): unknown =>
-  error instanceof Error && 'code' in error ? error.code : undefined;
-
 /** Primary result codes of SQLite (sqlite.org/rescode.html). */
 const SQLITE = { BUSY: 5, READONLY: 8, IOERR: 10, CORRUPT: 11, FULL: 13, CANTOPEN: 14, NOTADB: 26 } as const;
 
 /** The error with a sentence that names the file and the mend; the original is its cause. */
 export function inPlainWords(error: unknown, path: string): Error {
   if (error instanceof PlainError || error instanceof StoreError) return error;
-  const detail = (error instanceof Error ? error.message : String(error)).replace(/\s+/g, ' ');
+  const detail = messageOf(error).replace(/\s+/g, ' ');
   if (error instanceof DamageError) return new PlainError(damagedText(path, detail), { cause: error });
   const extended = error instanceof Error && 'errcode' in error ? Number(error.errcode) : undefined;
   const code = extended === undefined ? undefined : extended & 0xff;

@@ -1,3 +1,4 @@
+import { messageOf } from '../../../base/thrown.ts';
 import { hasCode } from '../../../kernel/libc/system-error.ts';
 import { schedulers } from '../../../kernel/ipvs/model.ts';
 import type { Ipvs, Scheduler } from '../../../kernel/ipvs/model.ts';
@@ -19,7 +20,7 @@ const rights =
   'needs CAP_NET_ADMIN of the machine itself: run it as root; the root of a user namespace may not use IPVS';
 
 function refusal(error: unknown, missing: string): ProbeResult {
-  const detail = error instanceof Error ? error.message : String(error);
+  const detail = messageOf(error);
   if (hasCode(error, 'EPERM', 'EACCES')) return unusable(`${rights} (${detail})`);
   if (hasCode(error, 'ENOENT')) return unusable(`needs ${missing} (${detail})`);
   return unusable(`cannot be used here (${detail})`);

@@ -1,3 +1,4 @@
+import { messageOf } from '../../../base/thrown.ts';
 import { hasCode } from '../../../kernel/libc/system-error.ts';
 import { NftError } from '../../../kernel/nft/nft-kernel.ts';
 import type { NftKernel } from '../../../kernel/nft/nft-kernel.ts';
@@ -57,7 +58,7 @@ export async function probeNftables(nft: NftKernel, family: IpFamily): Promise<P
     if (error instanceof NftError && error.code === 'ENOENT' && error.message.includes(missing))
       return { isUsable: true };
     const code = Object.keys(mends).find((name) => hasCode(error, name));
-    const detail = error instanceof Error ? error.message : String(error);
+    const detail = messageOf(error);
     const mend = code === undefined ? 'cannot be used here' : mends[code];
     return { isUsable: false, reason: `The nftables mode ${mend} (${detail}).` };
   }

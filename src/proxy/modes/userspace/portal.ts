@@ -1,4 +1,5 @@
 import type { Logger } from '../../../base/logger.ts';
+import { codeOf } from '../../../base/thrown.ts';
 import type { BalancerSettings } from './balancer.ts';
 import type { Capture, ListenPlace, LocalAddress, OpenPortal, PortalSpec } from './capture.ts';
 import type { Listener } from './tcp-relay.ts';
@@ -46,7 +47,7 @@ export function createPortal({ capture, setEndpoints, open, logger }: PortalOpti
         return;
       } catch (error) {
         failure = error;
-        if (!MAY_TRY_NEXT.has(codeOf(error))) break;
+        if (!MAY_TRY_NEXT.has(codeOf(error) ?? '')) break;
       }
     }
     logger.warn('cannot listen for a Service port', { service: id, place: place.name, err: failure });
@@ -73,10 +74,6 @@ export function createPortal({ capture, setEndpoints, open, logger }: PortalOpti
       listeners.clear();
     },
   };
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
 function specOf(target: PortalTarget): PortalSpec {
