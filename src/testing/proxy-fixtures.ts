@@ -117,7 +117,7 @@ export function everyFrontend(family: IpFamily): ServicePort[] {
         },
         nodePort(30009, [], local),
       ],
-      { protocol: 'UDP', affinitySeconds: 60 },
+      { protocol: 'UDP', affinitySeconds: 60, healthCheckPort: 31999 },
     ),
   ];
 }

@@ -1,4 +1,5 @@
 import type { Service } from '../../api/core/v1/service.ts';
+import { isPort } from '../../net/port.ts';
 import type { EndpointCandidate } from './endpoints.ts';
 
 /** What a load balancer asks a node about one Service (spec.healthCheckNodePort). */
@@ -11,13 +12,19 @@ export interface HealthCheck {
   readonly nLocalEndpoints: number;
 }
 
+/** Where a load balancer asks about the Service; undefined = nowhere. */
+export function healthCheckPortOf({ spec }: Service): number | undefined {
+  const { type, externalTrafficPolicy, healthCheckNodePort: port } = spec;
+  return type === 'LoadBalancer' && externalTrafficPolicy === 'Local' && isPort(port) ? port : undefined;
+}
+
 /** `offered`: the candidates of each of the Service's ports. Undefined: nothing is asked about it. */
 export function healthCheckOf(
-  { spec }: Service,
+  service: Service,
   offered: readonly (readonly EndpointCandidate[])[],
 ): HealthCheck | undefined {
-  const port = spec.healthCheckNodePort ?? 0;
-  if (spec.type !== 'LoadBalancer' || spec.externalTrafficPolicy !== 'Local' || port === 0) return undefined;
+  const port = healthCheckPortOf(service);
+  if (port === undefined) return undefined;
   const addresses = new Set<string>();
   for (const candidates of offered) {
     for (const { ip, isLocal, isReady, unusable } of candidates) {

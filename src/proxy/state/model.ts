@@ -67,6 +67,8 @@ export interface ServicePort {
   readonly protocol: Protocol;
   /** Session affinity by client IP for so many seconds; 0 = none. */
   readonly affinitySeconds: number;
+  /** Where load balancers ask the node about the Service (TCP, every address); absent = nowhere. A mode lets them in where it guards the node. */
+  readonly healthCheckPort?: number;
   /** As the Service asks for; absent = the mode's own choice. */
   readonly balancing?: Balancing;
   readonly frontends: readonly FrontendDecision[];

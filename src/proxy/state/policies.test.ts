@@ -121,7 +121,8 @@ describe('which endpoints a policy leaves', () => {
   for (const [name, { spec = {}, endpoints, lines: expected }] of Object.entries(cases)) {
     it(name, () => {
       const slice = sliceFixture('web-1', 'web', { endpoints });
-      assert.deepEqual(lines(tracked([serviceFixture('web', spec, { lbIps })], [slice])), expected);
+      const status = spec.type === 'LoadBalancer' ? { lbIps } : {};
+      assert.deepEqual(lines(tracked([serviceFixture('web', spec, status)], [slice])), expected);
     });
   }
 });
@@ -246,7 +247,10 @@ describe('health-check node ports', () => {
   for (const [name, { spec = checked, endpoints, n }] of Object.entries(cases)) {
     it(name, () => {
       const slice = sliceFixture('web-1', 'web', { endpoints });
-      const { healthChecks } = tracked([serviceFixture('web', spec, { annotations })], [slice]).take();
+      const { healthChecks, state } = tracked([serviceFixture('web', spec, { annotations })], [slice]).take();
+      // Where the rules let load balancers in.
+      const ports = [...state.services.values()].map(({ healthCheckPort }) => healthCheckPort);
+      assert.deepEqual(ports, [n === undefined ? undefined : 32_000]);
       assert.deepEqual(
         [...healthChecks],
         n === undefined ? [] : [['default/web', { port: 32_000, nLocalEndpoints: n }]],

@@ -181,6 +181,14 @@ describe('what each frontend decides', () => {
         'nodePort *:30007 -> 10.244.1.2:9376 always',
       ],
     },
+    'the address of a load balancer, whatever the type': {
+      service: serviceFixture('web', {}, { lbIps: [{ ip: '192.0.2.7' }] }),
+      slices: [elsewhere],
+      lines: [
+        'clusterIP 10.96.0.10:80 -> 10.244.1.2:9376 off-cluster',
+        'loadBalancerIP 192.0.2.7:80 -> 10.244.1.2:9376 always',
+      ],
+    },
     'externalTrafficPolicy Local keeps the source and this node': {
       service: serviceFixture('web', { ...nodePort, externalTrafficPolicy: 'Local' }),
       slices: [here],

@@ -289,7 +289,7 @@ function decidePort(
   spec: ServicePortSpec,
   candidates: readonly EndpointCandidate[],
 ): ServicePort {
-  const { id, namespace, name, portName, protocol, affinitySeconds, balancing } = spec;
+  const { id, namespace, name, portName, protocol, affinitySeconds, healthCheckPort, balancing } = spec;
   const held = spec.frontends.filter((frontend) => claims.holder(protocol, frontend) === id);
   const frontends = decideFrontends(spec, held, { candidates, node });
   return {
@@ -299,6 +299,7 @@ function decidePort(
     portName,
     protocol,
     affinitySeconds,
+    ...(healthCheckPort === undefined ? {} : { healthCheckPort }),
     ...(balancing === undefined ? {} : { balancing }),
     frontends,
   };

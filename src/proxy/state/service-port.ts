@@ -1,11 +1,12 @@
 import type { Service } from '../../api/core/v1/service.ts';
 import { cidrContains, parseCidr } from '../../net/cidr.ts';
-import { parseIp } from '../../net/ip.ts';
+import { familyOf, parseIp } from '../../net/ip.ts';
 import { isPort } from '../../net/port.ts';
 import type { IpFamily } from '../../net/ip.ts';
 import { formatPortRange, portRangeContains } from '../../net/port-range.ts';
 import { ANNOTATION_PORT_RANGES, serviceSettings } from './annotations.ts';
 import type { ServiceSettings } from './annotations.ts';
+import { healthCheckPortOf } from './health-check.ts';
 import type { Balancing, Frontend, Protocol } from './model.ts';
 
 /** What a Service says about one of its ports, before any endpoint is looked at. */
@@ -18,6 +19,7 @@ export interface ServicePortSpec {
   readonly affinitySeconds: number;
   readonly isInternalLocal: boolean;
   readonly isExternalLocal: boolean;
+  readonly healthCheckPort?: number;
   readonly balancing?: Balancing;
   readonly frontends: readonly Frontend[];
   /** Who may use the frontends of kind loadBalancerIP; absent = everybody. */
@@ -72,7 +74,7 @@ const isAbsentAddress = (ip: string | undefined): boolean => ip === undefined ||
 
 /** The canonical text of an address of this family; undefined for anything else. */
 export function addressOf(family: IpFamily, text: string | undefined): string | undefined {
-  if (text === undefined || text.includes(':') !== (family === 'IPv6')) return undefined;
+  if (text === undefined || familyOf(text) !== family) return undefined;
   return parseIp(text)?.text;
 }
 
@@ -93,9 +95,11 @@ function canonical(family: IpFamily, texts: readonly (string | undefined)[]): st
   return addresses;
 }
 
-/** Addresses the Service is reachable at from outside: those of load balancers that deliver packets unchanged. */
+/**
+ * Addresses the Service is reachable at from outside: those of load balancers that deliver packets unchanged. The type does not matter, as
+ * with kube-proxy: a server may let controllers of load balancers give an address to a Service of any type.
+ */
 function loadBalancerIpsOf(service: Service, family: IpFamily): string[] {
-  if (service.spec.type !== 'LoadBalancer') return [];
   const ingress = service.status?.loadBalancer?.ingress ?? [];
   // ipMode Proxy: the load balancer itself ends the connection, so its address must not be short-cut (KEP-1860).
   return canonical(
@@ -159,6 +163,7 @@ function portSpec(id: string, port: Port, shared: Shared): ServicePortSpec {
   const { service, addresses, affinitySeconds, allowedSources } = shared;
   const { spec, metadata } = service;
   const { balancing } = shared.settings;
+  const healthCheckPort = healthCheckPortOf(service);
   const numbers = rangeOf(port, shared) ?? { port: port.port };
   const frontends: Frontend[] = addresses.map(({ kind, ip }) => ({ kind, ip, ...numbers }));
   if (port.nodePort !== undefined && port.nodePort !== 0) {
@@ -174,6 +179,7 @@ function portSpec(id: string, port: Port, shared: Shared): ServicePortSpec {
     affinitySeconds,
     isInternalLocal: spec.internalTrafficPolicy === 'Local',
     isExternalLocal: spec.externalTrafficPolicy === 'Local',
+    ...(healthCheckPort === undefined ? {} : { healthCheckPort }),
     ...(balancing === undefined ? {} : { balancing }),
     frontends,
     ...(allowedSources === undefined ? {} : { allowedSources }),

@@ -163,7 +163,6 @@ export function layoutOf(options: LayoutOptions): Layout {
     ['nat KUBE-POSTROUTING', postrouting(mark)],
     ['nat KUBE-MARK-MASQ', [{ target: { kind: 'mark', value: mark, mask: mark } }]],
     ...offCluster(options),
-    ['filter KUBE-NODEPORTS', []],
     ['filter KUBE-FORWARD', forward(mark, isConntrackLiberal)],
     ...kubelet,
   ];

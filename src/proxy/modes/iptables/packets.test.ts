@@ -21,10 +21,11 @@ inSandbox(import.meta.filename);
 const isInstalled = findProgram('IPv4', 'nft', 'restore') !== undefined;
 const skip = isInstalled || process.env.CI !== undefined ? false : 'iptables is not installed';
 
+const HEALTH_PORT = 31_999;
 let lab: PacketLab;
 before(async () => {
   lab = createPacketLab(3);
-  await Promise.all([1, 2, 3].map((n) => lab.serve(`pod${n}`)));
+  await Promise.all([...[1, 2, 3].map((n) => lab.serve(`pod${n}`)), lab.serve('node', HEALTH_PORT)]);
   withNetns(lab.netns('node'), () => ensureSysctl('net.ipv4.conf.all.route_localnet', '1'));
 });
 after(() => lab.close());
@@ -180,6 +181,24 @@ for (const { backend, family } of kinds) {
     });
 
     if (family === 'IPv4') {
+      it('lets load balancers ask about a Service where the host keeps strangers out', async () => {
+        const ask = { protocol: 'TCP', host: at.node, port: HEALTH_PORT, timeoutMs: 300 } as const;
+        const host = openIptables({ family, backend, netnsPath: lab.netns('node') });
+        const guard = (what: 'A' | 'D'): Promise<void> =>
+          host.restore(`*filter\n-${what} INPUT -p tcp -m tcp --dport ${HEALTH_PORT} -j DROP\nCOMMIT\n`);
+        const asked = (healthCheckPort?: number): ServicePort =>
+          servicePort('web', [vip(to(2))], healthCheckPort === undefined ? {} : { healthCheckPort });
+        await guard('A');
+        try {
+          await proxy.set(asked());
+          assert.deepEqual(await lab.call('outside', ask), ['timeout']);
+          await proxy.set(asked(HEALTH_PORT));
+          assert.deepEqual(await lab.call('outside', { ...ask, timeoutMs: 5000 }), [`node ${at.outside}`]);
+        } finally {
+          await guard('D');
+        }
+      });
+
       it('answers node ports on localhost where it is told to, for the node only', async () => {
         await proxy.set(servicePort('web', [nodePort(30007, to(3))]));
         const home = { ...atNode, host: '127.0.0.1' };

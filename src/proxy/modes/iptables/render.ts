@@ -21,6 +21,7 @@ export const dispatchChains = [
   'filter KUBE-SERVICES',
   'filter KUBE-EXTERNAL-SERVICES',
   'filter KUBE-PROXY-FIREWALL',
+  'filter KUBE-NODEPORTS',
 ] as const;
 export type DispatchChain = (typeof dispatchChains)[number];
 
@@ -74,6 +75,14 @@ class ServiceRenderer {
     }
     if (allowedSources !== undefined) this.#denyOthers(decision, at);
     this.#refuse(decision, at);
+  }
+
+  /** A host's own rules may keep strangers out; load balancers must be able to ask. */
+  healthCheck(dport: number): void {
+    const ports: Match = { kind: 'ports', protocol: 'tcp', dport: { first: dport, last: dport } };
+    const matches = [...this.#comment(`${this.#name} health check node port`), ports];
+    const rule: Rule = { protocol: { value: 'tcp' }, matches, target: { kind: 'accept' } };
+    this.dispatch.set('filter KUBE-NODEPORTS', [this.#text(rule)]);
   }
 
   /** What asks whether a packet is for a frontend. */
@@ -327,5 +336,6 @@ const isAlike = (a: Destination, b: Destination): boolean =>
 export function renderService(port: ServicePort, options: RenderOptions): ServiceRules {
   const renderer = new ServiceRenderer(port, options);
   for (const decision of port.frontends) renderer.frontend(decision);
+  if (port.healthCheckPort !== undefined) renderer.healthCheck(port.healthCheckPort);
   return { chains: renderer.chains, dispatch: renderer.dispatch };
 }
