@@ -20,11 +20,21 @@ const LINES = 40;
 /** Looks that are made: each starts programs on a machine that is busy enough. */
 const MAX_LOOKS = 12;
 
-export function createWitness(lab: ProxyLab, circumstances: () => Circumstances): Witness {
+/** `onLook` is told what was seen as soon as it is. */
+export function createWitness(
+  lab: ProxyLab,
+  circumstances: () => Circumstances,
+  onLook: (seen: string) => void = () => undefined,
+): Witness {
   const looks: Promise<string>[] = [];
+  const lookAndTell = async (suspicious: Suspicious): Promise<string> => {
+    const seen = await look(lab, suspicious, circumstances());
+    onLook(seen);
+    return seen;
+  };
   return {
     look: (suspicious) => {
-      if (looks.length < MAX_LOOKS) looks.push(look(lab, suspicious, circumstances()));
+      if (looks.length < MAX_LOOKS) looks.push(lookAndTell(suspicious));
     },
     looks: () => Promise.all(looks),
   };

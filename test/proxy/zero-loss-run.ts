@@ -69,6 +69,8 @@ export interface CallOptions {
   readonly perSecond?: number;
   /** After each round. */
   readonly onRound?: ((what: string, soFar: ConnectorReport) => void) | undefined;
+  /** Of each connection that failed or was late: what was seen of it. */
+  readonly onLook?: ((seen: string) => void) | undefined;
 }
 
 export interface RunOptions extends CallOptions {
@@ -83,10 +85,10 @@ export interface RunOptions extends CallOptions {
 /** Does every harm round after round until there were enough connections, and each at least once. */
 export function runZeroLoss(
   place: Place,
-  { mode, connections, services, only = '', onRound }: RunOptions,
+  { connections, services, only = '', ...options }: RunOptions,
 ): Promise<Figures> {
   const done = Object.entries(harms).filter(([what]) => what.includes(only));
-  return underCalls(place, { mode, onRound }, async (scene, doRound) => {
+  return underCalls(place, options, async (scene, doRound) => {
     do {
       for (const [what, harm] of done) await doRound(what, () => harm(scene));
     } while (scene.callers.report().n < connections);
@@ -102,7 +104,7 @@ type DoRound = (what: string, round: () => Promise<void>) => Promise<void>;
 /** Starts a proxy, does this while the canary is called, and ends the proxy with SIGTERM. */
 export async function underCalls(
   { lab, canary, api }: Place,
-  { mode, perSecond, onRound }: CallOptions,
+  { mode, perSecond, onRound, onLook }: CallOptions,
   act: (scene: Scene, doRound: DoRound) => Promise<void>,
 ): Promise<Figures> {
   const proxy = startProxy(lab, mode);
@@ -110,7 +112,7 @@ export async function underCalls(
   await canary.isServed();
   const startMs = Date.now();
   let doing = '';
-  const witness = createWitness(lab, () => ({ doing, proxy: scene.proxy }));
+  const witness = createWitness(lab, () => ({ doing, proxy: scene.proxy }), onLook);
   const callers = canary.call({ perSecond, onSuspect: witness.look });
   const scene: Scene = { lab, canary, callers, mode, proxy };
   const rounds: Record<string, number> = {};

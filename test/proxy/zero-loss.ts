@@ -26,6 +26,7 @@ try {
       connections: Number(values.connections) / modes.length,
       services: Number(values.services),
       only: values.only,
+      onLook: (seen) => console.log(seen),
       onRound: (what, { n, failures }) => console.log(JSON.stringify({ mode, what, n, failures })),
     });
     const { suspects, looks } = figures;
