@@ -87,15 +87,3 @@ export function canonicalQuantity(text: string): string {
   if (quantity === undefined) throw new RangeError(quantityError);
   return formatQuantity(quantity);
 }
-
-/** Negative, zero or positive, as sorting wants it. Text that is no quantity counts as zero. */
-export function compareQuantities(a: string, b: string): number {
-  const difference = (parseQuantity(a)?.nano ?? 0n) - (parseQuantity(b)?.nano ?? 0n);
-  return difference < 0n ? -1 : difference > 0n ? 1 : 0;
-}
-
-/** The value as a floating-point number; NaN when the text is no quantity. */
-export function quantityToNumber(text: string): number {
-  const quantity = parseQuantity(text);
-  return quantity === undefined ? NaN : Number(quantity.nano) / Number(nanoPerUnit);
-}

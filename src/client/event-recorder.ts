@@ -3,6 +3,7 @@ import type { Event } from '../api/core/v1/event.ts';
 import { isNotFound } from '../api/errors/api-error.ts';
 import { apiVersionOf } from '../api/kind.ts';
 import type { Kind, KubeObject } from '../api/kind.ts';
+import { formatTime } from '../api/schema/time.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import { createWorkQueue } from '../base/work-queue.ts';
@@ -59,7 +60,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     const { count, lastAt } = series;
     const { namespace, name } = series.event.metadata;
     if (series.nStored > 0) {
-      const body = { count, lastTimestamp: timeText(lastAt) };
+      const body = { count, lastTimestamp: formatTime(lastAt) };
       try {
         await client.patch(events, { namespace, name }, { type: 'merge', body });
         series.nStored = count;
@@ -68,7 +69,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
         if (!isNotFound(error)) throw error;
       }
     }
-    await client.create(events, { ...series.event, count, lastTimestamp: timeText(lastAt) });
+    await client.create(events, { ...series.event, count, lastTimestamp: formatTime(lastAt) });
     series.nStored = count;
   };
 
@@ -140,11 +141,9 @@ function eventOf<T extends KubeObject>(
     source: { component, ...(host === undefined ? {} : { host }) },
     reportingComponent: component,
     reportingInstance: host ?? '',
-    firstTimestamp: timeText(now),
+    firstTimestamp: formatTime(now),
   };
 }
-
-const timeText = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
 
 /**
  * Ends of names, unique by time and chance. They sort as they were made, within a millisecond too: times of Events are

@@ -1,6 +1,7 @@
 import { isAlreadyExists, isConflict, isNotFound } from '../api/errors/api-error.ts';
 import { leases } from '../api/coordination/v1/lease.ts';
 import type { Lease } from '../api/coordination/v1/lease.ts';
+import { formatTime } from '../api/schema/time.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Client } from './client.ts';
@@ -171,7 +172,7 @@ function createCandidate({ client, clock, logger, lease, identity, leaseDuration
   };
   const holder = (): string | undefined => observed?.spec.holderIdentity || undefined;
   const claimed = (spec: Lease['spec'] | undefined): Lease['spec'] =>
-    claimOf(spec, { identity, leaseDurationMs, now: microTime(clock.now()) });
+    claimOf(spec, { identity, leaseDurationMs, now: formatTime(clock.now(), 6) });
   const takeOrRenew = async (signal: AbortSignal): Promise<boolean> => {
     const standing = await client.get(leases, lease, { signal }).catch((error: unknown) => {
       if (!isNotFound(error)) throw error;
@@ -197,7 +198,7 @@ function createCandidate({ client, clock, logger, lease, identity, leaseDuration
   const giveBack = async (signal: AbortSignal): Promise<void> => {
     observe(await client.get(leases, lease, { signal }));
     if (observed === undefined || holder() !== identity) return;
-    const spec = freed(observed.spec, microTime(clock.now()));
+    const spec = freed(observed.spec, formatTime(clock.now(), 6));
     observe(await client.update(leases, { ...observed, spec }, { signal }));
   };
   return {
@@ -247,6 +248,3 @@ function claimOf(spec: Lease['spec'] | undefined, { identity, leaseDurationMs, n
     leaseTransitions: (spec?.leaseTransitions ?? 0) + (isRenewal || spec === undefined ? 0 : 1),
   };
 }
-
-/** RFC 3339 with microseconds, as a Lease has it. */
-const microTime = (ms: number): string => new Date(ms).toISOString().replace(/(\.\d{3})Z$/, '$1000Z');

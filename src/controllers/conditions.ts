@@ -28,9 +28,6 @@ export const withoutCondition = <C extends WorkloadCondition>(
     ? conditions.filter((condition) => condition.type !== type)
     : conditions;
 
-/** RFC 3339 in whole seconds, as API times are. */
-export const timeText = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
-
 /** Equality of statuses, where a server leaves out zero values: absent equals 0, '' and []. */
 export function isSameStatus(a: object, b: object): boolean {
   return JSON.stringify(canonical(a)) === JSON.stringify(canonical(b));

@@ -8,9 +8,6 @@ export function formatTime(epochMs: number, decimals: 0 | 6 = 0): string {
   return decimals === 0 ? `${iso.slice(0, 19)}Z` : `${iso.slice(0, -1)}000Z`;
 }
 
-/** Milliseconds since the epoch; NaN for text that is no RFC 3339 time. */
-export const parseTime = (text: string): number => (rfc3339.test(text) ? Date.parse(text) : NaN);
-
 /** The text in UTC with exactly `decimals` decimals (more are cut). Throws RangeError in upstream's words. */
 export function canonicalTime(text: string, decimals: 0 | 6): string {
   const match = rfc3339.exec(text);

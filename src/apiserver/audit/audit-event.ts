@@ -1,3 +1,4 @@
+import { formatTime } from '../../api/schema/time.ts';
 import { isJsonObject } from '../../base/json.ts';
 import type { JsonObject, JsonValue } from '../../base/json.ts';
 import type { RequestInfo } from '../request-info.ts';
@@ -26,9 +27,6 @@ export interface AuditMoment {
   readonly responseObject?: JsonValue | undefined;
 }
 
-/** RFC 3339 with microseconds, as metav1.MicroTime. */
-const microTime = (ms: number): string => new Date(ms).toISOString().replace(/(\.\d{3})Z$/, '$1000Z');
-
 /** An Event of audit.k8s.io/v1 as one line of JSON. Pure. */
 export function auditLine(incoming: Incoming, moment: AuditMoment): string {
   const { id, level, verb, request, info, user, impersonated, receivedMs } = incoming;
@@ -49,8 +47,8 @@ export function auditLine(incoming: Incoming, moment: AuditMoment): string {
     ...optional('responseStatus', status === undefined ? undefined : responseStatus(status, responseObject)),
     ...optional('requestObject', requestObject),
     ...optional('responseObject', responseObject),
-    requestReceivedTimestamp: microTime(receivedMs),
-    stageTimestamp: microTime(atMs),
+    requestReceivedTimestamp: formatTime(receivedMs, 6),
+    stageTimestamp: formatTime(atMs, 6),
   };
   return `${JSON.stringify(event)}\n`;
 }

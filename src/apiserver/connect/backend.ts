@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { internal } from '../../api/errors/api-error.ts';
 import { nodeHttp } from '../../base/node-http.ts';
 import { withoutWebSocketToken } from '../authentication/web-socket-token.ts';
-import type { HttpRequest, HttpResponse, RequestHeaders } from '../http/message.ts';
+import type { HttpRequest, HttpResponse } from '../http/message.ts';
 
 /** PEM texts; without `cert` no certificate is shown. */
 export interface BackendTls {
@@ -175,7 +175,3 @@ function join(client: Duplex, backend: Duplex, signal: AbortSignal): void {
   if (signal.aborted) cut();
   else signal.addEventListener('abort', cut, { once: true });
 }
-
-/** Whether the header values say that another protocol is wanted. */
-export const wantsUpgrade = (headers: RequestHeaders): boolean =>
-  /\bupgrade\b/i.test(headers.connection ?? '') && (headers.upgrade ?? '') !== '';

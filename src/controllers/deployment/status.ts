@@ -1,6 +1,7 @@
 import type { Deployment, DeploymentCondition, DeploymentStatus } from '../../api/apps/v1/deployment.ts';
 import type { ReplicaSet } from '../../api/apps/v1/replica-set.ts';
-import { timeText, withCondition, withoutCondition } from '../conditions.ts';
+import { formatTime } from '../../api/schema/time.ts';
+import { withCondition, withoutCondition } from '../conditions.ts';
 import { replicasOf, rollingLimits, total } from './scaling.ts';
 
 /** What upstream stores for "no deadline". */
@@ -46,7 +47,7 @@ function availability({ deployment, now }: StatusInput, nAvailable: number): Dep
   return { type: 'Available', status, reason, message, ...times(now) };
 }
 
-const times = (now: number) => ({ lastUpdateTime: timeText(now), lastTransitionTime: timeText(now) });
+const times = (now: number) => ({ lastUpdateTime: formatTime(now), lastTransitionTime: formatTime(now) });
 
 /** What keeps a ReplicaSet from making Pods is told by the Deployment too. */
 function withFailure(conditions: Conditions, { next, all, now }: StatusInput): Conditions {
@@ -97,7 +98,7 @@ function refreshed(
 ): Conditions {
   const next = set('True', 'ReplicaSetUpdated', `ReplicaSet "${name}" is progressing.`);
   if (next !== before) return next;
-  return next.map((c) => (c.type === 'Progressing' ? { ...c, lastUpdateTime: timeText(now) } : c));
+  return next.map((c) => (c.type === 'Progressing' ? { ...c, lastUpdateTime: formatTime(now) } : c));
 }
 
 /** Every replica is of the current template and available. */

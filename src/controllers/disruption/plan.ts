@@ -6,8 +6,8 @@ import type {
   PodDisruptionBudget,
   PodDisruptionBudgetStatus,
 } from '../../api/policy/v1/pod-disruption-budget.ts';
+import { formatTime } from '../../api/schema/time.ts';
 import type { EventNote } from '../../client/event-recorder.ts';
-import { timeText } from '../conditions.ts';
 import { controllerOf } from '../ownership.ts';
 import { isPodFinished, isPodReady, isPodTerminating, podCondition } from '../pod-state.ts';
 
@@ -162,7 +162,7 @@ function withAllowed(conditions: readonly Condition[], { now, ...said }: Said): 
   const type = 'DisruptionAllowed';
   const status = said.reason === 'SufficientPods' ? 'True' : 'False';
   const standing = conditions.find((condition) => condition.type === type);
-  const lastTransitionTime = standing?.status === status ? standing.lastTransitionTime : timeText(now);
+  const lastTransitionTime = standing?.status === status ? standing.lastTransitionTime : formatTime(now);
   const next = { ...said, type, status, lastTransitionTime };
   return standing === undefined
     ? [...conditions, next]
@@ -207,7 +207,7 @@ export function targetLeftMs(pod: Pod, now: number): number | undefined {
 export function withoutTarget(pod: Pod, now: number): Pod {
   const conditions = pod.status?.conditions?.map((condition) =>
     condition.type === 'DisruptionTarget'
-      ? { type: condition.type, status: 'False', lastTransitionTime: timeText(now) }
+      ? { type: condition.type, status: 'False', lastTransitionTime: formatTime(now) }
       : condition,
   );
   return { ...pod, status: { ...pod.status, conditions } };

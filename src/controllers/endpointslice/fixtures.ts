@@ -2,7 +2,7 @@ import type { Node } from '../../api/core/v1/node.ts';
 import type { Pod } from '../../api/core/v1/pod.ts';
 import type { Service } from '../../api/core/v1/service.ts';
 import type { EndpointSlice } from '../../api/discovery/v1/endpoint-slice.ts';
-import { planSlices } from './plan.ts';
+import { planService } from './plan.ts';
 import type { SlicePlanInput } from './plan.ts';
 
 export const service = (
@@ -69,14 +69,14 @@ export const nodes: Record<string, Node> = {
 };
 
 export const plan = (input: Partial<SlicePlanInput>) =>
-  planSlices({
+  planService({
     service: service(),
     pods: [],
     nodeOf: (name) => nodes[name],
     slices: [],
     triggerTime: undefined,
     ...input,
-  });
+  }).writes;
 
 /** The slices after the writes, with names and versions as a server would give them. */
 export function applied(before: readonly EndpointSlice[], input: Partial<SlicePlanInput>): EndpointSlice[] {

@@ -49,10 +49,7 @@ export interface SlicePlan {
   readonly refusals: readonly EventNote[];
 }
 
-/** The writes that make the slices of a Service say what its Pods are. */
-export const planSlices = (input: SlicePlanInput): SliceWrites => planService(input).writes;
-
-/** The same with what is to be told about hints. */
+/** The writes that make the slices of a Service say what its Pods are, and what is to be told about hints. */
 export function planService(input: SlicePlanInput): SlicePlan {
   const { service, slices } = input;
   const families = familiesOf(service);

@@ -1,6 +1,7 @@
 import type { Job, JobCondition, JobStatus } from '../../api/batch/v1/job.ts';
 import type { Pod } from '../../api/core/v1/pod.ts';
-import { timeText, withCondition } from '../conditions.ts';
+import { formatTime } from '../../api/schema/time.ts';
+import { withCondition } from '../conditions.ts';
 import { isPodActive, isPodFinished, isPodReady, isPodTerminating } from '../pod-state.ts';
 import { endedAt, formatIndexes, indexOf, isTracked, parseIndexes } from './model.ts';
 
@@ -54,12 +55,12 @@ export function planJob(input: JobPlanInput): JobPlan {
   const isSettled = counts.uncounted.succeeded.length + counts.uncounted.failed.length === 0;
   const conditions = conditionsOf(input, { verdict, isEnd: isOver && isSettled });
   const work = verdict === undefined && !isSuspended ? workOf(input, counts) : undefined;
-  const startTime = isSuspended ? undefined : (job.status?.startTime ?? timeText(now));
+  const startTime = isSuspended ? undefined : (job.status?.startTime ?? formatTime(now));
   const isComplete = conditions.some(({ type, status }) => type === 'Complete' && status === 'True');
   const status: JobStatus = {
     conditions,
     ...(startTime === undefined ? {} : { startTime }),
-    ...(isComplete ? { completionTime: timeText(now) } : {}),
+    ...(isComplete ? { completionTime: formatTime(now) } : {}),
     active: counts.active.length,
     ready: counts.active.filter(isPodReady).length,
     terminating: counts.terminating,
@@ -223,7 +224,7 @@ interface End {
 }
 
 function conditionsOf({ job, now }: JobPlanInput, { verdict, isEnd }: End): readonly JobCondition[] {
-  const at = timeText(now);
+  const at = formatTime(now);
   let conditions: readonly JobCondition[] = job.status?.conditions ?? [];
   const set = (type: string, status: string, [reason, message]: readonly [string, string]): void => {
     const next = { type, status, reason, message, lastProbeTime: at, lastTransitionTime: at };

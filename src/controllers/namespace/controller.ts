@@ -5,11 +5,11 @@ import { pods as podKind } from '../../api/core/v1/pod.ts';
 import { isConflict, isMethodNotSupported, isNotFound } from '../../api/errors/api-error.ts';
 import type { Kind, KubeObject } from '../../api/kind.ts';
 import { allKinds } from '../../api/kinds.ts';
+import { formatTime } from '../../api/schema/time.ts';
 import { call } from '../../client/call.ts';
 import { resourcePath } from '../../client/resource-path.ts';
 import { createController } from '../controller.ts';
 import type { Controller, ControllerDeps } from '../controller.ts';
-import { timeText } from '../conditions.ts';
 import { planConditions, type Remains } from './plan.ts';
 
 /** The finalizer of `spec.finalizers` that this controller answers for. */
@@ -94,7 +94,7 @@ function createSteps({ client, clock }: ControllerDeps) {
   /** Says what the deletion waits for. */
   const report = async (namespace: Namespace, remains: Remains): Promise<void> => {
     const { status } = namespace;
-    const conditions = planConditions(status?.conditions ?? [], remains, timeText(clock.now()));
+    const conditions = planConditions(status?.conditions ?? [], remains, formatTime(clock.now()));
     if (conditions === status?.conditions) return;
     const next = { ...namespace, status: { ...status, conditions } };
     try {

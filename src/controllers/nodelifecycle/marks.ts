@@ -3,7 +3,8 @@ import type { Node } from '../../api/core/v1/node.ts';
 import { pods as podKind } from '../../api/core/v1/pod.ts';
 import type { Pod } from '../../api/core/v1/pod.ts';
 import { isNotFound } from '../../api/errors/api-error.ts';
-import { timeText, withCondition } from '../conditions.ts';
+import { formatTime } from '../../api/schema/time.ts';
+import { withCondition } from '../conditions.ts';
 import type { ControllerDeps } from '../controller.ts';
 
 /** What is written about a node that fell silent. */
@@ -14,7 +15,7 @@ export interface Marks {
 
 export function createMarks({ client, clock, logger }: ControllerDeps): Marks {
   const markNode = async (node: Node): Promise<void> => {
-    const now = timeText(clock.now());
+    const now = formatTime(clock.now());
     const ready = node.status?.conditions?.find(({ type }) => type === 'Ready');
     const condition = {
       ...ready,
@@ -34,7 +35,7 @@ export function createMarks({ client, clock, logger }: ControllerDeps): Marks {
       type: 'Ready',
       status: 'False',
       reason: 'NodeNotReady',
-      lastTransitionTime: timeText(clock.now()),
+      lastTransitionTime: formatTime(clock.now()),
     };
     const conditions = withCondition(pod.status?.conditions ?? [], condition);
     const body = { metadata: { uid: pod.metadata.uid }, status: { conditions } };

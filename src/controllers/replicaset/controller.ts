@@ -5,6 +5,7 @@ import type { Pod } from '../../api/core/v1/pod.ts';
 import { replicationControllers } from '../../api/core/v1/replication-controller.ts';
 import { objectKey } from '../../api/kind.ts';
 import type { Kind } from '../../api/kind.ts';
+import { formatTime } from '../../api/schema/time.ts';
 import { fromLabelSelector, fromMap, matchesLabels } from '../../api/selectors/label-selector.ts';
 import type { LabelRequirement } from '../../api/selectors/label-selector.ts';
 import { messageOf } from '../../base/thrown.ts';
@@ -13,7 +14,7 @@ import type { Informer } from '../../client/informer.ts';
 import { createIndex } from '../../client/object-index.ts';
 import { settleClaims } from '../adoption.ts';
 import { claim } from '../claims.ts';
-import { isSameStatus, timeText, withCondition, withoutCondition } from '../conditions.ts';
+import { isSameStatus, withCondition, withoutCondition } from '../conditions.ts';
 import { alongside, createController } from '../controller.ts';
 import type { Controller, ControllerDeps } from '../controller.ts';
 import { behindMs, createOwnWrites } from '../own-writes.ts';
@@ -127,7 +128,7 @@ function withFailure(status: ReplicaSetStatus, failure: Failure | undefined, now
     status: 'True',
     reason: failure.reason,
     message: messageOf(failure.error),
-    lastTransitionTime: timeText(now),
+    lastTransitionTime: formatTime(now),
   };
   return { ...status, conditions: withCondition(conditions, condition) };
 }

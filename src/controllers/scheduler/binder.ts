@@ -2,12 +2,13 @@ import { pods as podKind } from '../../api/core/v1/pod.ts';
 import type { Pod } from '../../api/core/v1/pod.ts';
 import { isConflict, isNotFound } from '../../api/errors/api-error.ts';
 import { objectKey } from '../../api/kind.ts';
+import { formatTime } from '../../api/schema/time.ts';
 import type { Clock } from '../../base/clock.ts';
 import { call } from '../../client/call.ts';
 import type { Client } from '../../client/client.ts';
 import type { EventRecorder } from '../../client/event-recorder.ts';
 import { resourcePath } from '../../client/resource-path.ts';
-import { timeText, withCondition } from '../conditions.ts';
+import { withCondition } from '../conditions.ts';
 import { podCondition } from '../pod-state.ts';
 
 export interface Binder {
@@ -51,7 +52,7 @@ export function createBinder({ client, recorder, clock }: BinderDeps): Binder {
     recorder.record(podKind, pod, { type: 'Warning', reason: 'FailedScheduling', message });
     const current = podCondition(pod, 'PodScheduled');
     if (current?.status === 'False' && current.message === message) return;
-    const lastTransitionTime = timeText(clock.now());
+    const lastTransitionTime = formatTime(clock.now());
     const condition = {
       type: 'PodScheduled',
       status: 'False',

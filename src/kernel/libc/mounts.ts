@@ -8,7 +8,6 @@ export const MS_REMOUNT = 32;
 export const MS_BIND = 4096;
 export const MS_REC = 16384;
 export const MS_PRIVATE = 1 << 18;
-export const MS_SLAVE = 1 << 19;
 export const MNT_DETACH = 2;
 
 const cMount = bindFunction('int mount(str source, str target, str type, uint64_t flags, str data)');

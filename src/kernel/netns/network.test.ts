@@ -1,25 +1,17 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, existsSync, readFileSync, readlinkSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { inSandbox, sandboxFolder } from '../../testing/sandbox.ts';
-import { duplicateFd, tryLockFile } from '../libc/files.ts';
 import { mount } from '../libc/mounts.ts';
 import { openPidfd, readable } from '../libc/processes.ts';
 import { SystemError } from '../libc/system-error.ts';
 import { openNetlink } from '../netlink/netlink-socket.ts';
 import { beginBatch, endBatch, nfgenmsg, NFNL_SUBSYS_NFTABLES, nfnetlinkType } from '../netlink/nfnetlink.ts';
-import {
-  NETLINK_NETFILTER,
-  NETLINK_ROUTE,
-  NLM_F_ACK,
-  NLM_F_CREATE,
-  NLM_F_REQUEST,
-} from '../netlink/protocol.ts';
+import { NETLINK_NETFILTER, NLM_F_ACK, NLM_F_CREATE, NLM_F_REQUEST } from '../netlink/protocol.ts';
 import { NetlinkWriter } from '../netlink/writer.ts';
-import { renameLink } from '../route/links.ts';
 import type { NetworkObject } from '../route/model.ts';
 import { openNetworkStack } from '../route/network-stack.ts';
 import {
@@ -178,16 +170,6 @@ describe('the network stack', () => {
     deleteNamedNetns(path('c'));
   });
 
-  it('renames a link that is down', () => {
-    const stack = openNetworkStack();
-    stack.ensure({ kind: 'link', name: 'before', create: { type: 'bridge' } });
-    const socket = openNetlink({ protocol: NETLINK_ROUTE });
-    renameLink(socket, 'before', 'after');
-    socket.close();
-    assert.ok(stack.remove({ kind: 'link', name: 'after' }));
-    stack.close();
-  });
-
   it('says what the kernel refused', () => {
     const stack = openNetworkStack();
     assert.throws(
@@ -261,19 +243,6 @@ describe('system calls', () => {
     await new Promise((resolve) => child.on('exit', resolve));
     assert.deepEqual(readable([fd]), [fd]);
     assert.equal(openPidfd(999_999), undefined);
-    const { closeSync, openSync } = await import('node:fs');
     closeSync(fd);
-    const file = openSync(path('lock'), 'w');
-    assert.equal(tryLockFile(file), true);
-    const other = openSync(path('lock'), 'w');
-    assert.equal(tryLockFile(other), false);
-    closeSync(other);
-    const again = duplicateFd(file);
-    closeSync(file);
-    const third = openSync(path('lock'), 'w');
-    assert.equal(tryLockFile(third), false);
-    closeSync(again);
-    assert.equal(tryLockFile(third), true);
-    closeSync(third);
   });
 });

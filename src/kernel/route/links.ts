@@ -145,12 +145,6 @@ export function ensureLink(socket: NetlinkSocket, spec: LinkSpec): boolean {
   return true;
 }
 
-/** Gives a link that is down another name. */
-export function renameLink(socket: NetlinkSocket, name: string, newName: string): void {
-  const writer = ifinfomsg(new NetlinkWriter().begin(RTM_NEWLINK, 0), linkIndex(socket, name));
-  socket.request(writer.attrString(IFLA_IFNAME, newName).finish(), `rename link ${name}`);
-}
-
 /** Deletes a link, and with a veth its peer wherever it is; false when there was none. */
 export function deleteLink(socket: NetlinkSocket, name: string): boolean {
   const message = ifinfomsg(new NetlinkWriter().begin(RTM_DELLINK, 0)).attrString(IFLA_IFNAME, name).finish();

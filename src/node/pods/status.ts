@@ -1,6 +1,7 @@
 import type { Container } from '../../api/core/v1/container.ts';
 import type { ContainerState, ContainerStatus } from '../../api/core/v1/container-status.ts';
 import type { Pod, PodCondition, PodStatus } from '../../api/core/v1/pod.ts';
+import { formatTime } from '../../api/schema/time.ts';
 import type { ContainerRecord, PodRecord, Termination } from './model.ts';
 import { isSidecar } from './plan.ts';
 
@@ -11,15 +12,12 @@ export interface StatusInput {
   readonly hostIP: string;
 }
 
-/** As the API writes times: whole seconds. */
-export const timeText = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
-
 const terminatedState = (t: Termination): NonNullable<ContainerState['terminated']> => ({
   exitCode: t.exitCode,
   reason: t.reason,
   ...(t.message !== undefined && { message: t.message }),
-  startedAt: timeText(t.startedAt),
-  finishedAt: timeText(t.finishedAt),
+  startedAt: formatTime(t.startedAt),
+  finishedAt: formatTime(t.finishedAt),
   containerID: t.containerID,
 });
 
@@ -45,7 +43,7 @@ interface ContainerInput extends StatusInput {
 }
 
 function stateOf({ pod, record, known, nowMs, isBlocked }: ContainerInput): ContainerState {
-  if (known.run !== undefined) return { running: { startedAt: timeText(known.run.startedAt) } };
+  if (known.run !== undefined) return { running: { startedAt: formatTime(known.run.startedAt) } };
   if (known.waiting !== undefined) return { waiting: known.waiting };
   if (known.terminated === undefined) {
     return { waiting: { reason: isBlocked ? 'PodInitializing' : 'ContainerCreating' } };
@@ -114,7 +112,7 @@ export function podStatus(input: StatusInput): PodStatus {
     hostIP,
     hostIPs: [{ ip: hostIP }],
     ...(record.ip !== '' && { podIP: record.ip, podIPs: [{ ip: record.ip }] }),
-    startTime: timeText(record.startedAt),
+    startTime: formatTime(record.startedAt),
     ...(inits.length > 0 && { initContainerStatuses: statuses(inits) }),
     containerStatuses,
   };
@@ -161,7 +159,7 @@ function conditionsOf({ pod, record, nowMs }: StatusInput, facts: Facts): PodCon
     const before = former.find(({ type }) => type === condition.type);
     const isSame = before?.status === condition.status && before.lastTransitionTime !== undefined;
     const since = condition.type === 'PodScheduled' ? record.startedAt : nowMs;
-    return { ...condition, lastTransitionTime: isSame ? before.lastTransitionTime : timeText(since) };
+    return { ...condition, lastTransitionTime: isSame ? before.lastTransitionTime : formatTime(since) };
   });
 }
 

@@ -1,8 +1,8 @@
 import { arch, platform, release } from 'node:os';
 import type { Node, NodeStatus } from '../../api/core/v1/node.ts';
+import { formatTime } from '../../api/schema/time.ts';
 import { kubeletVersion, runtimeName, type NodeConfig } from '../config.ts';
 import { images } from '../images/images.ts';
-import { timeText } from '../pods/status.ts';
 import { capacity } from './capacity.ts';
 
 /** Names of processor architectures as Kubernetes has them. */
@@ -56,7 +56,7 @@ const conditions: readonly Wanted[] = [
 /** The Node's status. Pressure is not measured: the conditions say what upstream says of a healthy node. */
 export function nodeStatus({ config, nowMs, kubeletPort, former, bootID }: NodeStatusInput): NodeStatus {
   const resources = capacity();
-  const now = timeText(nowMs);
+  const now = formatTime(nowMs);
   return {
     capacity: resources,
     allocatable: resources,

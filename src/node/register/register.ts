@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { leases, type Lease } from '../../api/coordination/v1/lease.ts';
 import { nodes, type Node } from '../../api/core/v1/node.ts';
 import { isAlreadyExists, isNotFound } from '../../api/errors/api-error.ts';
+import { formatTime } from '../../api/schema/time.ts';
 import { createBackoff } from '../../base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
@@ -89,11 +90,9 @@ export async function keepRegistered(options: RegisterOptions, signal: AbortSign
   }
 }
 
-const microTime = (ms: number): string => `${new Date(ms).toISOString().slice(0, -1)}000Z`;
-
 /** False when there is no lease. */
 async function renewLease({ config, client, clock }: RegisterOptions, signal: AbortSignal): Promise<boolean> {
-  const body = { spec: { renewTime: microTime(clock.now()) } };
+  const body = { spec: { renewTime: formatTime(clock.now(), 6) } };
   const ref = { namespace: leaseNamespace, name: config.nodeName };
   try {
     await client.patch(leases, ref, { type: 'merge', body, signal });
@@ -119,7 +118,7 @@ async function createLease(
     spec: {
       holderIdentity: config.nodeName,
       leaseDurationSeconds: leaseSeconds,
-      renewTime: microTime(clock.now()),
+      renewTime: formatTime(clock.now(), 6),
     },
   };
   await client.create(leases, lease, { signal }).catch((error: unknown) => {

@@ -10,7 +10,6 @@ import { formatDuration } from './duration.ts';
 
 /** Pods of the cluster are recognized by the address, or by the link, their packets come from. */
 export const localModes = ['ClusterCIDR', 'NodeCIDR', 'BridgeInterface', 'InterfaceNamePrefix'] as const;
-export type LocalMode = (typeof localModes)[number];
 
 /** The one word of nodePortAddresses that is no block. */
 export const PRIMARY = 'primary';

@@ -112,7 +112,6 @@ export const statefulSetClaimRetentionPolicy = message(
     }),
   },
 );
-export type StatefulSetClaimRetentionPolicy = Infer<typeof statefulSetClaimRetentionPolicy>;
 
 export const statefulSetSpec = message(
   'io.k8s.api.apps.v1.StatefulSetSpec',

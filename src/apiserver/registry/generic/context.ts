@@ -1,4 +1,5 @@
 import type { Kind, KubeObject } from '../../../api/kind.ts';
+import { formatTime } from '../../../api/schema/time.ts';
 import type { Clock } from '../../../base/clock.ts';
 import type { Logger } from '../../../base/logger.ts';
 import type { Store } from '../../../storage/store.ts';
@@ -86,7 +87,7 @@ let lastText = '';
 export function timestamp(ms: number): string {
   const second = Math.floor(ms / 1000);
   if (second !== lastSecond) {
-    lastText = new Date(second * 1000).toISOString().replace('.000Z', 'Z');
+    lastText = formatTime(second * 1000);
     lastSecond = second;
   }
   return lastText;

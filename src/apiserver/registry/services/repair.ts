@@ -3,6 +3,7 @@ import { type Service, services } from '../../../api/core/v1/service.ts';
 import { objectKey, parseObjectKey } from '../../../api/kind.ts';
 import { type IPAddress, ipAddresses } from '../../../api/networking/v1/ip-address.ts';
 import { type ServiceCIDR, serviceCIDRs } from '../../../api/networking/v1/service-cidr.ts';
+import { formatTime } from '../../../api/schema/time.ts';
 import type { JsonObject } from '../../../base/json.ts';
 import { parseIp } from '../../../net/ip.ts';
 import { objectPrefix } from '../../cache/stored-object.ts';
@@ -301,7 +302,7 @@ async function emit({ context, tell }: Work, { about, reason, action, message }:
     message,
     action,
     type: 'Warning',
-    eventTime: new Date(nowMs).toISOString().replace('Z', '000Z'),
+    eventTime: formatTime(nowMs, 6),
     reportingComponent: component,
     reportingInstance: component,
   };
