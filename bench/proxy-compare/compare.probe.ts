@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { sandboxFolder } from '../../src/testing/sandbox.ts';
 import { quantile } from '../figure.ts';
 import { residentMegabytes, treeProcessorMs } from '../resident.ts';
-import { lastWords, startContender, stopContender } from './contender.ts';
+import { lastWords, readsEndpoints, startContender, stopContender } from './contender.ts';
 import type { Contender } from './contender.ts';
 import { addressOf, startObjects } from './objects.ts';
 import type { Kind, Objects } from './objects.ts';
@@ -165,6 +165,7 @@ const objects = await startObjects({
   dir: folder,
   endpoints: question.endpoints,
   repeats: question.repeats,
+  hasEndpoints: question.contenders.some(readsEndpoints),
 });
 for (const services of question.sizes) {
   await objects.grow(services);

@@ -28,8 +28,13 @@ export interface StartOptions {
 
 const PORTICO = join(import.meta.dirname, '..', '..', 'bin', 'portico');
 
+/** kube-proxy's userspace mode knows no EndpointSlices. */
+export const readsEndpoints = ({ proxy, mode }: Contender): boolean =>
+  proxy === 'kube-proxy' && mode === 'userspace';
+
 /** The same file for both, as far as both know what stands in it. */
-function configuration({ proxy, mode, minSyncPeriod }: Contender, kubeconfig: string): object {
+function configuration(contender: Contender, kubeconfig: string): object {
+  const { proxy, mode, minSyncPeriod } = contender;
   const periods = { minSyncPeriod, syncPeriod: '30s' };
   return {
     apiVersion: 'kubeproxy.config.k8s.io/v1alpha1',
@@ -40,6 +45,7 @@ function configuration({ proxy, mode, minSyncPeriod }: Contender, kubeconfig: st
     hostnameOverride: NODE_NAME,
     iptables: periods,
     ...(proxy === 'portico' ? { nftables: periods } : {}),
+    ...(readsEndpoints(contender) ? { featureGates: { EndpointSliceProxying: false } } : {}),
     // A namespace may not change the machine's table of connections.
     conntrack: { maxPerCore: 0, min: 0, tcpCloseWaitTimeout: '0s', tcpEstablishedTimeout: '0s' },
   };
@@ -57,6 +63,32 @@ function programsOf(dir: string, backend: IptablesBackend): string {
   return folder;
 }
 
+/** As many open files as kube-proxy's userspace mode asks for, and ends if it may not have them. */
+const WANTED_FILES = 64_000;
+
+/**
+ * Where this machine's limit is lower, a tracer answers that one call in the kernel's place; all others go on untouched (a seccomp filter
+ * picks it out), and so does Go when it does not interrupt its own threads by signals. What is opened is still counted.
+ */
+function liftedLimit(contender: Contender): readonly string[] {
+  const hard = /^Max open files\s+\S+\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
+  if (!readsEndpoints(contender) || hard === undefined || Number(hard) >= WANTED_FILES) return [];
+  const inject = ['-e', 'trace=setrlimit', '-e', 'inject=setrlimit:retval=0'];
+  const strace = [
+    'strace',
+    '-D',
+    '-f',
+    '--seccomp-bpf',
+    '-qq',
+    '-e',
+    'signal=none',
+    '-o',
+    '/dev/null',
+    ...inject,
+  ];
+  return ['env', 'GODEBUG=asyncpreemptoff=1', ...strace];
+}
+
 /** Starts it in a network namespace; its log goes to the folder. */
 export function startContender(contender: Contender, options: StartOptions): ChildProcess {
   const { proxy, backend } = contender;
@@ -66,12 +98,17 @@ export function startContender(contender: Contender, options: StartOptions): Chi
   writeFileSync(config, JSON.stringify(configuration(contender, kubeconfig)));
   if (backend !== undefined && proxy === 'portico') leaveHint(netns, backend);
   const path = backend === undefined ? [] : [programsOf(dir, backend)];
-  const program = proxy === 'portico' ? [PORTICO, 'proxy'] : [join(kubernetesBin ?? '', 'kube-proxy')];
+  const theirs = [...liftedLimit(contender), join(kubernetesBin ?? '', 'kube-proxy')];
+  const program = proxy === 'portico' ? [PORTICO, 'proxy'] : theirs;
   return withNetns(netns, () =>
-    spawn('sh', ['-c', 'exec "$@" 2>"$0"', join(dir, 'log'), ...program, '--config', config], {
-      stdio: 'ignore',
-      env: { ...process.env, PATH: [...path, process.env['PATH']].join(':') },
-    }),
+    spawn(
+      'sh',
+      ['-c', 'ulimit -n "$(ulimit -Hn)"; exec "$@" 2>"$0"', join(dir, 'log'), ...program, '--config', config],
+      {
+        stdio: 'ignore',
+        env: { ...process.env, PATH: [...path, process.env['PATH']].join(':') },
+      },
+    ),
   );
 }
 

@@ -3,6 +3,8 @@ import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { endpoints } from '../../src/api/core/v1/endpoints.ts';
+import type { Endpoints } from '../../src/api/core/v1/endpoints.ts';
 import { nodes } from '../../src/api/core/v1/node.ts';
 import { services } from '../../src/api/core/v1/service.ts';
 import type { Service } from '../../src/api/core/v1/service.ts';
@@ -61,6 +63,17 @@ function sliceOf(kind: Kind, n: number, { port, endpoints }: SliceOptions): Endp
   };
 }
 
+/** The same as an Endpoints object. */
+function endpointsOf(kind: Kind, n: number, options: SliceOptions): Endpoints {
+  const slice = sliceOf(kind, n, options);
+  const addresses = (slice.endpoints ?? []).map((each) => ({
+    ip: each.addresses[0] ?? '',
+    nodeName: NODE_NAME,
+  }));
+  const ports = [{ name: 'http', port: options.port, protocol: 'TCP' }];
+  return { metadata: { name: nameOf(kind, n), namespace: 'default' }, subsets: [{ addresses, ports }] };
+}
+
 interface SliceOptions {
   readonly port: number;
   readonly endpoints: number;
@@ -83,6 +96,8 @@ export interface ObjectsOptions {
   readonly endpoints: number;
   /** Of those that come and go, and of those that change. */
   readonly repeats: number;
+  /** Endpoints objects too, for a proxy that knows no EndpointSlices. */
+  readonly hasEndpoints: boolean;
 }
 
 async function startServer(dir: string): Promise<{ child: ChildProcess; kubeconfig: string }> {
@@ -153,16 +168,25 @@ async function registerNode(client: Client): Promise<void> {
 }
 
 /** Starts it, and makes what is there in every run. */
-export async function startObjects({ dir, endpoints, repeats }: ObjectsOptions): Promise<Objects> {
+export async function startObjects(options: ObjectsOptions): Promise<Objects> {
+  const { dir, repeats, hasEndpoints } = options;
   const { child, kubeconfig } = await startServer(dir);
   const local = readFileSync(kubeconfig, 'utf8').replace(HOST_IP, '127.0.0.1');
   const client = createClient(await transportFromKubeconfig(local));
-  const open = { port: POD_PORT, endpoints };
-  const closed = { port: CLOSED_PORT, endpoints };
+  const open = { port: POD_PORT, endpoints: options.endpoints };
+  const closed = { port: CLOSED_PORT, endpoints: options.endpoints };
+  const writer =
+    (verb: 'create' | 'update') =>
+    async (kind: Kind, n: number, to: SliceOptions): Promise<void> => {
+      const slice = make(() => client[verb](endpointSlices, sliceOf(kind, n, to)));
+      const twin = hasEndpoints ? make(() => client[verb](endpoints, endpointsOf(kind, n, to))) : undefined;
+      await Promise.all([slice, twin]);
+    };
+  const [lead, redirect] = [writer('create'), writer('update')];
   await registerNode(client);
   await each(0, repeats, async (n) => {
-    await make(() => client.create(endpointSlices, sliceOf('late', n, open)));
-    await make(() => client.create(endpointSlices, sliceOf('moved', n, closed)));
+    await lead('late', n, open);
+    await lead('moved', n, closed);
     await make(() => client.create(services, serviceOf('moved', n)));
   });
   let size = 0;
@@ -172,13 +196,12 @@ export async function startObjects({ dir, endpoints, repeats }: ObjectsOptions):
     grow: async (wanted) => {
       await each(size, wanted, async (n) => {
         await make(() => client.create(services, serviceOf('steady', n)));
-        await make(() => client.create(endpointSlices, sliceOf('steady', n, open)));
+        await lead('steady', n, open);
       });
       size = wanted;
     },
     create: (n) => make(() => client.create(services, serviceOf('late', n))),
     remove: (n) => client.delete(services, { namespace: 'default', name: nameOf('late', n) }),
-    move: (n, isListening) =>
-      make(() => client.update(endpointSlices, sliceOf('moved', n, isListening ? open : closed))),
+    move: (n, isListening) => redirect('moved', n, isListening ? open : closed),
   };
 }
