@@ -2,12 +2,13 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { createNamedNetns, deleteNamedNamespace, withNetns } from '../kernel/netns/named-netns.ts';
 import type { NetworkObject } from '../kernel/route/model.ts';
 import { ensureSysctl, openNetworkStack } from '../kernel/route/network-stack.ts';
 import { addresses } from './addresses.ts';
 import { endChild } from './processes.ts';
-import type { PeerCall } from './packet-peer.ts';
+import type { PeerCall, PhoneAnswer, PhoneLine } from './packet-peer.ts';
 import { sandboxFolder } from './sandbox.ts';
 
 /** Addresses of the lab in both families; Pods and the outside client are numbered or named as in PacketLab. */
@@ -51,8 +52,10 @@ export interface PacketLab {
   netns(place: string): string;
   /** Calls from a place; answers are `SERVER CLIENT-ADDRESS`, an errno's name or `timeout`. */
   call(place: string, what: PeerCall): Promise<string[]>;
-  /** Answers TCP and UDP as `place` from there; resolves when it listens. */
-  serve(place: string, port?: number): Promise<void>;
+  /** As `call`, from a process of that place that stays: many at once cost little. */
+  ask(place: string, what: PeerCall): Promise<string[]>;
+  /** Answers TCP and UDP as `place` from there, on these ports (default: `podPort`); resolves when it listens. */
+  serve(place: string, ...ports: readonly number[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -138,6 +141,31 @@ async function output(child: ChildProcess): Promise<string> {
   return text;
 }
 
+type Phone = (what: PeerCall) => Promise<string[]>;
+
+function createPhone(child: ChildProcess): Phone {
+  const { stdin, stdout } = child;
+  if (stdin === null || stdout === null) throw new Error('a caller has no input or output');
+  const waiting = new Map<number, PromiseWithResolvers<string[]>>();
+  let nCalls = 0;
+  createInterface({ input: stdout }).on('line', (line) => {
+    const { id, answers } = JSON.parse(line) as PhoneAnswer;
+    waiting.get(id)?.resolve(answers);
+    waiting.delete(id);
+  });
+  child.once('close', () => {
+    for (const { reject } of waiting.values()) reject(new Error('a caller has ended'));
+  });
+  stdin.on('error', () => undefined);
+  return (call) => {
+    const answer = Promise.withResolvers<string[]>();
+    const id = ++nCalls;
+    waiting.set(id, answer);
+    stdin.write(`${JSON.stringify({ id, call } satisfies PhoneLine)}\n`);
+    return answer.promise;
+  };
+}
+
 export function createPacketLab(nPods: number): PacketLab {
   const root = sandboxFolder('portico-lab-');
   const places = ['node', 'outside', ...Array.from({ length: nPods }, (_, i) => `pod${i + 1}`)];
@@ -158,20 +186,34 @@ export function createPacketLab(nPods: number): PacketLab {
   });
   connectOutside(netns);
   for (let n = 1; n <= nPods; n++) connectPod(netns, n);
-  const servers: ChildProcess[] = [];
+  const children: ChildProcess[] = [];
+  const phones = new Map<string, Phone>();
+  const phoneOf = (place: string): Phone => {
+    const known = phones.get(place);
+    if (known !== undefined) return known;
+    const child = withNetns(netns(place), () =>
+      spawn(process.execPath, [peer, 'phone'], { stdio: ['pipe', 'pipe', 'inherit'] }),
+    );
+    children.push(child);
+    const phone = createPhone(child);
+    phones.set(place, phone);
+    return phone;
+  };
   return {
     netns,
     call: async (place, what) => {
       const text = await output(start(netns(place), ['call', JSON.stringify(what)]));
       return JSON.parse(text) as string[];
     },
-    serve: async (place, port = podPort) => {
-      const child = start(netns(place), ['serve', place, String(port)]);
-      servers.push(child);
+    ask: (place, what) => phoneOf(place)(what),
+    serve: async (place, ...ports) => {
+      const numbers = (ports.length > 0 ? ports : [podPort]).map(String);
+      const child = start(netns(place), ['serve', place, ...numbers]);
+      children.push(child);
       if (child.stdout !== null) await once(child.stdout, 'data');
     },
     close: async () => {
-      await Promise.all(servers.map(endChild));
+      await Promise.all(children.map(endChild));
       for (const place of places) deleteNamedNamespace(netns(place));
     },
   };

@@ -1,10 +1,12 @@
 /**
  * The two ends of packet tests, as a program of its own so that it can live in another network namespace:
- *   serve NAME PORT   answers TCP and UDP on the port with `NAME CLIENT-ADDRESS`, after printing `ready`
- *   call JSON         makes the calls of a PeerCall one after the other and prints the answers as a JSON list
+ *   serve NAME PORT …   answers TCP and UDP on the ports with `NAME CLIENT-ADDRESS`, after printing `ready`
+ *   call JSON           makes the calls of a PeerCall one after the other and prints the answers as a JSON list
+ *   phone               does so for each line of its input, `{ id, call }`, all at once, and prints `{ id, answers }`
  */
 import dgram from 'node:dgram';
 import net from 'node:net';
+import { createInterface } from 'node:readline';
 
 export interface PeerCall {
   readonly protocol: 'TCP' | 'UDP';
@@ -22,14 +24,18 @@ const PATIENCE_MS = 20_000;
 
 const plain = (address: string | undefined): string => (address ?? '').replace(/^::ffff:/, '');
 
-function serve(name: string, port: number): void {
-  const server = net.createServer((socket) => {
-    socket.on('error', () => undefined);
-    socket.end(`${name} ${plain(socket.remoteAddress)}`);
-  });
-  const udp = dgram.createSocket({ type: 'udp6' });
-  udp.on('message', (_, from) => udp.send(`${name} ${plain(from.address)}`, from.port, from.address));
-  server.listen(port, '::', () => udp.bind(port, '::', () => console.log('ready')));
+async function serve(name: string, ports: readonly number[]): Promise<void> {
+  for (const port of ports) {
+    const server = net.createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.end(`${name} ${plain(socket.remoteAddress)}`);
+    });
+    const udp = dgram.createSocket({ type: 'udp6' });
+    udp.on('message', (_, from) => udp.send(`${name} ${plain(from.address)}`, from.port, from.address));
+    await new Promise<void>((resolve) => server.listen(port, '::', resolve));
+    await new Promise<void>((resolve) => udp.bind(port, '::', resolve));
+  }
+  console.log('ready');
 }
 
 function callTcp({ host, port, timeoutMs = PATIENCE_MS }: PeerCall): Promise<string> {
@@ -58,20 +64,40 @@ function callUdp({ host, port, sourcePort = 0, timeoutMs = PATIENCE_MS }: PeerCa
     };
     socket.on('message', (data) => done(String(data)));
     socket.on('error', (error: NodeJS.ErrnoException) => done(error.code ?? 'error'));
-    socket.bind(sourcePort, () => socket.connect(port, host, () => socket.send('hello')));
+    // Without a callback a failure to connect is an error of the socket.
+    socket.on('connect', () => socket.send('hello'));
+    socket.bind(sourcePort, () => socket.connect(port, host));
   });
 }
 
-async function call(what: PeerCall): Promise<void> {
+async function call(what: PeerCall): Promise<string[]> {
   const answers: string[] = [];
   for (let i = 0; i < (what.n ?? 1); i++) {
     answers.push(await (what.protocol === 'TCP' ? callTcp(what) : callUdp(what)));
   }
-  console.log(JSON.stringify(answers));
+  return answers;
+}
+
+export interface PhoneLine {
+  readonly id: number;
+  readonly call: PeerCall;
+}
+
+export interface PhoneAnswer {
+  readonly id: number;
+  readonly answers: string[];
+}
+
+function phone(): void {
+  createInterface({ input: process.stdin }).on('line', (line) => {
+    const { id, call: what } = JSON.parse(line) as PhoneLine;
+    void call(what).then((answers) => console.log(JSON.stringify({ id, answers } satisfies PhoneAnswer)));
+  });
 }
 
 if (import.meta.main) {
-  const [verb, first = '', second = ''] = process.argv.slice(2);
-  if (verb === 'serve') serve(first, Number(second));
-  else await call(JSON.parse(first) as PeerCall);
+  const [verb, first = '', ...ports] = process.argv.slice(2);
+  if (verb === 'serve') await serve(first, ports.map(Number));
+  else if (verb === 'phone') phone();
+  else console.log(JSON.stringify(await call(JSON.parse(first) as PeerCall)));
 }

@@ -12,9 +12,9 @@ import { createClient } from '../../src/client/client.ts';
 import type { Client } from '../../src/client/client.ts';
 import { transportFromKubeconfig } from '../../src/client/kubeconfig.ts';
 
-/** An object to be as it is said, or to be gone. */
+/** An object to be as it is said, or to be gone; `put-status` writes the status alone, of an object that is there. */
 export interface Jot {
-  readonly do: 'put' | 'remove';
+  readonly do: 'put' | 'put-status' | 'remove';
   readonly object: KubeObject & { readonly kind: 'Service' | 'EndpointSlice' };
 }
 
@@ -27,7 +27,8 @@ async function write(client: Client, { do: what, object }: Jot): Promise<void> {
   const { namespace, name } = object.metadata;
   try {
     if (what === 'remove') await client.delete(kind, { namespace, name });
-    else await client.update(kind, object);
+    else if (what === 'put') await client.update(kind, object);
+    else await client.update(kind, object, { subresource: 'status' });
   } catch (error) {
     if (!isNotFound(error)) throw error;
     if (what === 'put') await client.create(kind, object);
