@@ -6,6 +6,8 @@ export interface Connection {
   request(request: TransportRequest): Promise<TransportResponse>;
   /** False once no new request may be given to it. */
   isUsable(): boolean;
+  /** Takes no new request; what is under way ends by itself. */
+  retire(): void;
   close(): void;
 }
 

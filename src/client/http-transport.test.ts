@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import { createSecureServer } from 'node:http2';
 import type { Http2SecureServer, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo, Server } from 'node:net';
@@ -143,6 +144,32 @@ describe('a transport over HTTP/2', () => {
     withToken.close();
   });
 
+  it('goes on with a certificate that was renewed, and ends nothing that the old one began', async () => {
+    let pair = pki.admin;
+    const known = new Map([pki.admin, pki.kubeletClient].map((each) => [each, { ca: pki.caCert, ...each }]));
+    const transport = transportTo(server.access({ material: () => known.get(pair) ?? {} }));
+    const stop = new AbortController();
+    const { body } = await transport.request({ method: 'GET', path: '/endless', signal: stop.signal });
+    const reading = readText(body);
+    await get(transport, '/old');
+    pair = pki.kubeletClient;
+    await get(transport, '/new');
+    // A file that is written in two steps: the key is not that of the certificate.
+    pair = { cert: pki.admin.cert, key: pki.kubeletClient.key };
+    known.set(pair, { ca: pki.caCert, ...pair });
+    const before = server.nSessions();
+    await get(transport, '/torn');
+    assert.equal(server.nSessions(), before);
+    const clientOf = (path: string) => server.seen.findLast((each) => each.path === path)?.client;
+    const [old, renewed, torn] = ['/old', '/new', '/torn'].map(clientOf);
+    assert.equal(old, 'kubernetes-admin');
+    assert.notEqual(renewed, old);
+    assert.equal(torn, renewed);
+    stop.abort();
+    assert.equal(await reading, 'first', 'the watch went on until it was stopped');
+    transport.close();
+  });
+
   it('dials again after the connection was lost, and when the server says goodbye', async () => {
     const transport = transportTo(server.access());
     await get(transport, '/a');
@@ -247,6 +274,27 @@ it('plain HTTP/1.1 is spoken with a server without TLS', async () => {
   const gone = transportTo({ server: `http://127.0.0.1:1` });
   await assert.rejects(get(gone, '/a'), /no answer from the server/);
   gone.close();
+});
+
+it('HTTP/1.1 keeps no connection that an old certificate made', async () => {
+  const sockets = new Set<unknown>();
+  const server = createHttpsServer({ ...pki.serving, ALPNProtocols: ['http/1.1'] }, (request, response) => {
+    sockets.add(request.socket);
+    response.end(request.url);
+  });
+  await listen(server);
+  let material = { ca: pki.caCert };
+  const transport = transportTo({
+    server: `https://127.0.0.1:${portOf(server)}`,
+    ca: pki.caCert,
+    material: () => material,
+  });
+  assert.equal(await get(transport, '/a'), '/a');
+  material = { ...material };
+  assert.equal(await get(transport, '/b'), '/b');
+  assert.equal(sockets.size, 2);
+  transport.close();
+  await new Promise((resolve) => server.close(resolve));
 });
 
 it('a server that cannot be reached, or an address of another kind, is an error at once', async () => {

@@ -5,7 +5,7 @@ import type { Clock } from '../base/clock.ts';
 import { NotSentError } from './connection.ts';
 import type { Connection } from './connection.ts';
 import { authorizationOf } from './server-access.ts';
-import type { ServerAccess } from './server-access.ts';
+import type { ServerAccess, TlsMaterial } from './server-access.ts';
 import type { Transport, TransportRequest, TransportResponse } from './transport.ts';
 
 const dialTimeoutMs = 10_000;
@@ -27,14 +27,30 @@ export function createHttpTransport(access: ServerAccess, options: HttpTransport
   const origin = new URL(access.server);
   const prefix = origin.pathname.replace(/\/+$/, '');
   let current: Promise<Connection> | undefined;
+  /** What the connection was made with, or could not be. */
+  let material: TlsMaterial | undefined;
   const connection = async (): Promise<Connection> => {
+    const now = access.material?.() ?? access;
     const standing = await current?.catch(() => undefined);
-    if (standing?.isUsable()) return standing;
-    const dialled = (current = dial(access, origin, options));
+    const isOld = material !== now;
+    material = now;
+    if (standing?.isUsable()) return isOld ? renewed(standing, now) : standing;
+    const dialled = (current = dial({ ...access, ...now }, origin, options));
     dialled.catch(() => {
       if (current === dialled) current = undefined;
     });
     return dialled;
+  };
+  /** A certificate that was renewed takes the place of the old one; while it cannot, the old one serves as long as the server lets it. */
+  const renewed = async (standing: Connection, now: TlsMaterial): Promise<Connection> => {
+    try {
+      const next = await dial({ ...access, ...now }, origin, options);
+      current = Promise.resolve(next);
+      standing.retire();
+      return next;
+    } catch {
+      return standing;
+    }
   };
   // Several requests that find the connection gone share one new one.
   let pending: Promise<Connection> | undefined;

@@ -18,6 +18,12 @@ export function createHttp1Connection(origin: URL, tls: https.AgentOptions | und
   return {
     isUsable: () => !isClosed,
     request: (request) => send(origin, agent, request),
+    retire: () => {
+      isClosed = true;
+      // Connections that nobody uses end; the others are not kept when their answer is whole.
+      agent.maxFreeSockets = 0;
+      for (const sockets of Object.values(agent.freeSockets)) sockets?.forEach((socket) => socket.destroy());
+    },
     close: () => {
       isClosed = true;
       agent.destroy();

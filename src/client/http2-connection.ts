@@ -42,6 +42,10 @@ export function createHttp2Connection(options: Http2ConnectionOptions): Connecti
       if (!isUsable()) return Promise.reject(new NotSentError('the connection is closed'));
       return send(session, request, watchdog);
     },
+    retire: () => {
+      isGoing = true;
+      session.close();
+    },
     close: () => session.destroy(new Error('the transport was closed')),
   };
 }

@@ -107,6 +107,23 @@ describe('a kubeconfig', () => {
     assert.equal(access.token?.(), 'second', 'the last token stands while the file is away');
   });
 
+  it('reads certificates again after a minute, and keeps what it knows while they are away', async () => {
+    const clock = fakeClock();
+    const access = await loadKubeconfig(yaml, { contextName: 'files', baseDir: dir, clock });
+    const first = access.material?.();
+    assert.deepEqual(first, { ca: 'FILE-CA', cert: 'FILE-CERT', key: 'FILE-KEY' });
+    await clock.advance(60_000);
+    assert.equal(access.material?.(), first, 'the same object while nothing changed');
+    writeFileSync(join(dir, 'cert.pem'), 'NEW-CERT');
+    assert.equal(access.material?.(), first);
+    await clock.advance(60_000);
+    const second = access.material?.();
+    assert.deepEqual(second, { ca: 'FILE-CA', cert: 'NEW-CERT', key: 'FILE-KEY' });
+    rmSync(join(dir, 'sub/key.pem'));
+    await clock.advance(60_000);
+    assert.equal(access.material?.(), second);
+  });
+
   it('knows tokens, passwords and nobody', async () => {
     const headers = async (contextName: string) =>
       authorizationOf(await loadKubeconfig(yaml, { contextName }));

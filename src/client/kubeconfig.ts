@@ -6,7 +6,7 @@ import { isJsonObject } from '../base/json.ts';
 import type { JsonObject, JsonValue } from '../base/json.ts';
 import { hostPort } from '../net/host-port.ts';
 import { createHttpTransport } from './http-transport.ts';
-import type { ServerAccess } from './server-access.ts';
+import type { ServerAccess, TlsMaterial } from './server-access.ts';
 import type { Transport } from './transport.ts';
 
 /** A context of a kubeconfig, resolved: files read, data decoded. */
@@ -24,7 +24,7 @@ export interface KubeconfigOptions {
   readonly clock?: Clock;
 }
 
-/** Token files are read again after this long, as client-go does; service account tokens are renewed in place. */
+/** Files are read again after this long, as client-go does with tokens: tokens and certificates are renewed in place. */
 const tokenFileAgeMs = 60_000;
 
 /**
@@ -55,13 +55,18 @@ export async function loadKubeconfig(
   if (server === undefined)
     throw new Error(`kubeconfig: the cluster of context "${contextName}" has no server`);
   const material = materialReader(options.baseDir ?? '.');
+  const readAll = (): TlsMaterial => ({
+    ca: material(cluster, 'certificate-authority'),
+    cert: material(user, 'client-certificate'),
+    key: material(user, 'client-key'),
+  });
+  const first = readAll();
   return {
     contextName,
     server,
     namespace: textOf(context, 'namespace') ?? 'default',
-    ca: material(cluster, 'certificate-authority'),
-    cert: material(user, 'client-certificate'),
-    key: material(user, 'client-key'),
+    ...first,
+    material: fromTimeToTime(first, readAll, options.clock ?? realClock),
     token: tokenOf(user, options),
     username: textOf(user, 'username'),
     password: textOf(user, 'password'),
@@ -98,6 +103,7 @@ export function inClusterAccess(options: InClusterOptions): KubeconfigAccess {
     server: `https://${hostPort(host, port)}`,
     namespace: read('namespace').trim(),
     ca: read('ca.crt'),
+    material: fromTimeToTime({ ca: read('ca.crt') }, () => ({ ca: read('ca.crt') }), clock),
     token: fileToken(join(dir, 'token'), clock),
   };
 }
@@ -151,6 +157,22 @@ function tokenOf(user: JsonObject, options: KubeconfigOptions): (() => string | 
   }
   const token = textOf(user, 'token');
   return token === undefined ? undefined : () => token;
+}
+
+/** Reads files again when what was read is old. When one of them cannot be read, or nothing changed, what is known stands. */
+function fromTimeToTime(first: TlsMaterial, read: () => TlsMaterial, clock: Clock): () => TlsMaterial {
+  let [known, readAt] = [first, clock.now()];
+  return () => {
+    if (clock.now() - readAt < tokenFileAgeMs) return known;
+    readAt = clock.now();
+    try {
+      const next = read();
+      if (next.ca !== known.ca || next.cert !== known.cert || next.key !== known.key) known = next;
+    } catch {
+      return known;
+    }
+    return known;
+  };
 }
 
 /** When a file that was read before cannot be read now, the last token stands. */
