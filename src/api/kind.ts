@@ -79,3 +79,6 @@ export function parseObjectKey(key: string): { readonly namespace: string; reado
 
 /** A typed object seen as the JSON it is. */
 export const asJson = (object: object): JsonObject => object as JsonObject;
+
+/** JSON seen as the typed object it is: only for what the kind's schema has decoded, or what was made from such. */
+export const asObject = <T extends KubeObject = KubeObject>(json: JsonObject): T => json as unknown as T;

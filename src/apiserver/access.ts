@@ -172,7 +172,7 @@ function withAccess(
         const { namespace, user } = scope;
         const asked = {
           operation: 'create',
-          kind: serviceAccounts as unknown as Kind,
+          kind: resource.kind,
           namespace,
           name,
         } as const;
@@ -193,10 +193,14 @@ function settled(
     await context.cache.atLeast(context.acknowledged.revision);
     return answer;
   };
-  const all = Object.entries(write) as [string, (...given: readonly unknown[]) => Promise<unknown>][];
-  return Object.fromEntries(
-    all.map(([verb, handle]) => [verb, (...given: readonly unknown[]) => after(handle(...given))]),
-  ) as unknown as Resource<KubeObject>['write'];
+  return {
+    create: (...request) => after(write.create(...request)),
+    update: (...request) => after(write.update(...request)),
+    patch: (...request) => after(write.patch(...request)),
+    apply: (...request) => after(write.apply(...request)),
+    delete: (...request) => after(write.delete(...request)),
+    deleteCollection: (...request) => after(write.deleteCollection(...request)),
+  };
 }
 
 async function reviewsOf(

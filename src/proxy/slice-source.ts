@@ -1,11 +1,11 @@
 import { endpointSlices } from '../api/discovery/v1/endpoint-slice.ts';
 import type { EndpointSlice } from '../api/discovery/v1/endpoint-slice.ts';
 import { endpointSlicesV1beta1 } from '../api/discovery/v1beta1/endpoint-slice.ts';
+import { asJson, asObject } from '../api/kind.ts';
 import type { Kind, KubeObject } from '../api/kind.ts';
 import { createBackoff } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import { isJsonObject } from '../base/json.ts';
-import type { JsonObject } from '../base/json.ts';
 import type { Logger } from '../base/logger.ts';
 import { call } from '../client/call.ts';
 import type { Transport } from '../client/transport.ts';
@@ -24,8 +24,7 @@ export const currentSlices: SliceSource = {
 /** Of Kubernetes 1.17 to 1.20, which know no other. */
 const olderSlices: SliceSource = {
   kind: endpointSlicesV1beta1.kind,
-  convert: (object) =>
-    endpointSlicesV1beta1.toStored(object as unknown as JsonObject) as unknown as EndpointSlice,
+  convert: (object) => asObject<EndpointSlice>(endpointSlicesV1beta1.toStored(asJson(object))),
 };
 
 /** Asks the server until it answers, or `signal` aborts. A server that does not say which versions it has gets the current one. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { asJson } from '../../api/kind.ts';
 import type { JsonObject } from '../../base/json.ts';
 import { refusalOf, scopeOf, startRegistry, type TestRegistry } from './test-registry.ts';
 
@@ -29,7 +30,7 @@ export function kindBench(): KindBench {
     create: async (plural, body) => {
       const { scope, write } = place(plural);
       const metadata = { name: 'it', ...(body.metadata as JsonObject | undefined) };
-      return (await write.create(scope, { ...body, metadata })) as unknown as JsonObject;
+      return asJson(await write.create(scope, { ...body, metadata }));
     },
     change: async (plural, patch, subresource) => {
       const { scope, write } = place(plural);
@@ -38,7 +39,7 @@ export function kindBench(): KindBench {
         scope,
         subresource === undefined ? request : { ...request, subresource },
       );
-      return object as unknown as JsonObject;
+      return asJson(object);
     },
     remove: (plural) => {
       const { scope, write } = place(plural);

@@ -2,7 +2,7 @@ import { hostPort } from '../../net/host-port.ts';
 import { familyOf, parseIp } from '../../net/ip.ts';
 import { formatDuration } from './duration.ts';
 import { layout } from './layout.ts';
-import type { Field, KubeProxyConfiguration, Layout } from './layout.ts';
+import type { Field, KubeProxyConfiguration, Layout, Values } from './layout.ts';
 
 export type { KubeProxyConfiguration } from './layout.ts';
 
@@ -12,18 +12,16 @@ export const KIND = 'KubeProxyConfiguration';
 const HEALTHZ_PORT = 10_256;
 const METRICS_PORT = 10_249;
 
-function defaultsOf(fields: Layout): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(fields).map(([name, field]) => [
-      name,
-      field.kind === 'group' ? defaultsOf(field.fields) : field.value,
-    ]),
-  );
+function defaultsOf<L extends Layout>(fields: L): Values<L> {
+  const values = Object.entries(fields).map(([name, field]) => [
+    name,
+    field.kind === 'group' ? defaultsOf(field.fields) : field.value,
+  ]);
+  return Object.fromEntries(values) as Values<L>;
 }
 
 /** What holds where neither file nor flag says anything; the two addresses are empty, see `withAddresses`. */
-export const defaultConfiguration = (): KubeProxyConfiguration =>
-  defaultsOf(layout) as unknown as KubeProxyConfiguration;
+export const defaultConfiguration = (): KubeProxyConfiguration => defaultsOf(layout);
 
 /** An address without a port gets this one; as upstream's AppendPortIfNeeded, which leaves alone what is no address. */
 export function withPort(address: string, port: number): string {

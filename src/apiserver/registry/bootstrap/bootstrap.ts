@@ -1,6 +1,6 @@
 import { endpointSlices } from '../../../api/discovery/v1/endpoint-slice.ts';
 import { isAlreadyExists, isNotFound } from '../../../api/errors/api-error.ts';
-import { apiVersionOf, type KubeObject } from '../../../api/kind.ts';
+import { apiVersionOf, asJson, type KubeObject } from '../../../api/kind.ts';
 import { type ServiceCIDR, serviceCIDRs } from '../../../api/networking/v1/service-cidr.ts';
 import { deepEqual } from '../../../base/deep-equal.ts';
 import type { JsonObject } from '../../../base/json.ts';
@@ -183,7 +183,7 @@ async function ensureExists(parts: Bootstrap, wanted: Wanted): Promise<void> {
     });
     return;
   }
-  const json = standing as unknown as JsonObject;
+  const json = asJson(standing);
   const mended = wanted.mend?.(json) ?? json;
   if (deepEqual(mended, json)) return;
   if (mended.addressType !== json.addressType) {

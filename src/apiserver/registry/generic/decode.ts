@@ -1,7 +1,7 @@
 import type { Writing } from '../../../api/apply/managed-fields.ts';
 import { badRequest } from '../../../api/errors/api-error.ts';
 import type { KindVersion } from '../../../api/kind-version.ts';
-import { apiVersionOf, asJson, type Kind, type KubeObject } from '../../../api/kind.ts';
+import { apiVersionOf, asJson, asObject, type Kind, type KubeObject } from '../../../api/kind.ts';
 import { decodeObject } from '../../../api/schema/decode.ts';
 import { applyDefaults } from '../../../api/schema/defaults.ts';
 import { versionsOf } from '../../../api/versions.ts';
@@ -34,7 +34,7 @@ export function decodeVersion(version: KindVersion, scope: RequestScope, body: J
 
 /** An object of a further version as the stored one looks. */
 export const restored = ({ stored, toStored }: KindVersion, object: KubeObject): KubeObject => ({
-  ...(toStored(asJson(object)) as unknown as KubeObject),
+  ...asObject(toStored(asJson(object))),
   apiVersion: apiVersionOf(stored),
   kind: stored.kind,
 });

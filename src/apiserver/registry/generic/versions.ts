@@ -1,7 +1,7 @@
 import { badRequest, conflict, invalid, isConflict } from '../../../api/errors/api-error.ts';
 import type { FieldError } from '../../../api/errors/field-error.ts';
 import type { KindVersion } from '../../../api/kind-version.ts';
-import { apiVersionOf, asJson, type KubeObject } from '../../../api/kind.ts';
+import { apiVersionOf, asJson, asObject, type KubeObject } from '../../../api/kind.ts';
 import type { Status } from '../../../api/meta/v1/status.ts';
 import { applyJsonPatch } from '../../../api/patch/json-patch.ts';
 import { applyMergePatch } from '../../../api/patch/merge-patch.ts';
@@ -68,7 +68,7 @@ function createConversion(options: VersionedOptions): Conversion {
     shown(object) {
       const found = known.get(object);
       if (found !== undefined) return found;
-      const made = { ...fromStored(asJson(object)), ...names } as unknown as KubeObject;
+      const made = asObject({ ...fromStored(asJson(object)), ...names });
       known.set(object, made);
       return made;
     },
@@ -159,7 +159,7 @@ function check(
   { next, prev }: { readonly next: JsonObject; readonly prev: KubeObject | undefined },
 ): void {
   if (validate === undefined) return;
-  const object = next as unknown as KubeObject;
+  const object = asObject(next);
   const metadata = { namespace: scope.namespace, ...object.metadata };
   const errors = validate({ next: { ...object, metadata }, prev });
   if (errors.length > 0) throw invalid(version.stored, metadata.name, errors);
@@ -195,7 +195,7 @@ async function patchStored(
     const patch = patched(version, request, asJson(shown(current)));
     const body = decodeVersion(version, { ...scope, warnings }, patch);
     const { resourceVersion: seen } = current.metadata;
-    const { metadata } = body as unknown as KubeObject;
+    const { metadata } = asObject(body);
     if ((metadata.resourceVersion ?? seen) !== seen) throw conflict(version.stored, name);
     check(conversion, scope, { next: body, prev: current });
     const pinned = { ...body, metadata: { ...asJson(metadata), resourceVersion: seen } };

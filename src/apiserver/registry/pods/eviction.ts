@@ -7,7 +7,7 @@ import {
   timeout,
   tooManyRequests,
 } from '../../../api/errors/api-error.ts';
-import { asJson, type KubeObject } from '../../../api/kind.ts';
+import { asJson, asObject, type KubeObject } from '../../../api/kind.ts';
 import {
   podDisruptionBudgets,
   type PodDisruptionBudget,
@@ -44,7 +44,7 @@ export function createEvict(deps: EvictionDeps): Evict {
   const { context, pods } = deps;
   return async (scope, { name, options, body }) => {
     const { namespace, user } = scope;
-    const object = body as unknown as KubeObject;
+    const object = asObject(body);
     const request = { operation: 'create', kind: pods.kind, namespace, name, object, user } as const;
     await admit(context.admissions, { ...request, subresource: 'eviction' });
     const asked = { scope, name, options };

@@ -7,12 +7,14 @@ import {
   tooLong,
   type FieldError,
 } from '../../../api/errors/field-error.ts';
+import { asJson } from '../../../api/kind.ts';
 import { parseQuantity } from '../../../api/quantity.ts';
 import type { CSIDriver, CSINode, CSINodeDriver } from '../../../api/storage/v1/csi.ts';
 import type { StorageClass } from '../../../api/storage/v1/storage-class.ts';
 import type { VolumeAttachment } from '../../../api/storage/v1/volume-attachment.ts';
 import { dns1123Subdomain, qualifiedName } from '../../../api/validation/names.ts';
 import { deepEqual } from '../../../base/deep-equal.ts';
+import { isJsonObject } from '../../../base/json.ts';
 import { immutableFaults, invalidEach } from '../rules/fields.ts';
 
 const ACCESS_MODES = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
@@ -49,12 +51,14 @@ const isEmpty = (value: unknown): boolean =>
   value === undefined || value === '' || (Array.isArray(value) && value.length === 0);
 
 function sourceFaults(spec: PersistentVolumeSpec): FieldError[] {
-  const given = Object.entries(spec).filter(([field, value]) => field in SOURCES && value !== undefined);
+  const given = Object.entries(asJson(spec)).filter(
+    ([field, value]) => field in SOURCES && value !== undefined,
+  );
   if (given.length === 0) return [required('spec', 'must specify a volume type')];
   return given.flatMap(([field, source], i) => {
     const path = `spec.${field}`;
     if (i > 0) return [forbiddenField(path, 'may not specify more than 1 volume type')];
-    const fields = source as unknown as Readonly<Record<string, unknown>>;
+    const fields = isJsonObject(source) ? source : {};
     return (SOURCES[field] ?? [])
       .filter((name) => isEmpty(fields[name]))
       .map((name) => required(`${path}.${name}`));
