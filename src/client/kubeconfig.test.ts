@@ -107,6 +107,20 @@ describe('a kubeconfig', () => {
     assert.equal(access.token?.(), 'second', 'the last token stands while the file is away');
   });
 
+  it('reads a token file again when the time was set back', async () => {
+    const fake = fakeClock(7_200_000);
+    let back = 0;
+    const clock = { ...fake, now: () => fake.now() - back };
+    writeFileSync(join(dir, 'renewed.txt'), 'one');
+    const text = yaml.replace('token.txt', 'renewed.txt');
+    const access = await loadKubeconfig(text, { contextName: 'files', baseDir: dir, clock });
+    assert.equal(access.token?.(), 'one');
+    writeFileSync(join(dir, 'renewed.txt'), 'two');
+    assert.equal(access.token?.(), 'one');
+    back = 3_600_000;
+    assert.equal(access.token?.(), 'two');
+  });
+
   it('reads certificates again after a minute, and keeps what it knows while they are away', async () => {
     const clock = fakeClock();
     const access = await loadKubeconfig(yaml, { contextName: 'files', baseDir: dir, clock });

@@ -159,11 +159,16 @@ function tokenOf(user: JsonObject, options: KubeconfigOptions): (() => string | 
   return token === undefined ? undefined : () => token;
 }
 
+/** False too when the machine's time was set back: how old it is nobody knows then. */
+function isFresh(readAt: number, now: number): boolean {
+  return now >= readAt && now - readAt < tokenFileAgeMs;
+}
+
 /** Reads files again when what was read is old. When one of them cannot be read, or nothing changed, what is known stands. */
 function fromTimeToTime(first: TlsMaterial, read: () => TlsMaterial, clock: Clock): () => TlsMaterial {
   let [known, readAt] = [first, clock.now()];
   return () => {
-    if (clock.now() - readAt < tokenFileAgeMs) return known;
+    if (isFresh(readAt, clock.now())) return known;
     readAt = clock.now();
     try {
       const next = read();
@@ -180,7 +185,7 @@ function fileToken(file: string, clock: Clock): () => string {
   let token: string | undefined;
   let readAt = 0;
   return () => {
-    if (token !== undefined && clock.now() - readAt < tokenFileAgeMs) return token;
+    if (token !== undefined && isFresh(readAt, clock.now())) return token;
     try {
       token = readText(file, 'token file').trim();
       readAt = clock.now();

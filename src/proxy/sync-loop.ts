@@ -92,7 +92,8 @@ export function createSyncLoop(options: SyncLoopOptions): SyncLoop {
         if (!isRequested) await new Promise<void>((resolve) => (wake = resolve));
         // All events of one turn become one sync: a list of thousands of objects, or a burst of a watch.
         await turnEnd();
-        const waitMs = notBeforeMs - clock.now();
+        // No longer than that, also when the machine's time was set back.
+        const waitMs = Math.min(minSyncMs, notBeforeMs - clock.now());
         if (waitMs > 0) await clock.sleep(waitMs, signal);
         if (signal.aborted) return;
         notBeforeMs = clock.now() + minSyncMs;

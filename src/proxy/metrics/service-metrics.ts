@@ -70,7 +70,9 @@ export function createServiceMetrics(
     ],
     refresh: () => {
       const atMs = clock.now();
-      if (asked === undefined || atMs - asked.atMs >= FRESH_MS) asked = { atMs, answer: ask() };
+      // Set back, the time does not tell how old the answer is.
+      const isFresh = asked !== undefined && atMs >= asked.atMs && atMs - asked.atMs < FRESH_MS;
+      if (asked === undefined || !isFresh) asked = { atMs, answer: ask() };
       return asked.answer;
     },
   };
