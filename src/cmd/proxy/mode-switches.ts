@@ -38,7 +38,10 @@ export function createModeSwitches(
       createModeSwitch<ModeName>({
         first: name,
         names: isAlone ? modeNames : [name],
-        open: (other) => openMode(other, { ...modeOptions(context, family), observer: observerOf(family) }),
+        open: (other) => {
+          const options = { ...modeOptions(context, family), observer: observerOf(family) };
+          return other === name ? openChosen(other, options) : openMode(other, options);
+        },
         clock,
         logger,
       }),
@@ -48,6 +51,10 @@ export function createModeSwitches(
 
 /** Ids of Service ports are `namespace/name:port/PROTOCOL`. */
 const serviceOf = (id: string): string => id.slice(0, id.indexOf(':'));
+
+/** It was probed when it was chosen. */
+const openChosen = async (name: ModeName, options: ModeOptions): Promise<ProxyMode> =>
+  (await loadMode(name)).open(options);
 
 async function openMode(name: ModeName, options: ModeOptions): Promise<ProxyMode> {
   const module = await loadMode(name);

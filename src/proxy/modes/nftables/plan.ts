@@ -175,10 +175,12 @@ export function planChange(
 function compareWith(contents: Contents, placed: PlacedElement): Change | undefined {
   const { set, element } = placed;
   const held = contents.elements.get(set.name);
+  // Of a first load nothing is there to be found.
+  if (held === undefined || held.size === 0) return { kind: 'add', ...placed };
   const key = elementKey(element.key);
-  const found = held?.get(key);
+  const found = held.get(key);
   if (found === undefined) return { kind: 'add', ...placed };
-  held?.delete(key);
+  held.delete(key);
   return elementData(found.data) === elementData(element.data) ? undefined : { kind: 'replace', ...placed };
 }
 
