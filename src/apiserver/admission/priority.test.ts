@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { JsonObject } from '../../base/json.ts';
-import { json, refusalOf, scopeOf, startRegistry, type TestRegistry } from '../registry/test-registry.ts';
+import { json, refusalOf, scopeOf, startRegistry, type TestRegistry } from '../fixtures/test-registry.ts';
 
 let registry: TestRegistry;
 before(async () => (registry = await startRegistry()));

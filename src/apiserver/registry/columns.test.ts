@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import type { KubeObject } from '../../api/kind.ts';
 import type { JsonObject } from '../../base/json.ts';
 import { durationText, shortList } from './columns.ts';
-import { START_MS, startRegistry, type TestRegistry } from './test-registry.ts';
+import { START_MS, startRegistry, type TestRegistry } from '../fixtures/test-registry.ts';
 
 const minute = 60;
 const hour = 60 * minute;

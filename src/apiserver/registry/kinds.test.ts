@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { JsonObject } from '../../base/json.ts';
-import { cidr, json, refusalOf, scopeOf, startRegistry, type TestRegistry } from './test-registry.ts';
+import {
+  cidr,
+  json,
+  refusalOf,
+  scopeOf,
+  startRegistry,
+  type TestRegistry,
+} from '../fixtures/test-registry.ts';
 
 const subset = (changes: JsonObject): JsonObject => ({
   subsets: [{ addresses: [{ ip: '10.1.2.3' }], ...changes }],

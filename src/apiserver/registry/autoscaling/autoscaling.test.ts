@@ -1,5 +1,11 @@
 import type { JsonObject } from '../../../base/json.ts';
-import { type ChangeRow, kindBench, type Row, testChanges, testNewObjects } from '../kind-bench.ts';
+import {
+  type ChangeRow,
+  kindTrials,
+  type Row,
+  testChanges,
+  testNewObjects,
+} from '../../fixtures/kind-trials.ts';
 
 const KIND = 'horizontalpodautoscalers';
 const scaleTargetRef = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' };
@@ -131,6 +137,6 @@ const changes: Readonly<Record<string, ChangeRow>> = {
   ],
 };
 
-const bench = kindBench();
+const bench = kindTrials();
 testNewObjects(bench, rows);
 testChanges(bench, changes);

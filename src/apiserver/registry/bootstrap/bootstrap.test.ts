@@ -15,7 +15,7 @@ import {
   settle,
   startRegistry,
   type TestRegistry,
-} from '../test-registry.ts';
+} from '../../fixtures/test-registry.ts';
 import { encodeObject, objectPrefix } from '../../cache/stored-object.ts';
 import { COMPACT_MS, EVENT_TTL_MS } from './housekeeping.ts';
 

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { JsonObject } from '../../../base/json.ts';
 import { certificateRequests } from '../../fixtures/certificate-requests.ts';
-import { type ChangeRow, kindBench, type Row, testChanges, testNewObjects } from '../kind-bench.ts';
+import {
+  type ChangeRow,
+  kindTrials,
+  type Row,
+  testChanges,
+  testNewObjects,
+} from '../../fixtures/kind-trials.ts';
 
 const KIND = 'certificatesigningrequests';
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
@@ -105,7 +111,7 @@ const changes: Readonly<Record<string, ChangeRow>> = {
   ],
 };
 
-const bench = kindBench();
+const bench = kindTrials();
 testNewObjects(bench, rows);
 testChanges(bench, changes);
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { JsonObject } from '../../../base/json.ts';
 import { parseFeatureGates } from '../../feature-gates.ts';
-import { cidr, queryOf, refusalOf, scopeOf, startRegistry } from '../test-registry.ts';
+import { cidr, queryOf, refusalOf, scopeOf, startRegistry } from '../../fixtures/test-registry.ts';
 
 const port = { port: 9376 };
 const subset = (changes: JsonObject): JsonObject => ({

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { JsonObject } from '../../../base/json.ts';
-import { queryOf, refusalOf, scopeOf, startRegistry } from '../test-registry.ts';
+import { queryOf, refusalOf, scopeOf, startRegistry } from '../../fixtures/test-registry.ts';
 
 const slice = (changes: JsonObject): JsonObject => ({
   metadata: { name: 'web-1' },

@@ -4,7 +4,14 @@ import type { KubeObject } from '../../../api/kind.ts';
 import type { JsonObject } from '../../../base/json.ts';
 import { createMemoryStore } from '../../../storage/memory/memory-store.ts';
 import type { Resource } from '../../rest/rest.ts';
-import { json, queryOf, refusalOf, scopeOf, startRegistry, type TestRegistry } from '../test-registry.ts';
+import {
+  json,
+  queryOf,
+  refusalOf,
+  scopeOf,
+  startRegistry,
+  type TestRegistry,
+} from '../../fixtures/test-registry.ts';
 
 let registry: TestRegistry;
 let maps: Resource<KubeObject>;

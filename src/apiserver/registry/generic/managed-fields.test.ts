@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import type { KubeObject } from '../../../api/kind.ts';
 import type { JsonObject } from '../../../base/json.ts';
 import type { RequestScope } from '../../rest/rest.ts';
-import { json, refusalOf, scopeOf, startRegistry, type TestRegistry } from '../test-registry.ts';
+import { json, refusalOf, scopeOf, startRegistry, type TestRegistry } from '../../fixtures/test-registry.ts';
 
 let registry: TestRegistry;
 before(async () => {

@@ -13,7 +13,7 @@ import {
   settle,
   startRegistry,
   type TestRegistry,
-} from '../test-registry.ts';
+} from '../../fixtures/test-registry.ts';
 
 // The same cases in every run.
 fc.configureGlobal({ seed: 1 });

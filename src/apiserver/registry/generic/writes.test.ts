@@ -3,7 +3,14 @@ import { after, before, describe, it } from 'node:test';
 import type { KubeObject } from '../../../api/kind.ts';
 import type { JsonObject } from '../../../base/json.ts';
 import type { Resource } from '../../rest/rest.ts';
-import { json, refusalOf, scopeOf, START_MS, startRegistry, type TestRegistry } from '../test-registry.ts';
+import {
+  json,
+  refusalOf,
+  scopeOf,
+  START_MS,
+  startRegistry,
+  type TestRegistry,
+} from '../../fixtures/test-registry.ts';
 import { generateName } from './object-meta.ts';
 
 let registry: TestRegistry;

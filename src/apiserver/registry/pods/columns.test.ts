@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Pod } from '../../../api/core/v1/pod.ts';
 import type { JsonObject } from '../../../base/json.ts';
-import { START_MS } from '../test-registry.ts';
+import { START_MS } from '../../fixtures/test-registry.ts';
 import { podColumns } from './columns.ts';
 
 const meta = { name: 'it', namespace: 'default', creationTimestamp: '2025-12-31T23:59:00Z' };

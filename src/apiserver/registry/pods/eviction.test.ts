@@ -6,7 +6,7 @@ import type { Pod } from '../../../api/core/v1/pod.ts';
 import type { JsonObject } from '../../../base/json.ts';
 import { createMemoryStore } from '../../../storage/memory/memory-store.ts';
 import type { Store } from '../../../storage/store.ts';
-import { json, scopeOf, startRegistry, type TestRegistry } from '../test-registry.ts';
+import { json, scopeOf, startRegistry, type TestRegistry } from '../../fixtures/test-registry.ts';
 
 const WATCHED = { finalizers: ['test/keep'], labels: { app: 'web' } };
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { JsonObject } from '../../../base/json.ts';
-import { refusalOf, scopeOf, startRegistry, type TestRegistry } from '../test-registry.ts';
+import { refusalOf, scopeOf, startRegistry, type TestRegistry } from '../../fixtures/test-registry.ts';
 
 const one = (changes: JsonObject): JsonObject => ({
   containers: [{ name: 'main', image: 'portico/echo', ...changes }],

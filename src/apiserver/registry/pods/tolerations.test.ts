@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Pod } from '../../../api/core/v1/pod.ts';
-import { json, refusalOf, scopeOf, startRegistry } from '../test-registry.ts';
+import { json, refusalOf, scopeOf, startRegistry } from '../../fixtures/test-registry.ts';
 
 test('a toleration may be added and last longer or shorter, and not become another one', async () => {
   const registry = await startRegistry();

@@ -12,7 +12,7 @@ import {
   settle,
   startRegistry,
   type TestRegistry,
-} from '../test-registry.ts';
+} from '../../fixtures/test-registry.ts';
 
 const cluster = scopeOf('');
 const of = (name: string, ...cidrs: string[]): JsonObject => ({ metadata: { name }, spec: { cidrs } });

@@ -17,7 +17,7 @@ import {
   scopeOf,
   startRegistry,
   type TestRegistry,
-} from '../test-registry.ts';
+} from '../../fixtures/test-registry.ts';
 import { claimKeysOf } from './claims.ts';
 
 // The same cases in every run.

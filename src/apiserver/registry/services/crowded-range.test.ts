@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { Service } from '../../../api/core/v1/service.ts';
 import { createMemoryStore } from '../../../storage/memory/memory-store.ts';
-import { refusalOf, scopeOf, startRegistry } from '../test-registry.ts';
+import { refusalOf, scopeOf, startRegistry } from '../../fixtures/test-registry.ts';
 
 it('two servers share out a range to its last port, and say that it is full', async () => {
   const store = createMemoryStore();

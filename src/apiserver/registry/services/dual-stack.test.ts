@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Service } from '../../../api/core/v1/service.ts';
 import type { JsonObject } from '../../../base/json.ts';
-import { claimedKeys, cidr, json, refusalOf, scopeOf, startRegistry } from '../test-registry.ts';
+import { claimedKeys, cidr, json, refusalOf, scopeOf, startRegistry } from '../../fixtures/test-registry.ts';
 import { claimKeysOf } from './claims.ts';
 
 /** Service ranges of a cluster, the primary first. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { JsonObject } from '../../../base/json.ts';
 import { parseFeatureGates } from '../../feature-gates.ts';
-import { json, refusalOf, scopeOf, startRegistry, type TestRegistry } from '../test-registry.ts';
+import { json, refusalOf, scopeOf, startRegistry, type TestRegistry } from '../../fixtures/test-registry.ts';
 
 const port = (name: string, protocol: string): JsonObject => ({ port: 53, name, protocol });
 const start = (gates: string): Promise<TestRegistry> =>

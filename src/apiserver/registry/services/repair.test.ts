@@ -12,7 +12,7 @@ import {
   settle,
   startRegistry,
   type TestRegistry,
-} from '../test-registry.ts';
+} from '../../fixtures/test-registry.ts';
 import { REPAIR_MS } from '../bootstrap/upkeep.ts';
 
 const encode = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));

@@ -10,7 +10,7 @@ import {
   scopeOf,
   startRegistry,
   type TestRegistry,
-} from '../test-registry.ts';
+} from '../../fixtures/test-registry.ts';
 import { claimKeysOf } from './claims.ts';
 
 const port = (changes: JsonObject = {}): JsonObject => ({ port: 80, ...changes });

@@ -10,7 +10,7 @@ import {
   scopeOf,
   startRegistry,
   type TestRegistry,
-} from '../test-registry.ts';
+} from '../../fixtures/test-registry.ts';
 
 const ports = [{ port: 80 }];
 const body = (spec: JsonObject = {}, name = 'web'): JsonObject => ({

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { JsonObject } from '../../../base/json.ts';
-import { json, refusalOf, scopeOf, startRegistry, type TestRegistry } from '../test-registry.ts';
+import { json, refusalOf, scopeOf, startRegistry, type TestRegistry } from '../../fixtures/test-registry.ts';
 
 const volume = (spec: JsonObject): JsonObject => ({
   spec: { capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'], ...spec },

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { JsonObject } from '../../../base/json.ts';
-import { type ChangeRow, kindBench, type Row, testChanges, testNewObjects } from '../kind-bench.ts';
+import {
+  type ChangeRow,
+  kindTrials,
+  type Row,
+  testChanges,
+  testNewObjects,
+} from '../../fixtures/kind-trials.ts';
 
 const labels = { app: 'a' };
 const selector = { matchLabels: labels };
@@ -281,7 +287,7 @@ const changes: Readonly<Record<string, ChangeRow>> = {
   ],
 };
 
-const bench = kindBench();
+const bench = kindTrials();
 testNewObjects(bench, rows);
 testChanges(bench, changes);
 
