@@ -14,7 +14,7 @@ export interface PeerCall {
   readonly port: number;
   /** How many calls; default 1. */
   readonly n?: number;
-  /** Every call comes from this port (UDP). */
+  /** Every call comes from this port; of TCP one that no connection has left in use. */
   readonly sourcePort?: number;
   /** Who expects an answer leaves it out: a busy machine may need long. */
   readonly timeoutMs?: number;
@@ -38,10 +38,10 @@ async function serve(name: string, ports: readonly number[]): Promise<void> {
   console.log('ready');
 }
 
-function callTcp({ host, port, timeoutMs = PATIENCE_MS }: PeerCall): Promise<string> {
+function callTcp({ host, port, sourcePort = 0, timeoutMs = PATIENCE_MS }: PeerCall): Promise<string> {
   return new Promise((resolve) => {
     let text = '';
-    const socket = net.connect({ host, port });
+    const socket = net.connect({ host, port, localPort: sourcePort });
     const timer = setTimeout(() => done('timeout'), timeoutMs);
     const done = (answer: string): void => {
       clearTimeout(timer);

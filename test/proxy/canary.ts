@@ -66,6 +66,11 @@ const CALLS: readonly (readonly [place: string, ip: string, port: number])[] = [
   ['outside', labAddresses.IPv4.node, NODE_PORT],
   ['outside', labAddresses.IPv6.node, NODE_PORT],
 ];
+/**
+ * Source ports of the first looks, below those the kernel gives: what conntrack saw before the rules were there stays as it was for two
+ * minutes, untranslated, for whoever calls from that port.
+ */
+const PROBE_PORT = 20_000;
 /** Connections of each caller at a time. */
 const AT_ONCE = 4;
 
@@ -149,12 +154,12 @@ export function createCanary(lab: Pick<ProxyLab, 'packets' | 'kubeconfig'>): Can
     isServed: async () => {
       const end = Date.now() + PATIENCE_MS;
       for (const [place, host, port] of CALLS)
-        while (
-          !(await lab.packets.call(place, { protocol: 'TCP', host, port, timeoutMs: 1500 }))
-            .join()
-            .startsWith('pod')
-        )
+        for (let i = 0; ; i++) {
+          const sourcePort = PROBE_PORT + i;
+          const call = { protocol: 'TCP', host, port, sourcePort, timeoutMs: 1500 } as const;
+          if ((await lab.packets.call(place, call)).join().startsWith('pod')) break;
           if (Date.now() > end) throw new Error(`${place} does not reach ${host} port ${port}`);
+        }
     },
     call: ({ perSecond = Infinity, onSuspect } = {}) =>
       createCallers(
