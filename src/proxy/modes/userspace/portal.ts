@@ -28,6 +28,7 @@ const MAY_TRY_NEXT = new Set(['EACCES', 'EADDRINUSE', 'EADDRNOTAVAIL']);
 
 export function createPortal({ capture, setEndpoints, open, logger }: PortalOptions): Portal {
   const listeners = new Map<string, Listener>();
+  const after = capture.leadsToOldListeners ? 'rules' : undefined;
   /** Where a place listened last: preferred to a free port when it opens again, so that a known address stays true. */
   const lastAddresses = new Map<string, LocalAddress>();
 
@@ -60,7 +61,7 @@ export function createPortal({ capture, setEndpoints, open, logger }: PortalOpti
       for (const [name, listener] of listeners) {
         if (places.has(name)) listener.refresh();
         else {
-          listener.close();
+          listener.close(after);
           listeners.delete(name);
         }
       }
@@ -70,7 +71,7 @@ export function createPortal({ capture, setEndpoints, open, logger }: PortalOpti
       return { ...specOf(target), addresses: addresses.filter((address) => address !== undefined) };
     },
     close: () => {
-      for (const listener of listeners.values()) listener.close();
+      for (const listener of listeners.values()) listener.close(after);
       listeners.clear();
     },
   };

@@ -16,7 +16,8 @@ export type RelayRequest =
       readonly pool: string;
       readonly address: LocalAddress;
     }
-  | { readonly op: 'close-listener'; readonly id: number }
+  /** `lingers`: packets may still be on their way to it. */
+  | { readonly op: 'close-listener'; readonly id: number; readonly lingers: boolean }
   /** Asks for an answer once everything before it is done. */
   | { readonly op: 'settle'; readonly id: number }
   /** Ends listeners and connections, then the thread. */

@@ -20,6 +20,8 @@ export interface Pools {
   /** Connections of the pool go on. */
   remove(name: string): void;
   get(name: string): Pool | undefined;
+  /** The pool as it is now, also after it was removed; made only when it is asked for. */
+  keep(name: string): () => Pool | undefined;
 }
 
 export function createPools(clock: Pick<Clock, 'now'>): Pools {
@@ -27,12 +29,15 @@ export function createPools(clock: Pick<Clock, 'now'>): Pools {
   /** Of pools that nobody has asked for yet: most Services of a large cluster, on most nodes. */
   const unused = new Map<string, PoolSettings>();
   const memories = new Map<string, { readonly clients: ClientMemory; nPools: number }>();
+  const poolWith = (clients: ClientMemory, memory: string): Pool => {
+    const balancer = createBalancer({ clock, clients });
+    return { balancer, memory, needsClient: false, addresses: new Map() };
+  };
   const create = (memory: string): Pool => {
     const shared = memories.get(memory) ?? { clients: createClientMemory(), nPools: 0 };
     memories.set(memory, shared);
     shared.nPools++;
-    const balancer = createBalancer({ clock, clients: shared.clients });
-    return { balancer, memory, needsClient: false, addresses: new Map() };
+    return poolWith(shared.clients, memory);
   };
   const apply = (pool: Pool, settings: PoolSettings): void => {
     pool.needsClient = settings.affinitySeconds > 0;
@@ -67,6 +72,17 @@ export function createPools(clock: Pick<Clock, 'now'>): Pools {
       if (shared !== undefined && --shared.nPools === 0) memories.delete(pool.memory);
     },
     get: (name) => pools.get(name) ?? firstUse(name),
+    keep: (name) => {
+      let pool = pools.get(name);
+      const settings = unused.get(name);
+      return () => {
+        if (pool !== undefined || settings === undefined) return pool;
+        // Unused ones remember nobody.
+        pool = poolWith(createClientMemory(), settings.memory);
+        apply(pool, settings);
+        return pool;
+      };
+    },
   };
 }
 

@@ -9,11 +9,13 @@ import { openPoller } from '../../../kernel/streams/poller.ts';
 import type { Poller } from '../../../kernel/streams/poller.ts';
 import { backend, cleanUp, silentPort, whenDone } from './fixtures.ts';
 import { createRelay } from './relay.ts';
+import type { Relay } from './relay.ts';
 
 afterEach(cleanUp);
 
 interface Driven {
   readonly port: number;
+  readonly relay: Relay;
   /** Lets the relay work until it tries an endpoint, and no further. */
   readonly untilDialing: () => void;
   /** Lets the relay do what there is until the promise is settled. */
@@ -56,7 +58,7 @@ function driven(clock: ReturnType<typeof fakeClock>, ports: readonly number[]): 
   const untilDialing = (): void => {
     while (!isDialing) relay.turn();
   };
-  return { port: reply.address.port, untilDialing, until };
+  return { port: reply.address.port, relay, untilDialing, until };
 }
 
 /** What a client reads up to the end, or the code of its error. */
@@ -110,6 +112,33 @@ describe('connections that carry much', () => {
       await until(received.promise);
     }
     assert.equal(nPipeEnds() - before, 2);
+  });
+});
+
+describe('a listener that nobody is led to any more', () => {
+  it('serves whoever was on the way to it, without its pool, and is closed soon', async () => {
+    const clock = fakeClock();
+    const a = await backend((socket) => socket.end('a'));
+    const { port, relay, until } = driven(clock, [a]);
+    relay.handle({ op: 'close-listener', id: 1, lingers: true });
+    relay.handle({ op: 'remove-pool', pool: 'web' });
+    assert.equal(await until((await answerFrom(port)).text), 'a');
+    await clock.advance(2_001);
+    relay.turn();
+    await assert.rejects(until(answerFrom(port)), { code: 'ECONNREFUSED' });
+  });
+
+  it('gives its port to another one that wants it', () => {
+    const { port, relay } = driven(fakeClock(), []);
+    relay.handle({ op: 'close-listener', id: 1, lingers: true });
+    const address = { host: '127.0.0.1', port };
+    assert.deepEqual(relay.handle({ op: 'listen', id: 2, pool: 'web', address }), { id: 2, address });
+  });
+
+  it('is closed at once where no rules lead elsewhere', async () => {
+    const { port, relay } = driven(fakeClock(), []);
+    relay.handle({ op: 'close-listener', id: 1, lingers: false });
+    await assert.rejects(answerFrom(port), { code: 'ECONNREFUSED' });
   });
 });
 

@@ -18,7 +18,7 @@ import { STREAM_EVENTS, createDialer } from './relay-dialer.ts';
 import type { Connection, Dialer } from './relay-dialer.ts';
 import type { RelayReply, RelayRequest } from './relay-messages.ts';
 import { createPools } from './relay-pools.ts';
-import type { Pools } from './relay-pools.ts';
+import type { Pool, Pools } from './relay-pools.ts';
 
 /**
  * Carries TCP connections from listeners to the endpoints of their pools, all in one thread that does nothing else:
@@ -40,6 +40,8 @@ interface Listening {
   readonly pool: string;
   /** Of those that are paused. */
   pausedUntil: number;
+  /** Of those that go: whose endpoints they had, and when they are closed. */
+  leaving: { readonly pool: () => Pool | undefined; readonly until: number } | undefined;
 }
 
 interface Relaying {
@@ -51,6 +53,8 @@ interface Relaying {
   readonly listeners: Map<number, Listening>;
   /** Accept nothing, while there is no descriptor or memory left for it. */
   readonly paused: Set<Listening>;
+  /** Are closed soon, in this order. */
+  readonly leaving: Set<Listening>;
   /** By descriptor. */
   readonly owners: (Connection | Listening | undefined)[];
   /** Have more to do than their share of one turn. */
@@ -62,6 +66,10 @@ interface Relaying {
 const ACCEPTS = 64;
 /** How long nothing is accepted after the process had no descriptor or the kernel no memory left. */
 const PAUSE_MS = 100;
+/** How long a listener that nobody is led to any more takes who was on the way: on a busy machine packets wait, and a lost one is sent again after a second. */
+const LINGER_MS = 2_000;
+/** Listeners closed before connections get their turn. */
+const CLOSINGS = 64;
 /** The thread looks up so often, so that it can be ended from outside while nothing happens. */
 const IDLE_MS = 250;
 
@@ -80,6 +88,7 @@ export function createRelay(poller: Poller, clock: Pick<Clock, 'now'>, onOther: 
     }),
     listeners: new Map(),
     paused: new Set(),
+    leaving: new Set(),
     again: new Set(),
     generation: 0,
   };
@@ -97,7 +106,8 @@ export function createRelay(poller: Poller, clock: Pick<Clock, 'now'>, onOther: 
       for (const connection of [...relaying.again]) carryBoth(relaying, connection);
     },
     close: () => {
-      for (const id of [...relaying.listeners.keys()]) closeListener(relaying, id);
+      for (const id of [...relaying.listeners.keys()]) closeListener(relaying, id, false);
+      for (const listening of relaying.leaving) closeNow(relaying, listening);
       relaying.dialer.close();
       for (const owner of owners) if (owner !== undefined && !('kind' in owner)) end(relaying, owner, true);
       relaying.pump.close();
@@ -116,7 +126,7 @@ function handle(relaying: Relaying, request: RelayRequest): RelayReply | undefin
     case 'listen':
       return listen(relaying, request);
     case 'close-listener':
-      closeListener(relaying, request.id);
+      closeListener(relaying, request.id, request.lingers);
       return undefined;
     case 'settle':
       return { id: request.id };
@@ -125,35 +135,65 @@ function handle(relaying: Relaying, request: RelayRequest): RelayReply | undefin
   }
 }
 
-function listen(
-  { listeners, owners, poller }: Relaying,
-  { id, pool, address: { host, port } }: RelayRequest & { readonly op: 'listen' },
-): RelayReply {
+function listen(relaying: Relaying, request: RelayRequest & { readonly op: 'listen' }): RelayReply {
+  const {
+    id,
+    pool,
+    address: { host, port },
+  } = request;
+  const { leaving, listeners, owners, poller } = relaying;
   try {
+    for (const listening of leaving) if (listening.socket.port === port) closeNow(relaying, listening);
     const socket = openListener(host, port);
-    const listening: Listening = { kind: 'listener', socket, pool, pausedUntil: 0 };
+    const listening: Listening = { kind: 'listener', socket, pool, pausedUntil: 0, leaving: undefined };
     listeners.set(id, listening);
     owners[socket.fd] = listening;
     poller.add(socket.fd, EPOLL_IN, 0);
     return { id, address: { host, port: socket.port } };
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
+    // They may hold what it lacks: a port, or a descriptor.
+    if (leaving.size > 0) {
+      for (const listening of leaving) closeNow(relaying, listening);
+      return listen(relaying, request);
+    }
     return { id, syscall: error.syscall, errno: error.errno };
   }
 }
 
-function closeListener({ listeners, owners, paused }: Relaying, id: number): void {
+function closeListener(relaying: Relaying, id: number, lingers: boolean): void {
+  const { clock, leaving, listeners, pools } = relaying;
   const listening = listeners.get(id);
   if (listening === undefined) return;
   listeners.delete(id);
+  if (!lingers) return closeNow(relaying, listening);
+  listening.leaving = { pool: pools.keep(listening.pool), until: clock.now() + LINGER_MS };
+  leaving.add(listening);
+}
+
+function closeNow(relaying: Relaying, listening: Listening): void {
+  const { leaving, owners, paused } = relaying;
+  leaving.delete(listening);
   paused.delete(listening);
   owners[listening.socket.fd] = undefined;
   listening.socket.close();
 }
 
+/** Closes those whose time is over; when the next one is due, undefined = none is left. */
+function closeLeaving(relaying: Relaying, now: number): number | undefined {
+  let n = 0;
+  for (const listening of relaying.leaving) {
+    const due = listening.leaving?.until ?? now;
+    if (due > now || n++ === CLOSINGS) return Math.max(due, now);
+    closeNow(relaying, listening);
+  }
+  return undefined;
+}
+
 function accept(relaying: Relaying, listening: Listening): void {
   const { socket } = listening;
-  const pool = relaying.pools.get(listening.pool);
+  const pool =
+    listening.leaving === undefined ? relaying.pools.get(listening.pool) : listening.leaving.pool();
   for (let i = 0; i < ACCEPTS; i++) {
     const client = socket.accept();
     if (client === EAGAIN) return;
@@ -239,9 +279,14 @@ function end(relaying: Relaying, connection: Connection, isReset: boolean): void
 }
 
 /** How long to wait, after what had become due was done. */
-function timeout({ again, clock, dialer, paused, poller }: Relaying): number {
+function timeout(relaying: Relaying): number {
+  const { again, clock, dialer, paused, poller } = relaying;
   const now = clock.now();
-  let next = Math.min(dialer.checkDeadlines(now) ?? Infinity, now + IDLE_MS);
+  let next = Math.min(
+    dialer.checkDeadlines(now) ?? Infinity,
+    closeLeaving(relaying, now) ?? Infinity,
+    now + IDLE_MS,
+  );
   for (const listening of paused) {
     if (listening.pausedUntil <= now) {
       paused.delete(listening);

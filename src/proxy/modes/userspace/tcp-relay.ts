@@ -6,8 +6,11 @@ export interface Listener {
   readonly address: LocalAddress;
   /** Endpoints went or came; TCP connections stay where they are. */
   refresh(): void;
-  /** Accepts nothing new; established connections go on. */
-  close(): void;
+  /**
+   * Accepts nothing new; established connections go on. After 'rules' have led everybody elsewhere it goes on for a while where it can,
+   * for those who were on their way, and then it has its port no longer.
+   */
+  close(after?: 'rules'): void;
 }
 
 /**

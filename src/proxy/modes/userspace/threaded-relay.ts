@@ -48,7 +48,8 @@ export function createThreadedRelay(): TcpRelay {
     listen: async (pool, address): Promise<Listener> => {
       const reply = await ask((id) => ({ op: 'listen', id, pool, address }));
       if ('errno' in reply) throw new SystemError(reply.syscall, reply.errno);
-      const close = (): void => send({ op: 'close-listener', id: reply.id });
+      const close = (after?: 'rules'): void =>
+        send({ op: 'close-listener', id: reply.id, lingers: after === 'rules' });
       return {
         address: 'address' in reply ? reply.address : address,
         refresh: () => undefined,
