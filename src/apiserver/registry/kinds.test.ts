@@ -1,14 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { it } from 'node:test';
 import type { JsonObject } from '../../base/json.ts';
-import {
-  cidr,
-  json,
-  refusalOf,
-  scopeOf,
-  startRegistry,
-  type TestRegistry,
-} from '../fixtures/test-registry.ts';
+import { kindTrials, testChanges, testNewObjects } from '../fixtures/kind-trials.ts';
+import type { ChangeRow, Row } from '../fixtures/kind-trials.ts';
+import { cidr, json, refusalOf, scopeOf, startRegistry } from '../fixtures/test-registry.ts';
 
 const subset = (changes: JsonObject): JsonObject => ({
   subsets: [{ addresses: [{ ip: '10.1.2.3' }], ...changes }],
@@ -21,8 +16,6 @@ const slice = (changes: JsonObject): JsonObject => ({
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 const times = (n: number, make: (i: number) => JsonObject): JsonObject[] =>
   Array.from({ length: n }, (_, i) => make(i));
-
-type Row = readonly [plural: string, body: JsonObject, expected: string];
 
 /** A new object of a kind -> how the refusal goes on after `is invalid: `, or 'accepted'. */
 const rows: Readonly<Record<string, Row>> = {
@@ -244,44 +237,8 @@ const rows: Readonly<Record<string, Row>> = {
   'a ServiceAccount': ['serviceaccounts', {}, 'accepted'],
 };
 
-let registry: TestRegistry;
-before(async () => (registry = await startRegistry()));
-after(() => registry.stop());
-
-const create = (plural: string, body: JsonObject): Promise<unknown> => {
-  const resource = registry.resource(plural);
-  const scope = scopeOf(resource.kind.isNamespaced ? 'default' : '');
-  const metadata = { name: 'it', ...(body.metadata as JsonObject | undefined) };
-  return resource.write.create(scope, { ...body, metadata });
-};
-
-describe('is it accepted?', () => {
-  for (const [sentence, [plural, body, expected]] of Object.entries(rows)) {
-    it(sentence, async () => {
-      const answer = await refusalOf(create(plural, body));
-      if (expected === 'accepted') {
-        assert.equal(answer, 'accepted');
-        const resource = registry.resource(plural);
-        const name = ((body.metadata as JsonObject | undefined)?.name ?? 'it') as string;
-        const scope = scopeOf(resource.kind.isNamespaced ? 'default' : '');
-        await resource.write.delete(scope, { name, options: {} });
-      } else assert.ok(answer.includes(` "it" is invalid: ${expected}`), answer);
-    });
-  }
-
-  it('where a cluster has nothing but loopback', async () => {
-    const local = await startRegistry({ config: { allowedEndpointCidrs: [cidr('127.0.0.0/8')] } });
-    const { write } = local.resource('endpointslices');
-    const body = { metadata: { name: 'a' }, ...slice({ endpoints: [{ addresses: ['127.0.0.1'] }] }) };
-    assert.equal(await refusalOf(write.create(scopeOf(), body)), 'accepted');
-    const linkLocal = { metadata: { name: 'b' }, ...slice({ endpoints: [{ addresses: ['169.254.1.1'] }] }) };
-    assert.match(await refusalOf(write.create(scopeOf(), linkLocal)), /may not be in the link-local range/);
-    await local.stop();
-  });
-});
-
 /** A standing object -> a merge patch (through a subresource) -> the refusal, or 'accepted'. */
-const patches: Readonly<Record<string, readonly [...Row, patch: JsonObject, subresource?: string]>> = {
+const patches: Readonly<Record<string, ChangeRow>> = {
   'a slice keeps its address type': [
     'endpointslices',
     slice({}),
@@ -321,34 +278,31 @@ const patches: Readonly<Record<string, readonly [...Row, patch: JsonObject, subr
   ],
 };
 
-describe('may it change?', () => {
-  for (const [sentence, [plural, body, expected, patch, subresource]] of Object.entries(patches)) {
-    it(sentence, async () => {
-      await create(plural, body);
-      const resource = registry.resource(plural);
-      const scope = scopeOf(resource.kind.isNamespaced ? 'default' : '');
-      const request = { name: 'it', type: 'application/merge-patch+json', body: patch } as const;
-      const answer = await refusalOf(
-        resource.write.patch(scope, subresource === undefined ? request : { ...request, subresource }),
-      );
-      await resource.write.delete(scope, { name: 'it', options: {} });
-      if (expected === 'accepted') assert.equal(answer, 'accepted');
-      else assert.ok(answer.includes(` "it" is invalid: ${expected}`), answer);
-    });
-  }
+const trials = kindTrials();
+testNewObjects(trials, rows);
+testChanges(trials, patches);
 
-  it('a Node registers with its status, which then goes its own way', async () => {
-    const status = { addresses: [{ type: 'InternalIP', address: '1.2.3.4' }] };
-    const node = json(await create('nodes', { status }));
-    assert.deepEqual(node.status, status);
-    const { write } = registry.resource('nodes');
-    const { object } = await write.update(scopeOf(''), { name: 'it', body: { ...node, status: {} } });
-    assert.deepEqual(json(object).status, status);
-    const { object: changed } = await write.update(scopeOf(''), {
-      name: 'it',
-      body: { ...json(object), status: {} },
-      subresource: 'status',
-    });
-    assert.deepEqual(json(changed).status, {});
+it('endpoints may be on loopback where a cluster has nothing else', async () => {
+  const local = await startRegistry({ config: { allowedEndpointCidrs: [cidr('127.0.0.0/8')] } });
+  const { write } = local.resource('endpointslices');
+  const body = { metadata: { name: 'a' }, ...slice({ endpoints: [{ addresses: ['127.0.0.1'] }] }) };
+  assert.equal(await refusalOf(write.create(scopeOf(), body)), 'accepted');
+  const linkLocal = { metadata: { name: 'b' }, ...slice({ endpoints: [{ addresses: ['169.254.1.1'] }] }) };
+  assert.match(await refusalOf(write.create(scopeOf(), linkLocal)), /may not be in the link-local range/);
+  await local.stop();
+});
+
+it('a Node registers with its status, which then goes its own way', async () => {
+  const status = { addresses: [{ type: 'InternalIP', address: '1.2.3.4' }] };
+  const node = json(await trials.create('nodes', { status }));
+  assert.deepEqual(node.status, status);
+  const { write } = trials.resource('nodes');
+  const { object } = await write.update(scopeOf(''), { name: 'it', body: { ...node, status: {} } });
+  assert.deepEqual(json(object).status, status);
+  const { object: changed } = await write.update(scopeOf(''), {
+    name: 'it',
+    body: { ...json(object), status: {} },
+    subresource: 'status',
   });
+  assert.deepEqual(json(changed).status, {});
 });

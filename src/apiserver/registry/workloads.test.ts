@@ -1,14 +1,11 @@
-import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
 import type { JsonObject } from '../../base/json.ts';
-import { refusalOf, scopeOf, startRegistry, type TestRegistry } from '../fixtures/test-registry.ts';
+import { kindTrials, testChanges, testNewObjects } from '../fixtures/kind-trials.ts';
+import type { ChangeRow, Row } from '../fixtures/kind-trials.ts';
 
 const labels = { app: 'MyApp' };
 const template = { metadata: { labels }, spec: { containers: [{ name: 'c', image: 'i' }] } };
 const workload = { selector: { matchLabels: labels }, template };
 const deployment = (changes: JsonObject): JsonObject => ({ spec: { ...workload, ...changes } });
-
-type Row = readonly [plural: string, body: JsonObject, expected: string];
 
 /** A new workload -> how the refusal goes on after `is invalid: `, or 'accepted'. */
 const rows: Readonly<Record<string, Row>> = {
@@ -106,34 +103,8 @@ const rows: Readonly<Record<string, Row>> = {
   ],
 };
 
-let registry: TestRegistry;
-before(async () => (registry = await startRegistry()));
-after(() => registry.stop());
-
-const create = (plural: string, body: JsonObject): Promise<unknown> => {
-  const resource = registry.resource(plural);
-  const scope = scopeOf(resource.kind.isNamespaced ? 'default' : '');
-  const metadata = { name: 'it', ...(body.metadata as JsonObject | undefined) };
-  return resource.write.create(scope, { ...body, metadata });
-};
-
-describe('a new workload', () => {
-  for (const [sentence, [plural, body, expected]] of Object.entries(rows)) {
-    it(sentence, async () => {
-      const answer = await refusalOf(create(plural, body));
-      if (expected === 'accepted') {
-        assert.equal(answer, 'accepted');
-        const resource = registry.resource(plural);
-        const name = ((body.metadata as JsonObject | undefined)?.name ?? 'it') as string;
-        const scope = scopeOf(resource.kind.isNamespaced ? 'default' : '');
-        await resource.write.delete(scope, { name, options: {} });
-      } else assert.ok(answer.includes(` "it" is invalid: ${expected}`), answer);
-    });
-  }
-});
-
 /** A standing object -> a merge patch (through a subresource) -> the refusal, or 'accepted'. */
-const patches: Readonly<Record<string, readonly [...Row, patch: JsonObject, subresource?: string]>> = {
+const patches: Readonly<Record<string, ChangeRow>> = {
   'a Deployment keeps its selector': [
     'deployments',
     deployment({}),
@@ -156,19 +127,6 @@ const patches: Readonly<Record<string, readonly [...Row, patch: JsonObject, subr
   ],
 };
 
-describe('a standing workload', () => {
-  for (const [sentence, [plural, body, expected, patch, subresource]] of Object.entries(patches)) {
-    it(sentence, async () => {
-      await create(plural, body);
-      const resource = registry.resource(plural);
-      const scope = scopeOf(resource.kind.isNamespaced ? 'default' : '');
-      const request = { name: 'it', type: 'application/merge-patch+json', body: patch } as const;
-      const answer = await refusalOf(
-        resource.write.patch(scope, subresource === undefined ? request : { ...request, subresource }),
-      );
-      await resource.write.delete(scope, { name: 'it', options: {} });
-      if (expected === 'accepted') assert.equal(answer, 'accepted');
-      else assert.ok(answer.includes(` "it" is invalid: ${expected}`), answer);
-    });
-  }
-});
+const trials = kindTrials();
+testNewObjects(trials, rows);
+testChanges(trials, patches);
