@@ -19,6 +19,8 @@ export interface Program {
   /** Resolves when the output holds the text, after its first `from` characters; rejects when the program ended before that. */
   says(text: string, from?: number): Promise<void>;
   kill(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>;
+  /** A line of its input. */
+  tell(line: string): void;
   /** SIGHUP: read the configuration again. */
   hangUp(): void;
   /** The exit code; null after a signal. */
@@ -60,6 +62,7 @@ function program(child: ChildProcess): Program {
       child.kill(signal);
       await ended;
     },
+    tell: (line) => void child.stdin?.write(`${line}\n`),
     hangUp: () => void child.kill('SIGHUP'),
     ended,
   };
