@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import protobuf from 'protobufjs';
-import { createTestPki, overHttp1, startServer } from '../fixtures/running-server.ts';
-import type { Answer, Ask, Running, TestPki } from '../fixtures/running-server.ts';
+import { askedAsAdmin } from '../fixtures/asked-as-admin.ts';
+import type { Answer, Ask } from '../fixtures/running-server.ts';
 
 /**
  * A client of Kubernetes in protobuf, made of nothing but a general protobuf library and the field numbers of upstream's
@@ -117,27 +117,9 @@ interface Reply {
 }
 
 describe('a client that speaks protobuf', () => {
-  let test: TestPki;
-  let server: Running;
-  before(async () => {
-    test = await createTestPki();
-    server = await startServer(test.pki);
-  });
-  after(async () => {
-    await server.stop();
-    await test.remove();
-  });
-
+  const asAdmin = askedAsAdmin();
   const send = (path: string, ask: Ask = {}): Promise<Answer> =>
-    overHttp1(server.url + path, {
-      ...ask,
-      ca: test.pki.caCert,
-      headers: {
-        authorization: `Bearer ${test.pki.adminToken}`,
-        accept: `${TYPE},application/json`,
-        ...ask.headers,
-      },
-    });
+    asAdmin(path, { ...ask, headers: { accept: `${TYPE},application/json`, ...ask.headers } });
   const ask = async (path: string, options: Ask = {}): Promise<Reply> => {
     const answer = await send(path, options);
     assert.equal(answer.headers['content-type'], TYPE, answer.bytes.toString().slice(0, 300));

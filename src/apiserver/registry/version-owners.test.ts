@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import type { JsonObject } from '../../base/json.ts';
-import { createTestPki, jsonOf, overHttp1, startServer } from '../fixtures/running-server.ts';
-import type { Answer, Running, TestPki } from '../fixtures/running-server.ts';
+import { askedAsAdmin } from '../fixtures/asked-as-admin.ts';
+import { jsonOf } from '../fixtures/running-server.ts';
+import type { Answer } from '../fixtures/running-server.ts';
 
 const APPLY = 'application/apply-patch+yaml';
 const MERGE = 'application/merge-patch+json';
@@ -21,29 +22,15 @@ interface Shown {
 }
 
 describe('who owns fields of a kind of several versions', () => {
-  let test: TestPki;
-  let server: Running;
-  before(async () => {
-    test = await createTestPki();
-    server = await startServer(test.pki);
-  });
-  after(async () => {
-    await server.stop();
-    await test.remove();
-  });
+  const asAdmin = askedAsAdmin();
   const send = (
     method: string,
     path: string,
     [body, type]: readonly [body: object, type?: string],
   ): Promise<Answer> =>
-    overHttp1(server.url + path, {
+    asAdmin(path, {
       method,
-      ca: test.pki.caCert,
-      headers: {
-        authorization: `Bearer ${test.pki.adminToken}`,
-        'content-type': type ?? 'application/json',
-        'user-agent': 'tester/1',
-      },
+      headers: { 'content-type': type ?? 'application/json', 'user-agent': 'tester/1' },
       body: JSON.stringify(body),
     });
   /** `manager operation version: top fields` of each entry after a write. */

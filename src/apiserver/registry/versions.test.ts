@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import type { JsonObject } from '../../base/json.ts';
-import { createTestPki, jsonOf, overHttp1, startServer } from '../fixtures/running-server.ts';
-import type { Answer, Running, TestPki } from '../fixtures/running-server.ts';
+import { askedAsAdmin } from '../fixtures/asked-as-admin.ts';
+import { jsonOf } from '../fixtures/running-server.ts';
+import type { Answer } from '../fixtures/running-server.ts';
 
 const beta = '/apis/discovery.k8s.io/v1beta1/namespaces/default/endpointslices';
 const v1 = '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices';
@@ -21,24 +22,14 @@ interface Slice extends Shown {
 }
 
 describe('several versions of one kind', () => {
-  let test: TestPki;
-  let server: Running;
-  before(async () => {
-    test = await createTestPki();
-    server = await startServer(test.pki);
-  });
-  after(async () => {
-    await server.stop();
-    await test.remove();
-  });
+  const asAdmin = askedAsAdmin();
 
   /** `method` may name the type of the body: 'PATCH application/merge-patch+json'. */
   const send = (method: string, path: string, body?: object): Promise<Answer> => {
     const [verb = 'GET', type = 'application/json'] = method.split(' ');
-    return overHttp1(server.url + path, {
+    return asAdmin(path, {
       method: verb,
-      ca: test.pki.caCert,
-      headers: { authorization: `Bearer ${test.pki.adminToken}`, 'content-type': type },
+      headers: { 'content-type': type },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
   };
@@ -163,10 +154,8 @@ describe('several versions of one kind', () => {
 
   it('has the same columns', async () => {
     await ask('POST', beta, slice('printed'));
-    const answer = await overHttp1(`${server.url}${beta}/printed`, {
-      ca: test.pki.caCert,
+    const answer = await asAdmin(`${beta}/printed`, {
       headers: {
-        authorization: `Bearer ${test.pki.adminToken}`,
         accept: 'application/json;as=Table;g=meta.k8s.io;v=v1',
       },
     });
