@@ -18,6 +18,7 @@ import {
   partChange,
   partCommands,
   partRemoval,
+  setsOf,
 } from './netfilter-table.ts';
 import type { Elements, GuardPart, Part, Placed } from './netfilter-table.ts';
 import { isToAddressOf } from '../../conntrack/stale-flows.ts';
@@ -37,6 +38,7 @@ export interface NetfilterCaptureOptions {
 
 interface Capturing extends NetfilterCaptureOptions {
   readonly nftFamily: NftFamily;
+  readonly sets: ReturnType<typeof setsOf>;
   /** What the kernel holds, by portal; undefined = unknown, the next apply looks at everything. */
   held: Map<string, OpenPortal> | undefined;
   /** The node that the rules of our table were made for; undefined = whatever table is there is not ours. */
@@ -63,7 +65,7 @@ export function createNetfilterCapture(options: NetfilterCaptureOptions): Captur
   const { nft } = own;
   const capturing: Capturing = {
     ...options,
-    ...{ nft, own, nftFamily, guards },
+    ...{ nft, own, nftFamily, guards, sets: setsOf(nftFamily) },
     held: undefined,
     heldNode: undefined,
   };
@@ -228,9 +230,9 @@ async function applyChanged(
 const elementsForAll = (capturing: Capturing, portals: Captured['portals']): Elements =>
   new Map([...portals.values()].flatMap((portal) => [...elementsFor(capturing, portal)]));
 
-function elementsFor({ nftFamily, guards }: Capturing, portal: OpenPortal | undefined): Elements {
+function elementsFor({ nftFamily, sets, guards }: Capturing, portal: OpenPortal | undefined): Elements {
   if (portal === undefined) return new Map();
-  return elementsOf(nftFamily, portal, (allowedSources) => {
+  return elementsOf(sets, portal, (allowedSources) => {
     const text = allowedSources.join(' ');
     const part = guards.parts.get(text) ?? guardPart(nftFamily, `allowed-${++guards.nEver}`, allowedSources);
     guards.parts.set(text, part);

@@ -1,17 +1,16 @@
-import type { Command, NftElement, NftFamily, Verdict } from '../../../kernel/nft/model.ts';
+import type { Command, NftElement, Verdict } from '../../../kernel/nft/model.ts';
 import { elementData } from '../../../kernel/nft/model.ts';
 import type { Frontend } from '../../state/model.ts';
 import type { LocalAddress, OpenPortal } from './capture.ts';
-import { byText, setsOf } from './netfilter-table.ts';
-import type { Elements, Placed, SetName } from './netfilter-table.ts';
+import { byText } from './netfilter-table.ts';
+import type { Elements, Placed, SetName, setsOf } from './netfilter-table.ts';
 
 /** What one portal needs in the table. `guardOf` names the chain for allowedSources. */
 export function elementsOf(
-  family: NftFamily,
+  sets: ReturnType<typeof setsOf>,
   portal: OpenPortal,
   guardOf: (allowedSources: readonly string[]) => string,
 ): Elements {
-  const sets = setsOf(family);
   const placed: Placed[] = [];
   const place = (set: SetName, element: NftElement): void => void placed.push({ set: sets[set], element });
   const [address] = portal.addresses;
