@@ -6,6 +6,12 @@ import type { Answer, Call, Load, LoadReport, Order, Reply } from './prober.ts';
 
 const PROBER = join(import.meta.dirname, 'prober.ts');
 
+/** A load that goes on, and what became of it so far or at its end. */
+export interface RunningLoad {
+  soFar(): Promise<LoadReport>;
+  end(): Promise<LoadReport>;
+}
+
 /** Somewhere on the network, with a client that makes calls from there. */
 export interface Place {
   /** Every answer, in the order they came. */
@@ -14,8 +20,8 @@ export interface Place {
   texts(call: Call): Promise<string[]>;
   /** The answer to one call; rejects when it failed. */
   text(call: Call): Promise<string>;
-  /** Starts a steady load and resolves at once; `end` resolves with what became of it. */
-  load(load: Load): Promise<{ end(): Promise<LoadReport> }>;
+  /** Starts a steady load and resolves at once. */
+  load(load: Load): Promise<RunningLoad>;
   /** Answers TCP and UDP on the port with the name, from here. */
   serve(name: string, port: number): Promise<void>;
   close(): Promise<void>;
@@ -55,7 +61,10 @@ export function openPlace(commandLine: (program: readonly string[]) => readonly 
     text: async (call) => (await texts({ ...call, n: 1 })).join(),
     load: async (load) => {
       await order({ do: 'start-load', load });
-      return { end: () => order<LoadReport>({ do: 'end-load' }) };
+      return {
+        soFar: () => order<LoadReport>({ do: 'look-at-load' }),
+        end: () => order<LoadReport>({ do: 'end-load' }),
+      };
     },
     serve: async (name, port) => void (await order({ do: 'serve', name, port })),
     close: () => {

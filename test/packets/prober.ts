@@ -52,6 +52,8 @@ export interface LoadReport {
 export type Order =
   | { readonly do: 'call'; readonly call: Call }
   | { readonly do: 'start-load'; readonly load: Load }
+  /** What became of the load so far. */
+  | { readonly do: 'look-at-load' }
   | { readonly do: 'end-load' }
   /** Answers TCP lines and datagrams with the name. */
   | { readonly do: 'serve'; readonly name: string; readonly port: number };
@@ -134,8 +136,13 @@ async function callAll({ n = 1, concurrency = 1, ...target }: Call): Promise<Ans
   return answers;
 }
 
+interface RunningLoad {
+  soFar(): LoadReport;
+  end(): Promise<LoadReport>;
+}
+
 /** Runs until it is ended; the report counts every request that was started. */
-function startLoad({ perSecond, nKeepAlive = 0, ...target }: Load): () => Promise<LoadReport> {
+function startLoad({ perSecond, nKeepAlive = 0, ...target }: Load): RunningLoad {
   const pending = new Set<Promise<void>>();
   const failures: { at: number; error: string }[] = [];
   const answers: Record<string, { n: number; startedAt: number }> = {};
@@ -172,11 +179,15 @@ function startLoad({ perSecond, nKeepAlive = 0, ...target }: Load): () => Promis
     }
   }, 5);
   const kept = Array.from({ length: nKeepAlive }, keepAlive);
-  return async () => {
-    isEnding = true;
-    clearInterval(timer);
-    await Promise.all([...pending, ...kept]);
-    return { nRequests, nKeptRequests, failures, answers };
+  const soFar = (): LoadReport => ({ nRequests, nKeptRequests, failures, answers });
+  return {
+    soFar,
+    end: async () => {
+      isEnding = true;
+      clearInterval(timer);
+      await Promise.all([...pending, ...kept]);
+      return soFar();
+    },
   };
 }
 
@@ -190,19 +201,24 @@ function serve(name: string, port: number): Promise<void> {
   return new Promise((resolve) => server.listen(port, () => udp.bind(port, resolve)));
 }
 
-let endLoad = async (): Promise<LoadReport> => {
-  throw new Error('no load was started');
-};
+let running: RunningLoad | undefined;
+
+function theLoad(): RunningLoad {
+  if (running === undefined) throw new Error('no load was started');
+  return running;
+}
 
 async function obey(order: Order): Promise<Reply> {
   switch (order.do) {
     case 'call':
       return callAll(order.call);
     case 'start-load':
-      endLoad = startLoad(order.load);
+      running = startLoad(order.load);
       return 'done';
+    case 'look-at-load':
+      return theLoad().soFar();
     case 'end-load':
-      return endLoad();
+      return theLoad().end();
     case 'serve':
       await serve(order.name, order.port);
       return 'done';

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../../src/testing/test-cluster.ts';
 import type { Manifest } from '../kubectl/manifests.ts';
-import type { LoadReport } from './prober.ts';
 import { clientPod, echoDeployment, echoService } from './manifests.ts';
 import {
+  answered,
   assertNoFailures,
   assertRefused,
   nameOf,
@@ -17,7 +16,10 @@ import {
 /** A busy machine may hold a program up; what counts is that no request is lost. */
 const PATIENCE_MS = 15_000;
 /** For the same reason Pods serve longer than the default of two seconds after they were told to end. */
-const drained = { args: ['--drain', '4'], graceSeconds: 10 } as const;
+const drained = { args: ['--drain', '6'], graceSeconds: 15 } as const;
+
+/** Answers that each load must have before the roll-out, and again after it. */
+const N_AROUND = 50;
 
 /** 200 new connections a second from a Pod and 100 from a node, and eight clients that keep theirs, through a roll-out. */
 async function rollUnderLoad(
@@ -33,27 +35,21 @@ async function rollUnderLoad(
   const node = await scene.at({ node: 'node-3' });
   for (const place of [pod, node]) await settled(place, target, before);
   const load = { ...target, nKeepAlive: 4, timeoutMs: PATIENCE_MS };
-  const startedAt = Date.now();
   const loads = [await pod.load({ ...load, perSecond: 200 }), await node.load({ ...load, perSecond: 100 })];
-  await sleep(500);
+  await answered(loads, N_AROUND, before);
   await roll();
-  await scene.kubectl.ok('rollout status deployment web --timeout=25s');
+  await scene.kubectl.ok('rollout status deployment web --timeout=90s');
   const after = (await scene.ready('web', replicas)).map(nameOf);
   assert.deepEqual(
     after.filter((name) => before.includes(name)),
     [],
     'every Pod is a new one',
   );
-  await sleep(500);
-  const seconds = (Date.now() - startedAt) / 1000;
-  const reports: LoadReport[] = [];
-  for (const running of loads) reports.push(await running.end());
-  for (const [index, report] of reports.entries()) {
-    const { nRequests, nKeptRequests, answers } = report;
+  await answered(loads, N_AROUND, after);
+  for (const load of loads) {
+    const report = await load.end();
     assertNoFailures(report);
-    assert.ok(nRequests - nKeptRequests >= (index === 0 ? 200 : 100) * (seconds - 1), 'the load was steady');
-    assert.ok(nKeptRequests > 4 * seconds);
-    for (const name of [...before, ...after]) assert.ok((answers[name]?.n ?? 0) > 0, `${name} answered`);
+    assert.ok(report.nKeptRequests > 0, 'clients kept their connections');
   }
 }
 

@@ -12,7 +12,7 @@ import { enterSandbox } from '../../src/cmd/up/sandbox.ts';
 import { eventually, startTestCluster, type TestCluster } from '../../src/testing/test-cluster.ts';
 import { kubectlIn, type Kubectl } from '../kubectl/kubectl-cases.ts';
 import type { Manifest } from '../kubectl/manifests.ts';
-import { openPlace, type Place } from './place.ts';
+import { openPlace, type Place, type RunningLoad } from './place.ts';
 import type { LoadReport, Target } from './prober.ts';
 
 const PORTICO = join(import.meta.dirname, '..', '..', 'bin', 'portico');
@@ -182,6 +182,26 @@ export function assertNoFailures({ nRequests, failures }: LoadReport): void {
   const counts = new Map<string, number>();
   for (const { error } of failures) counts.set(error, (counts.get(error) ?? 0) + 1);
   assert.deepEqual(Object.fromEntries(counts), {}, `${failures.length} of ${nRequests} requests failed`);
+}
+
+/** Resolves once so many more requests of each load were answered, and these names among all its answers. */
+export async function answered(
+  loads: readonly RunningLoad[],
+  nMore: number,
+  names: readonly string[] = [],
+): Promise<void> {
+  const count = ({ answers }: LoadReport): number =>
+    Object.values(answers).reduce((sum, { n }) => sum + n, 0);
+  await Promise.all(
+    loads.map(async (load) => {
+      const before = count(await load.soFar());
+      await eventually(`${nMore} more answers to a load`, async () => {
+        const report = await load.soFar();
+        const isEnough = count(report) >= before + nMore && names.every((name) => name in report.answers);
+        return isEnough || undefined;
+      });
+    }),
+  );
 }
 
 /** Until a client sends a lost packet again. */

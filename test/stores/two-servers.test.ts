@@ -60,14 +60,25 @@ async function startServer(etcd: readonly string[], n: number): Promise<OpenServ
   return { client, store, stop };
 }
 
-const pick = <T>(from: readonly T[]): T => from[Math.floor(Math.random() * from.length)] as T;
+/** From 0 to 1, the same ones for the same seed (mulberry32): what a client wants is the same in every run, only who comes first is not. */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
 
-const SPECS: readonly (() => Partial<Service['spec']>)[] = [
+type Below = (n: number) => number;
+
+const SPECS: readonly ((below: Below) => Partial<Service['spec']>)[] = [
   () => ({ type: 'ClusterIP' }),
   () => ({ type: 'ClusterIP', clusterIP: 'None' }),
-  () => ({ type: 'ClusterIP', clusterIP: `10.96.0.${2 + Math.floor(Math.random() * 20)}` }),
+  (below) => ({ type: 'ClusterIP', clusterIP: `10.96.0.${2 + below(20)}` }),
   () => ({ type: 'NodePort' }),
-  () => ({ type: 'NodePort', ports: [{ port: 80, nodePort: 30_000 + Math.floor(Math.random() * 10) }] }),
+  (below) => ({ type: 'NodePort', ports: [{ port: 80, nodePort: 30_000 + below(10) }] }),
   () => ({ type: 'LoadBalancer', externalTrafficPolicy: 'Local' }),
   () => ({ type: 'ExternalName', externalName: 'example.org' }),
 ];
@@ -86,15 +97,18 @@ const isExpected = (error: unknown): boolean =>
 
 /** One client: makes, retypes and removes its two Services, now on one server, now on the other. */
 async function work(servers: readonly OpenServer[], id: number, end: number): Promise<number> {
+  const random = randomFrom(id);
+  const below: Below = (n) => Math.floor(random() * n);
+  const pick = <T>(from: readonly T[]): T => from[below(from.length)] as T;
   let nDone = 0;
   while (Date.now() < end) {
-    const [here, there] = Math.random() < 0.5 ? servers : [...servers].reverse();
+    const [here, there] = random() < 0.5 ? servers : [...servers].reverse();
     assert.ok(here && there);
     const ref = { namespace: 'default', name: `s-${id}-${pick([0, 1])}` };
-    const chance = Math.random();
+    const chance = random();
     try {
       if (chance < 0.45) {
-        const spec = { ports: [{ port: 80 }], ...pick(SPECS)() };
+        const spec = { ports: [{ port: 80 }], ...pick(SPECS)(below) };
         const made = await here.client.create(services, { metadata: ref, spec });
         await readBack(there.client, made);
       } else if (chance < 0.75) {
