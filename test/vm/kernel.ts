@@ -23,7 +23,7 @@ export interface BootFiles {
 
 const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'portico', 'vm');
 /** Changes when the same kernel needs another initrd. */
-const layout = 2;
+const layout = 3;
 
 const run = (command: string, args: readonly string[], cwd?: string): string =>
   execFileSync(command, args, { encoding: 'utf8', cwd, stdio: ['ignore', 'pipe', 'pipe'] });

@@ -12,7 +12,17 @@ const wanted = [
   ...['ip_vs', 'rr', 'wrr', 'lc', 'wlc', 'sh', 'dh', 'sed', 'nq', 'mh'].map((s) =>
     s === 'ip_vs' ? s : `ip_vs_${s}`,
   ),
-  ...['sctp', 'nf_conntrack_netlink', 'veth', 'bridge', 'dummy', 'nf_tables', 'nft_chain_nat', 'nft_numgen'],
+  ...[
+    'sctp',
+    'nf_conntrack_netlink',
+    'veth',
+    'bridge',
+    'dummy',
+    'nf_tables',
+    'nft_chain_nat',
+    'nft_numgen',
+    'nft_objref',
+  ],
   ...['nft_hash', 'nft_masq', 'nft_nat', 'nft_redir', 'nft_fib_inet', 'nft_fib_ipv4', 'nft_fib_ipv6'],
   ...[
     'nft_reject_inet',

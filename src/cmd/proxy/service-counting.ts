@@ -14,8 +14,18 @@ async function openTables(
   families: readonly IpFamily[],
 ): Promise<Readonly<Partial<Record<IpFamily, CounterTable>>>> {
   const { openNft } = await import('../../kernel/nft/open-nft.ts');
+  const { openIpvs, hasIpvs } = await import('../../kernel/ipvs/open-ipvs.ts');
   const { createCounterTable } = await import('../../proxy/counters/counter-table.ts');
-  return Object.fromEntries(families.map((family) => [family, createCounterTable(openNft(), family)]));
+  const { withIpvsCounts } = await import('../../proxy/counters/ipvs-counts.ts');
+  const kernel = openIpvs();
+  // Whatever mode is in use now: it may become another one, and servers go on for connections they have.
+  const ipvs = { counts: async () => (hasIpvs() ? kernel.counts() : []) };
+  return Object.fromEntries(
+    families.map((family) => {
+      const nft = openNft();
+      return [family, withIpvsCounts(createCounterTable(nft, family), { family, ipvs, nft })];
+    }),
+  );
 }
 
 /** Writes nothing before the first sync. */

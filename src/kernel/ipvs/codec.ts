@@ -5,6 +5,7 @@ import { NLM_F_REQUEST } from '../netlink/protocol.ts';
 import { attributeText, readAttributes } from '../netlink/reader.ts';
 import { NetlinkWriter } from '../netlink/writer.ts';
 import type {
+  CountedServer,
   HeldDestination,
   IpvsCommand,
   IpvsTimeouts,
@@ -44,6 +45,13 @@ const IPVS_SVC_ATTR_SCHED_NAME = 6;
 const IPVS_SVC_ATTR_FLAGS = 7;
 const IPVS_SVC_ATTR_TIMEOUT = 8;
 const IPVS_SVC_ATTR_NETMASK = 9;
+const IPVS_SVC_ATTR_STATS64 = 12;
+/** Each with 64 bits, in IPVS_SVC_ATTR_STATS64 (since Linux 4.1). */
+const IPVS_STATS_ATTR_CONNS = 1;
+const IPVS_STATS_ATTR_INPKTS = 2;
+const IPVS_STATS_ATTR_OUTPKTS = 3;
+const IPVS_STATS_ATTR_INBYTES = 4;
+const IPVS_STATS_ATTR_OUTBYTES = 5;
 const IPVS_DEST_ATTR_ADDR = 1;
 const IPVS_DEST_ATTR_PORT = 2;
 const IPVS_DEST_ATTR_FWD_METHOD = 3;
@@ -220,6 +228,25 @@ export function decodeServer(payload: Buffer): VirtualServer | undefined {
     scheduler: attributeText(attributes.get(IPVS_SVC_ATTR_SCHED_NAME)),
     persistenceSeconds: isPersistent ? u32(attributes.get(IPVS_SVC_ATTR_TIMEOUT)) : 0,
     ...(flags.hasFallback || flags.hashesPort ? { flags } : {}),
+  };
+}
+
+/** What was counted at a virtual server, from one part of a dump; undefined for protocols we do not know. */
+export function decodeCounts(payload: Buffer): CountedServer | undefined {
+  const attributes = readAttributes(genericAttributes(payload).get(IPVS_CMD_ATTR_SERVICE) ?? none);
+  const key = readKey(attributes);
+  if (key === undefined) return undefined;
+  const statistics = readAttributes(attributes.get(IPVS_SVC_ATTR_STATS64) ?? none);
+  const u64 = (type: number): number => Number(statistics.get(type)?.readBigUInt64LE(0) ?? 0n);
+  return {
+    key,
+    counts: {
+      connections: u64(IPVS_STATS_ATTR_CONNS),
+      packetsIn: u64(IPVS_STATS_ATTR_INPKTS),
+      packetsOut: u64(IPVS_STATS_ATTR_OUTPKTS),
+      bytesIn: u64(IPVS_STATS_ATTR_INBYTES),
+      bytesOut: u64(IPVS_STATS_ATTR_OUTBYTES),
+    },
   };
 }
 

@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { destinationText, IpvsError, schedulers, serverText } from './model.ts';
 import type { IpFamily } from '../../net/ip.ts';
-import type { HeldDestination, Ipvs, IpvsCommand, VirtualServer, VirtualServerKey } from './model.ts';
+import type {
+  CountedServer,
+  HeldDestination,
+  Ipvs,
+  IpvsCommand,
+  VirtualServer,
+  VirtualServerKey,
+} from './model.ts';
 
 const at = (port: number): VirtualServerKey => ({
   kind: 'address',
@@ -144,6 +151,15 @@ const cases: Readonly<Record<string, (ipvs: Ipvs) => Promise<void>>> = {
       assert.deepEqual(words(found), words(await ipvs.destinations(key)), serverText(key));
       assert.equal(found?.length, 2);
     }
+  },
+
+  'has counts of every server, which are nothing before somebody has come': async (ipvs) => {
+    assert.deepEqual(await ipvs.counts(), []);
+    await ipvs.apply(servers.map((each) => ({ op: 'add-server', server: each })));
+    const counts = { connections: 0, packetsIn: 0, packetsOut: 0, bytesIn: 0, bytesOut: 0 };
+    const text = (list: readonly CountedServer[]): string[] =>
+      list.map((each) => JSON.stringify(each)).sort();
+    assert.deepEqual(text(await ipvs.counts()), text(servers.map(({ key }) => ({ key, counts }))));
   },
 
   'sets timeouts, and leaves those that are 0': async (ipvs) => {

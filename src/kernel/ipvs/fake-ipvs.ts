@@ -4,6 +4,7 @@ import type {
   Ipvs,
   IpvsCommand,
   IpvsTimeouts,
+  ServerCounts,
   VirtualDestination,
   VirtualProtocol,
   VirtualServer,
@@ -28,6 +29,7 @@ export interface FakeServer {
   readonly destinations: Map<string, HeldDestination>;
   /** Where clients went, by address. */
   readonly remembered: Map<string, string>;
+  counts: ServerCounts;
 }
 
 export interface FakeIpvs extends Ipvs {
@@ -47,8 +49,11 @@ export interface FakeIpvs extends Ipvs {
     to: Pick<VirtualDestination, 'ip' | 'port'>,
     counts: Partial<Pick<HeldDestination, 'nActive' | 'nInactive'>>,
   ): void;
+  /** Says what was counted at a server, as if clients had come. */
+  setCounts(key: VirtualServerKey, counts: Partial<ServerCounts>): void;
 }
 
+const noCounts: ServerCounts = { connections: 0, packetsIn: 0, packetsOut: 0, bytesIn: 0, bytesOut: 0 };
 const knownSchedulers: ReadonlySet<string> = new Set(schedulers);
 
 /** Clients go back to where they were: by memory, or by a hash of their address. */
@@ -86,7 +91,12 @@ class Interpreter {
     switch (command.op) {
       case 'add-server': {
         const { server } = command;
-        this.held.set(serverText(server.key), { server, destinations: new Map(), remembered: new Map() });
+        this.held.set(serverText(server.key), {
+          server,
+          destinations: new Map(),
+          remembered: new Map(),
+          counts: noCounts,
+        });
         return;
       }
       case 'set-server': {
@@ -160,6 +170,11 @@ export function createFakeIpvs(): FakeIpvs {
       const found = into?.get(destinationText(to));
       if (found !== undefined) into?.set(destinationText(to), { ...found, ...counts });
     },
+    setCounts: (key, counts) => {
+      const found = fake.held.get(serverText(key));
+      if (found !== undefined) found.counts = { ...found.counts, ...counts };
+    },
+    counts: async () => [...fake.held.values()].map(({ server: { key }, counts }) => ({ key, counts })),
     apply: async (commands) => {
       const [failure] = commands.flatMap((command) => fake.run(command) ?? []);
       if (failure !== undefined) throw failure;

@@ -81,8 +81,28 @@ export type IpvsCommand =
   /** Deletes every virtual server of the network namespace, whoever made it. */
   | { readonly op: 'flush' };
 
+/** What the kernel counted at a virtual server since it was made; packets and bytes of both ways, IP headers included. */
+export interface ServerCounts {
+  readonly connections: number;
+  readonly packetsIn: number;
+  readonly packetsOut: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
+export interface CountedServer {
+  readonly key: VirtualServerKey;
+  readonly counts: ServerCounts;
+}
+
+/** What IPVS has counted in one network namespace. */
+export interface IpvsCounts {
+  /** Of both families and by mark, in no order. */
+  counts(): Promise<CountedServer[]>;
+}
+
 /** IPVS of one network namespace: real, or a fake that interprets. */
-export interface Ipvs {
+export interface Ipvs extends IpvsCounts {
   /** In order; not atomic: throws IpvsError naming the first refused one, and those around it are done. */
   apply(commands: readonly IpvsCommand[]): Promise<void>;
   /** Of both families and by mark, in no order. Two readings for all of them: what changes meanwhile may be half told. */

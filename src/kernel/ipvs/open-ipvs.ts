@@ -14,7 +14,6 @@ import type {
   Ipvs,
   IpvsCommand,
   IpvsTimeouts,
-  VirtualServer,
   VirtualServerKey,
 } from './model.ts';
 
@@ -56,10 +55,11 @@ async function apply(run: Run, commands: readonly IpvsCommand[]): Promise<void> 
   if (failure !== undefined) throw failure;
 }
 
-function servers({ socket, family }: Door): VirtualServer[] {
-  const found: VirtualServer[] = [];
+/** All servers there are, as `decode` reads them. */
+function servers<T>({ socket, family }: Door, decode: (payload: Buffer) => T | undefined): T[] {
+  const found: T[] = [];
   socket.dump(codec.serversRequest(family), ({ payload }) => {
-    const server = codec.decodeServer(payload);
+    const server = decode(payload);
     if (server !== undefined) found.push(server);
   });
   return found;
@@ -97,6 +97,13 @@ function openListing(netnsPath: string | undefined): number | undefined {
     if (hasCode(error, 'ENOENT')) return undefined;
     throw error;
   }
+}
+
+/** Whether the kernel has IPVS by now. Asked by netlink, it would load the module. */
+export function hasIpvs(netnsPath?: string): boolean {
+  const fd = openListing(netnsPath);
+  if (fd !== undefined) closeSync(fd);
+  return fd !== undefined;
 }
 
 async function destinationsOfAll(netnsPath: string | undefined): Promise<Map<string, HeldDestination[]>> {
@@ -144,7 +151,7 @@ export function openIpvs(options: { readonly netnsPath?: string } = {}): Ipvs {
   return {
     apply: (commands) => apply(run, commands),
     servers: async () => {
-      const found = run('list virtual servers', servers);
+      const found = run('list virtual servers', (door) => servers(door, codec.decodeServer));
       if (found.length === 0) return [];
       const listed = await destinationsOfAll(options.netnsPath);
       return found.map((server): HeldServer => {
@@ -159,6 +166,7 @@ export function openIpvs(options: { readonly netnsPath?: string } = {}): Ipvs {
       if (found.length > 0 || run(what, (door) => isThere(door, key))) return found;
       throw new IpvsError(what, 'ESRCH');
     },
+    counts: async () => run('read counts', (door) => servers(door, codec.decodeCounts)),
     timeouts: async (): Promise<IpvsTimeouts> =>
       run('read timeouts', (door) => ask(door, codec.timeoutsRequest(door.family), codec.decodeTimeouts)),
     version: async () =>
