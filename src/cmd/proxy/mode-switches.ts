@@ -31,6 +31,8 @@ export function createModeSwitches(
       void tellService(context, serviceOf(id), { reason: 'RefusedByKernel', message });
     },
     onReconciled: (report) => metrics.reconciled(family, report),
+    onRules: (report) => metrics.rules(family, report),
+    onPartialFailure: () => metrics.failed('iptables', family, 'partial'),
   });
   return Object.fromEntries(
     families.map((family) => [

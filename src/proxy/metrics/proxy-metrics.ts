@@ -8,7 +8,7 @@ import {
 } from '../../base/instruments.ts';
 import type { Gauge, Histogram, Instrument } from '../../base/instruments.ts';
 import type { IpFamily } from '../../net/ip.ts';
-import type { ReconcileReport } from '../modes/mode.ts';
+import type { ReconcileReport, RulesReport } from '../modes/mode.ts';
 import type { ObjectChange } from '../service-proxy.ts';
 import type { ProxyState } from '../state/model.ts';
 import type { SyncReport } from '../sync-loop.ts';
@@ -36,13 +36,17 @@ export interface ProxyMetrics {
   /** What was seen so far is about to be made true. */
   taken(family: IpFamily): void;
   synced(report: SyncReport & { readonly family: IpFamily }, nowMs: number): void;
-  /** A change or a cleanup of the mode failed. */
-  failed(mode: string, family: IpFamily, what: 'sync' | 'cleanup'): void;
+  /** A change or a cleanup of the mode failed; `partial`: a change, after which everything is written anew. */
+  failed(mode: string, family: IpFamily, what: Failure): void;
+  /** What the iptables mode has written. */
+  rules(family: IpFamily, report: RulesReport): void;
   /** Connection tracking was brought in line. */
   reconciled(family: IpFamily, report: ReconcileReport): void;
   /** An answer of /healthz or /livez. */
   answered(what: 'healthz' | 'livez', status: number): void;
 }
+
+type Failure = 'sync' | 'cleanup' | 'partial';
 
 const ip_family = ['ip_family'] as const;
 
@@ -61,7 +65,8 @@ export function createProxyMetrics(
   const syncs = createSyncs();
   const answers = createAnswers();
   const flows = createFlows();
-  const counted = [syncs, changes, failures, answers, flows].flatMap((each) => each.all);
+  const rules = createRules();
+  const counted = [syncs, changes, failures, answers, flows, rules].flatMap((each) => each.all);
   const all = [...counted, noLocalEndpoints(source)];
   return {
     all,
@@ -80,6 +85,7 @@ export function createProxyMetrics(
       }
     },
     failed: failures.failed,
+    rules: rules.told,
     reconciled: flows.reconciled,
     answered: answers.answered,
   };
@@ -219,12 +225,34 @@ function createFailures() {
     sync: counter('nftables_sync_failures_total', 'Cumulative proxy nftables sync failures'),
     cleanup: counter('nftables_cleanup_failures_total', 'Cumulative proxy nftables cleanup failures'),
   };
-  const iptables = counter('iptables_restore_failures_total', 'Cumulative proxy iptables restore failures');
+  const iptables = {
+    sync: counter('iptables_restore_failures_total', 'Cumulative proxy iptables restore failures'),
+    partial: counter(
+      'iptables_partial_restore_failures_total',
+      'Cumulative proxy iptables partial restore failures',
+    ),
+  };
   return {
-    all: [nft.sync, nft.cleanup, iptables],
-    failed: (mode: string, family: IpFamily, what: 'sync' | 'cleanup'): void => {
-      if (mode === 'nftables') nft[what].add([family]);
-      else if (mode === 'iptables' && what === 'sync') iptables.add([family]);
+    all: [nft.sync, nft.cleanup, iptables.sync, iptables.partial],
+    failed: (mode: string, family: IpFamily, what: Failure): void => {
+      if (mode === 'nftables' && what !== 'partial') nft[what].add([family]);
+      else if (mode === 'iptables' && what !== 'cleanup') iptables[what].add([family]);
+    },
+  };
+}
+
+function createRules() {
+  const gauge = (name: string, help: string): Gauge =>
+    createGauge({ name: `kubeproxy_sync_proxy_rules_${name}`, help, labels: ['table', 'ip_family'] });
+  const total = gauge('iptables_total', 'Total number of iptables rules owned by kube-proxy');
+  const last = gauge('iptables_last', 'Number of iptables rules written by kube-proxy in last sync');
+  return {
+    all: [total, last],
+    told: (family: IpFamily, report: RulesReport): void => {
+      for (const table of ['nat', 'filter'] as const) {
+        total.set([table, family], report.total[table]);
+        last.set([table, family], report.written[table]);
+      }
     },
   };
 }

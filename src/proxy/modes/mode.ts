@@ -25,6 +25,15 @@ export interface ModeObserver {
   readonly onRefused: (refused: { readonly id: string; readonly error: unknown }) => void;
   /** Connection tracking was brought in line with the rules. */
   readonly onReconciled: (report: ReconcileReport) => void;
+  /** The iptables mode alone: how many rules of ours the tables hold, and how many a sync wrote. */
+  readonly onRules?: (rules: RulesReport) => void;
+  /** The iptables mode alone: a change was refused, and everything is read and written anew. */
+  readonly onPartialFailure?: () => void;
+}
+
+export interface RulesReport {
+  readonly total: Readonly<Record<'nat' | 'filter', number>>;
+  readonly written: Readonly<Record<'nat' | 'filter', number>>;
 }
 
 export interface ReconcileReport {

@@ -10,6 +10,8 @@ import { StepBuilder, isBetterRewritten, planService } from './plan.ts';
 import type { ServiceChange, Step } from './plan.ts';
 import { dispatchChains, renderService } from './render.ts';
 import type { DispatchChain, RenderOptions, ServiceRules } from './render.ts';
+import { countRules, writtenCount } from './rule-count.ts';
+import type { RuleCount } from './rule-count.ts';
 import { RestoreWriter } from './restore-writer.ts';
 import type { Rejected } from './restore-writer.ts';
 
@@ -27,6 +29,10 @@ export interface Outcome {
   readonly rejected: readonly Rejected[];
   /** Lines each chain that leads to Services has now. */
   readonly nLines: ReadonlyMap<DispatchChain, number>;
+  /** Rules of the Service ports that are served. */
+  readonly nRules: RuleCount;
+  /** Rules that were written now. */
+  readonly written: RuleCount;
   /** How many restores it took; 0 = everything was there. */
   readonly nWritten: number;
   readonly wasEmpty: boolean;
@@ -50,19 +56,23 @@ function planBase({ chains }: Layout, found: Found): Step[] {
 
 interface Planned {
   readonly changes: readonly ServiceChange[];
+  /** Rules of all Service ports. */
+  readonly nRules: RuleCount;
   readonly nLines: Map<DispatchChain, number>;
 }
 
 async function compare({ ports, rendering }: Wanted, found: Found): Promise<Planned> {
   const changes: ServiceChange[] = [];
   const nLines = new Map<DispatchChain, number>();
+  const nRules = { nat: 0, filter: 0 };
   for (const [i, port] of ports.entries()) {
     const after = renderService(port, rendering);
     countLines(nLines, after, 1);
+    countRules(nRules, after, 1);
     changes.push({ id: port.id, before: found.take(after), after });
     if (i % portsPerTurn === portsPerTurn - 1) await setImmediate();
   }
-  return { changes, nLines };
+  return { changes, nLines, nRules };
 }
 
 /** Adds a Service port's lines to the counts, or takes them off. */
@@ -153,7 +163,7 @@ export async function applyAll(iptables: Iptables, wanted: Wanted, isNarrowing: 
   const { layout } = wanted;
   const found = new Found(await readTables(iptables, ['mangle', 'filter', 'nat']));
   const base = planBase(layout, found);
-  const { changes, nLines } = await compare(wanted, found);
+  const { changes, nLines, nRules } = await compare(wanted, found);
   const tails = [...layout.tails] as [DispatchChain, readonly string[]][];
   const tailSteps = new Map(tails.map(([ref, lines]) => [ref, planTail(ref, lines, found)]));
   const isRewritten = (ref: DispatchChain): boolean =>
@@ -174,7 +184,16 @@ export async function applyAll(iptables: Iptables, wanted: Wanted, isNarrowing: 
   steps.push(...planLeftovers(found, isRewritten));
   const writer = new RestoreWriter(iptables);
   const rejected = isNarrowing ? await writer.writeWhatFits(steps) : (await writer.write(steps), []);
-  return { rejected, nLines, nWritten: writer.nWritten, wasEmpty: found.fresh.has('nat KUBE-SERVICES') };
+  const isOut = new Set(rejected.map(({ id }) => id));
+  for (const { id, after } of changes) if (isOut.has(id)) countRules(nRules, after, -1);
+  return {
+    rejected,
+    nLines,
+    nRules,
+    written: writtenCount(steps.filter(({ id }) => id === undefined || !isOut.has(id))),
+    nWritten: writer.nWritten,
+    wasEmpty: found.fresh.has('nat KUBE-SERVICES'),
+  };
 }
 
 /** Takes everything away that we, or a kube-proxy in iptables mode, put into the tables. */

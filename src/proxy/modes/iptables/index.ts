@@ -68,7 +68,11 @@ export const mode: ModeModule = {
       logger,
       isConntrackLiberal: isConntrackLiberal(netnsPath),
       ...(masqueradeBit === undefined ? {} : { masqueradeBit }),
-      ...(observer && { onRejected: observer.onRefused }),
+      ...(observer && {
+        onRejected: observer.onRefused,
+        ...(observer.onRules && { onRules: observer.onRules }),
+        ...(observer.onPartialFailure && { onPartialFailure: observer.onPartialFailure }),
+      }),
     });
     const conntrack = openConntrack({ netnsPath });
     const whole = withStaleFlowsEnded(made, {

@@ -3,6 +3,7 @@ import { deepEqual } from '../../../base/deep-equal.ts';
 import type { Logger } from '../../../base/logger.ts';
 import { IptablesError } from '../../../kernel/iptables/iptables.ts';
 import type { Iptables } from '../../../kernel/iptables/iptables.ts';
+import type { RulesReport } from '../mode.ts';
 import type { ProxyMode, ProxyNode, ProxyState, ServicePort } from '../../state/model.ts';
 import { applyAll, countLines, planRewrite, removeAll } from './apply.ts';
 import type { Wanted } from './apply.ts';
@@ -11,6 +12,8 @@ import { isBetterRewritten, planService } from './plan.ts';
 import type { ServiceChange, Step } from './plan.ts';
 import { dispatchChains, renderService } from './render.ts';
 import type { DispatchChain, RenderOptions } from './render.ts';
+import { countRules, layoutCount, writtenCount } from './rule-count.ts';
+import type { RuleCount } from './rule-count.ts';
 import { RestoreWriter } from './restore-writer.ts';
 import type { Rejected } from './restore-writer.ts';
 
@@ -29,6 +32,10 @@ export interface IptablesModeOptions {
   readonly other?: () => Iptables | undefined;
   /** A Service port that the kernel or the program does not take; it is left out until the next look at everything. */
   readonly onRejected?: (rejected: Rejected) => void;
+  /** After each sync. */
+  readonly onRules?: (rules: RulesReport) => void;
+  /** A change was refused, and everything is read and written anew. */
+  readonly onPartialFailure?: () => void;
 }
 
 /** Above so many endpoints their comments are left out, as kube-proxy does; they come back below four fifths of it. */
@@ -42,6 +49,8 @@ interface Known {
   readonly isTerse: boolean;
   /** Lines of the chains that lead to Services. */
   readonly nLines: Map<DispatchChain, number>;
+  /** Of the Service ports. */
+  readonly nRules: RuleCount;
   /** Ids of which nobody knows what the tables hold. */
   readonly rejected: ReadonlySet<string>;
   readonly lookedAtMs: number;
@@ -84,6 +93,8 @@ class IptablesMode implements ProxyMode {
       this.#known = undefined;
       const { iptables, other, logger } = this.#options;
       await removeAll(iptables);
+      const none = { nat: 0, filter: 0 };
+      this.#options.onRules?.({ total: none, written: none });
       const also = other?.();
       if (also === undefined) return;
       try {
@@ -129,10 +140,12 @@ class IptablesMode implements ProxyMode {
         after: port === undefined ? undefined : renderService(port, rendering),
       };
     });
-    const { ports, nLines } = known;
+    const { ports, nLines, nRules } = known;
     for (const { before, after } of changes) {
       countLines(nLines, before, -1);
       countLines(nLines, after, 1);
+      countRules(nRules, before, -1);
+      countRules(nRules, after, 1);
     }
     for (const [id, port] of next) {
       if (port === undefined) ports.delete(id);
@@ -140,10 +153,13 @@ class IptablesMode implements ProxyMode {
     }
     this.#known = undefined;
     try {
-      await new RestoreWriter(this.#options.iptables).write(this.#plan(changes, known));
+      const steps = this.#plan(changes, known);
+      await new RestoreWriter(this.#options.iptables).write(steps);
+      this.#tellRules(known, writtenCount(steps));
     } catch (error) {
       if (!(error instanceof IptablesError) || error.failure !== 'refused') throw error;
       this.#options.logger.warn('iptables are not as expected, reading them again', { err: error });
+      this.#options.onPartialFailure?.();
       return false;
     }
     this.#known = known;
@@ -204,14 +220,23 @@ class IptablesMode implements ProxyMode {
       node,
       isTerse,
       nLines: new Map(outcome.nLines),
+      nRules: outcome.nRules,
       rejected,
       lookedAtMs: now,
       lookTookMs: Math.max(1, now - startMs),
     };
+    this.#tellRules(this.#known, outcome.written);
     const { nWritten, wasEmpty } = outcome;
     const { family, backend } = iptables;
     const place = { family, backend, ports: ports.size, nWritten, found: wasEmpty ? 'nothing' : 'rules' };
     logger.info('iptables are in place', place);
+  }
+
+  #tellRules({ node, nRules }: Known, written: RuleCount): void {
+    if (this.#options.onRules === undefined) return;
+    const fixed = layoutCount(this.#layout(node));
+    const total = { nat: fixed.nat + nRules.nat, filter: fixed.filter + nRules.filter };
+    this.#options.onRules({ total, written });
   }
 
   #isTerse(services: ReadonlyMap<string, ServicePort>): boolean {
