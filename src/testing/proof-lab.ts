@@ -25,6 +25,16 @@ export const PODS = [1, 2, 3, 4, 5, 6] as const;
  * The machines of random clusters, at the addresses of the test plan: a node, Pods with odd numbers on it and with even numbers on another,
  * one more Pod of each as a client, and a machine outside; every one a network namespace with a link to the node. Needs `inSandbox`.
  */
+export interface ProofNetwork {
+  /** Path of the network namespace of `node`, `outside`, `elsewhere`, `pod99` or one of PODS, as `pod1`. */
+  netns(name: string): string;
+  /** The name of the machine that has an address. */
+  placeOf(ip: string): string;
+  /** Once nothing runs there any more. */
+  close(): void;
+}
+
+/** A ProofNetwork with programs in it: servers at all endpoints, and a prober on each machine. */
 export interface ProofLab {
   /** Path of the node's network namespace. */
   readonly nodeNetns: string;
@@ -114,11 +124,11 @@ class Prober {
   }
 }
 
-/** `ports`: those that endpoints answer on. */
-export async function createProofLab(ports: readonly number[]): Promise<ProofLab> {
+const names = ['node', ...machines.map(({ name }) => name)];
+
+export function createProofNetwork(): ProofNetwork {
   const root = sandboxFolder('portico-proof-');
   const netns = (name: string): string => join(root, name);
-  const names = ['node', ...machines.map(({ name }) => name)];
   for (const name of names) {
     createNamedNetns(netns(name));
     withNetns(netns(name), () => {
@@ -135,6 +145,19 @@ export async function createProofLab(ports: readonly number[]): Promise<ProofLab
       { kind: 'route', to: all[f], via: plan[f].outside, link: 'eth0', isOnLink: true },
     ]),
   ]);
+  return {
+    netns,
+    placeOf: (source) => machines.find(({ ip }) => ip.IPv4 === source || ip.IPv6 === source)?.name ?? 'node',
+    close: () => {
+      for (const name of names) deleteNamedNamespace(netns(name));
+    },
+  };
+}
+
+/** `ports`: those that endpoints answer on. */
+export async function createProofLab(ports: readonly number[]): Promise<ProofLab> {
+  const network = createProofNetwork();
+  const netns = (name: string): string => network.netns(name);
   const servers = await Promise.all(
     PODS.map(async (n) => {
       const child = withNetns(netns(`pod${n}`), () =>
@@ -147,13 +170,11 @@ export async function createProofLab(ports: readonly number[]): Promise<ProofLab
     }),
   );
   const probers = new Map(names.map((name) => [name, new Prober(netns(name))]));
-  const placeOf = (source: string): string =>
-    machines.find(({ ip }) => ip.IPv4 === source || ip.IPv6 === source)?.name ?? 'node';
   return {
     nodeNetns: netns('node'),
     probe: async (probes) => {
       const answers = new Map<Probe, string>();
-      const byPlace = Map.groupBy(probes, ({ source }) => placeOf(source));
+      const byPlace = Map.groupBy(probes, ({ source }) => network.placeOf(source));
       await Promise.all(
         [...byPlace].map(async ([place, list]) => {
           const found = (await probers.get(place)?.make(list)) ?? [];
@@ -165,7 +186,7 @@ export async function createProofLab(ports: readonly number[]): Promise<ProofLab
     close: async () => {
       const children = [...servers, ...[...probers.values()].map((prober) => prober.process)];
       await Promise.all(children.map(endChild));
-      for (const name of names) deleteNamedNamespace(netns(name));
+      network.close();
     },
   };
 }

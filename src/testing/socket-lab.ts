@@ -36,6 +36,8 @@ export interface SocketLab {
 }
 
 export interface ServeAt {
+  /** What it answers; default: its place. */
+  readonly name?: string;
   readonly family: 'IPv4' | 'IPv6';
   readonly protocol: 'TCP' | 'UDP' | 'SCTP';
   readonly port: number;
@@ -45,6 +47,8 @@ export interface SocketCall {
   readonly protocol: 'TCP' | 'UDP' | 'SCTP';
   readonly host: string;
   readonly port: number;
+  /** Default: as the kernel chooses. */
+  readonly source?: string;
   readonly sourcePort?: number;
   readonly timeoutMs?: number;
 }
@@ -148,15 +152,16 @@ class Lab implements SocketLab {
     if (at.family === 'IPv6') setSocketOption(fd, [IPPROTO_IPV6, IPV6_V6ONLY], one);
     bindSocket(fd, sockaddr(anyAddress[at.family], at.port));
     if (at.protocol !== 'UDP') checked('listen', cListen(fd, 64));
-    this.#servers.push({ ...at, name: place, fd });
+    this.#servers.push({ name: place, ...at, fd });
   }
 
-  #client(place: string, { protocol, host, sourcePort, timeoutMs = 1500 }: SocketCall): number {
+  #client(place: string, { protocol, host, source, sourcePort = 0, timeoutMs = 1500 }: SocketCall): number {
     const family = familyOf(host);
     const fd = withNetns(this.#netns(place), () => socketOf(protocol, family));
     setSocketOption(fd, [SOL_SOCKET, SO_SNDTIMEO], timeval(timeoutMs));
     setSocketOption(fd, [SOL_SOCKET, SO_RCVTIMEO], timeval(timeoutMs));
-    if (sourcePort !== undefined) bindSocket(fd, sockaddr(anyAddress[family], sourcePort));
+    if (source !== undefined || sourcePort !== 0)
+      bindSocket(fd, sockaddr(source ?? anyAddress[family], sourcePort));
     return fd;
   }
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { serverText } from '../../../kernel/ipvs/model.ts';
-import type { VirtualServerKey } from '../../../kernel/ipvs/model.ts';
 import { createIpvsRig } from '../../../testing/ipvs-rig.ts';
 import type { IpvsRig } from '../../../testing/ipvs-rig.ts';
+import { at, key, weights } from '../../../testing/ipvs-web.ts';
 import {
   clusterIp,
   endpoints,
@@ -15,15 +15,7 @@ import {
 import type { ProxyMode } from '../../state/model.ts';
 
 const { cluster, pod, node } = plan.IPv4;
-const key = (ip: string, port: number): VirtualServerKey => ({
-  kind: 'address',
-  family: 'IPv4',
-  protocol: 'TCP',
-  ip,
-  port,
-});
 const web = key(cluster(1), 80);
-const at = (host: number) => ({ ip: pod(host), port: 9376 });
 const inside = {
   endpoints: endpoints('IPv4', 1, 2),
   whenEmpty: 'reject',
@@ -51,13 +43,6 @@ async function begun(): Promise<{ rig: IpvsRig; mode: ProxyMode }> {
 const retire = async (mode: ProxyMode): Promise<boolean | undefined> => mode.retire?.(state);
 const routes = (rig: IpvsRig): string[] =>
   rig.stack.objects.flatMap((each) => (each.kind === 'route' ? [`${each.to} from ${each.source}`] : []));
-const weights = (rig: IpvsRig, of = web): Record<string, number> =>
-  Object.fromEntries(
-    [...(rig.ipvs.held.get(serverText(of))?.destinations.values() ?? [])].map(({ ip, weight }) => [
-      ip,
-      weight,
-    ]),
-  );
 
 function assertNothing(rig: IpvsRig): void {
   assert.deepEqual([[...rig.ipvs.held], rig.virtualIps(), [...rig.nft.ruleset]], [[], [], []]);

@@ -1,47 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { serverText } from '../../../kernel/ipvs/model.ts';
-import type { VirtualServerKey } from '../../../kernel/ipvs/model.ts';
 import type { NftKernel } from '../../../kernel/nft/nft-kernel.ts';
 import { createIpvsRig } from '../../../testing/ipvs-rig.ts';
 import type { IpvsRig } from '../../../testing/ipvs-rig.ts';
-import {
-  clusterIp,
-  endpoints,
-  nodePort,
-  plan,
-  proxyState,
-  servicePort,
-} from '../../../testing/proxy-fixtures.ts';
-import type { ProxyMode, ProxyState, ServicePort } from '../../state/model.ts';
+import { at, begun, key, servers, stateOf, web, weights } from '../../../testing/ipvs-web.ts';
+import { clusterIp, endpoints, nodePort, plan, servicePort } from '../../../testing/proxy-fixtures.ts';
 
-const { cluster, pod, node } = plan.IPv4;
-const key = (ip: string, port: number, protocol: 'TCP' | 'UDP' = 'TCP'): VirtualServerKey => ({
-  kind: 'address',
-  family: 'IPv4',
-  protocol,
-  ip,
-  port,
-});
-const web = (hosts: readonly number[], more: Partial<ServicePort> = {}): ServicePort =>
-  servicePort('web', [clusterIp([cluster(1), 80], endpoints('IPv4', ...hosts))], more);
-const stateOf = (...ports: readonly ServicePort[]): ProxyState => proxyState('IPv4', ports, { ip: node });
-const at = (host: number) => ({ ip: pod(host), port: 9376 });
-const servers = (rig: IpvsRig): string[] => [...rig.ipvs.held.keys()].sort();
-const weights = (rig: IpvsRig, of = key(cluster(1), 80)): Record<string, number> =>
-  Object.fromEntries(
-    [...(rig.ipvs.held.get(serverText(of))?.destinations.values() ?? [])].map(({ ip, weight }) => [
-      ip,
-      weight,
-    ]),
-  );
-
-async function begun(...ports: readonly ServicePort[]): Promise<{ rig: IpvsRig; mode: ProxyMode }> {
-  const rig = createIpvsRig('IPv4');
-  const mode = rig.start();
-  await mode.sync(stateOf(...ports));
-  return { rig, mode };
-}
+const { cluster, pod } = plan.IPv4;
 
 describe('a look at everything', () => {
   const watched = (): { rig: IpvsRig; nft: NftKernel; nReads: () => number } => {
