@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { withNetns } from '../../src/kernel/netns/named-netns.ts';
+import { ensureSysctl } from '../../src/kernel/route/network-stack.ts';
 import { labAddresses, podPort } from '../../src/testing/packet-lab.ts';
 import { inSandbox } from '../../src/testing/sandbox.ts';
 import { badInput } from './bad-input-cases.ts';
-import { canaryService, createCanary, slicesWith } from './canary.ts';
+import { canaryService, createCanary, NODE_PORT, slicesWith, VIPS } from './canary.ts';
 import type { Callers, Canary } from './canary.ts';
 import { capabilities } from './capability-cases.ts';
 import type { CapabilityCase } from './capability-cases.ts';
@@ -46,6 +48,11 @@ before(async () => {
     const to = `${second[family]}/${labAddresses[family].fabric}`;
     await lab.run('ip', ['address', 'add', to, 'dev', 'eth0', ...(family === 'IPv6' ? ['nodad'] : [])]);
   }
+  withNetns(lab.packets.netns('node'), () => {
+    // Every refusal is to be seen, however many there are at once.
+    ensureSysctl('net.ipv4.icmp_ratelimit', '0');
+    ensureSysctl('net.ipv6.icmp.ratelimit', '0');
+  });
   api = await lab.startApi(...apiFlags);
   await lab.apply(node);
   await writeStatus(lab, node);
@@ -69,7 +76,13 @@ for (const mode of ['nftables', 'iptables', 'userspace'] as const satisfies read
     before(async () => {
       proxy = lab.startProxy(`--config=${configure(['primary'])}`, '-v=2');
       await awaitMode({ lab, proxy }, mode);
-      await canary.isServed();
+      await stage.expect(
+        ...families.flatMap((family): Expectation[] => [
+          { from: 'pod1', to: VIPS[family], by: [2, 3] },
+          { from: 'node', to: VIPS[family], by: [2, 3] },
+          { from: 'outside', to: labAddresses[family].node, port: NODE_PORT, by: [2, 3] },
+        ]),
+      );
       callers = canary.call({ perSecond: PER_SECOND });
     });
     const configure = (nodePortAddresses: readonly string[]): string =>
