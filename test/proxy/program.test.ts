@@ -90,6 +90,13 @@ describe('portico proxy, a program on a node', () => {
     );
     assert.match(await get('/proxyMode', '127.0.0.1:10249'), /\r\n\r\nnftables$/);
     assert.match(await get('/configz', '127.0.0.1:10249'), /"kubeproxy.config.k8s.io":\{"apiVersion"/);
+    assert.match(await get('/healthz', '127.0.0.1:10249'), /\r\n\r\nok$/);
+    const indicators = await get('/metrics/slis', '127.0.0.1:10249');
+    assert.match(
+      indicators,
+      /^kubernetes_healthchecks_total\{name="ping",status="success",type="healthz"\} 1$/m,
+    );
+    assert.match(indicators, /^kubernetes_healthcheck\{name="ping",type="healthz"\} 1$/m);
     const why = await get('/explain/default/web', '127.0.0.1:10249');
     assert.match(
       why,

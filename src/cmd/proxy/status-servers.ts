@@ -1,6 +1,6 @@
 import type { Exposition } from '../../apiserver/metrics/exposition.ts';
 import type { Instrument } from '../../base/instruments.ts';
-import { createGauge } from '../../base/instruments.ts';
+import { createCounter, createGauge } from '../../base/instruments.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/logger.ts';
 import { codeOf, messageOf } from '../../base/thrown.ts';
@@ -104,14 +104,44 @@ const buildInfo = (): Instrument => {
   return gauge;
 };
 
+/** How often the one check of the metrics' own /healthz was asked for, with the names that every component of Kubernetes has at /metrics/slis. */
+function healthIndicators() {
+  const type = 'healthz';
+  const last = createGauge({
+    name: 'kubernetes_healthcheck',
+    help: 'This metric records the result of a single healthcheck.',
+    labels: ['name', 'type'],
+  });
+  const total = createCounter({
+    name: 'kubernetes_healthchecks_total',
+    help: 'This metric records the results of all healthcheck.',
+    labels: ['name', 'status', 'type'],
+  });
+  return {
+    all: [last, total],
+    asked: (): void => {
+      last.set(['ping', type], 1);
+      total.add(['ping', 'success', type]);
+    },
+  };
+}
+
 const EXPLAIN = '/explain/';
 
 function metricsAnswers({ configuration, instruments, modeName, explain }: StatusOptions): Answers {
   const build = buildInfo();
+  const indicators = healthIndicators();
   let exposition: Promise<Exposition> | undefined;
+  const shown = async (all: readonly Instrument[]): Promise<Answer> => {
+    exposition ??= import('../../apiserver/metrics/exposition.ts').then((m) => m.createExposition());
+    const { contentType, text } = await exposition;
+    return { status: 200, headers: { 'content-type': contentType }, body: await text(all) };
+  };
   return async (path) => {
     switch (path) {
       case '/healthz':
+      case '/healthz/ping':
+        indicators.asked();
         return plain('ok');
       case '/proxyMode':
         return plain(modeName());
@@ -119,12 +149,10 @@ function metricsAnswers({ configuration, instruments, modeName, explain }: Statu
         const document = { 'kubeproxy.config.k8s.io': configurationDocument(configuration()) };
         return { status: 200, headers: JSON_HEADERS, body: JSON.stringify(document) };
       }
-      case '/metrics': {
-        exposition ??= import('../../apiserver/metrics/exposition.ts').then((m) => m.createExposition());
-        const { contentType, text } = await exposition;
-        const body = await text([...(await instruments()), build]);
-        return { status: 200, headers: { 'content-type': contentType }, body };
-      }
+      case '/metrics':
+        return shown([...(await instruments()), build]);
+      case '/metrics/slis':
+        return shown(indicators.all);
       default:
         return path.startsWith(EXPLAIN) ? explanation(path.slice(EXPLAIN.length), explain) : undefined;
     }
