@@ -18,7 +18,10 @@ function world() {
     failing.set(what, n - 1);
     throw new Error(what);
   };
+  /** Modes that still have connections to look after when they go. */
+  const serving = new Set<Name>();
   let nHeld = 0;
+  let nRetired = 0;
   const open = (name: Name): Promise<ProxyMode> => {
     fail(`open ${name}`);
     nHeld++;
@@ -34,6 +37,15 @@ function world() {
         rules.delete(name);
       },
       release: () => void nHeld--,
+      ...(name === 'a' && {
+        retire: async () => {
+          await Promise.resolve();
+          nRetired++;
+          fail('cleanup a');
+          rules.delete('a');
+          return serving.has('a');
+        },
+      }),
     });
   };
   const logger = memoryLogger();
@@ -45,7 +57,7 @@ function world() {
     clock: fakeClock(),
     logger,
   });
-  return { mode, rules, failing, logger, nHeld: () => nHeld };
+  return { mode, rules, failing, logger, nHeld: () => nHeld, nRetired: () => nRetired, serving };
 }
 
 const state = proxyState('IPv4', []);
@@ -90,6 +102,31 @@ describe('a proxy mode that becomes another one', () => {
     mode.use('b');
     await mode.sync(state);
     assert.deepEqual([mode.name, ...rules], ['b', 'b']);
+  });
+
+  it('opens the first one again when that fails at first', async () => {
+    const { mode, rules, failing } = world();
+    failing.set('open a', 1);
+    await assert.rejects(mode.sync(state), /open a/);
+    await mode.sync(state);
+    assert.deepEqual([mode.name, ...rules], ['a', 'a']);
+  });
+
+  it('looks after the connections of the one that went with each look at everything, not with each change', async () => {
+    const { mode, nRetired, serving } = world();
+    await mode.sync(state);
+    mode.use('b');
+    serving.add('a');
+    await mode.sync(state, change);
+    assert.equal(nRetired(), 1);
+    await mode.sync(state, change);
+    assert.equal(nRetired(), 1);
+    await mode.sync(state);
+    assert.equal(nRetired(), 2);
+    serving.delete('a');
+    await mode.sync(state);
+    await mode.sync(state);
+    assert.equal(nRetired(), 3);
   });
 
   it('takes away what an earlier process left of another mode, and tries again when it cannot', async () => {
