@@ -184,6 +184,45 @@ function partOf({ id, tables }: Step, isWanted: (table: TableName) => boolean): 
   return nLines === 0 ? undefined : { tables: part, nLines, ...(id === undefined ? {} : { id }) };
 }
 
+/** A Service port's step that only adds to the table nat: what it puts into chains of its own, and the lines that lead there. */
+function partsOf({ id, tables }: Step): { readonly chains: Step; readonly leads: Step } | undefined {
+  const nat = tables.get('nat');
+  if (id === undefined || nat === undefined || tables.size > 1) return undefined;
+  if (nat.deletes.length + nat.drops.length > 0 || nat.chains.length === 0) return undefined;
+  const own = new Set(nat.chains.map((line) => line.slice(1, line.indexOf(' '))));
+  const isOwn = (line: string): boolean => own.has(line.split(' ', 2)[1] ?? '');
+  const inside = nat.appends.filter(isOwn);
+  const appends = nat.appends.filter((line) => !isOwn(line));
+  const step = (lines: Partial<Lines>, nLines: number): Step => ({
+    id,
+    tables: new Map([['nat', { chains: [], deletes: [], appends: [], inserts: [], drops: [], ...lines }]]),
+    nLines,
+  });
+  return {
+    chains: step({ chains: nat.chains, appends: inside }, nat.chains.length + inside.length),
+    leads: step({ appends, inserts: nat.inserts }, appends.length + nat.inserts.length),
+  };
+}
+
+/**
+ * The same steps for a load that takes many sections: chains of Services first, and then the lines that lead there. At the end of each
+ * section the kernel goes through every chain that packets can reach, which else are more from section to section.
+ */
+export function chainsFirst(steps: readonly Step[]): Step[] {
+  const [first, then]: [Step[], Step[]] = [[], []];
+  let hasParted = false;
+  for (const step of steps) {
+    const parts = partsOf(step);
+    if (parts === undefined) (hasParted ? then : first).push(step);
+    else {
+      hasParted = true;
+      first.push(parts.chains);
+      if (parts.leads.nLines > 0) then.push(parts.leads);
+    }
+  }
+  return [...first, ...then];
+}
+
 /** Several drops in the table nat as one. */
 export const joinDrops = (drops: readonly ChainDrop[]): ChainDrop => ({
   table: 'nat',

@@ -58,7 +58,41 @@ function small(iptables: FakeIptables, maxLines: number, says: 'its line' | 'no 
 const sorted = (iptables: FakeIptables, table: 'nat' | 'filter'): unknown =>
   [...(iptables.ruleset.get(table) ?? [])].map(([name, { rules }]) => [name, rules.toSorted()]).sort();
 
+/** A Service port that is all in the table nat. */
+function plainService(n: number): Step {
+  const builder = new StepBuilder();
+  builder.chain(`nat KUBE-SEP-${n}`, [
+    '-s 10.0.0.1/32 -j KUBE-MARK-MASQ',
+    '-j DNAT --to-destination 10.0.0.1',
+  ]);
+  builder.chain(`nat KUBE-SVC-${n}`, [`-j KUBE-SEP-${n}`]);
+  builder.append('nat KUBE-SERVICES', [`-d 10.0.3.${n}/32 -j KUBE-SVC-${n}`]);
+  return builder.build(`plain-${n}`) ?? assert.fail('a step without lines');
+}
+
 describe('writing steps with iptables-restore', () => {
+  it('of a big load, chains come before the lines that lead there, and what others need before both', async () => {
+    const iptables = createFakeIptables();
+    const base = new StepBuilder();
+    base.chain('filter KUBE-SERVICES', []);
+    base.chain('nat KUBE-SERVICES', []);
+    base.chain('nat KUBE-MARK-MASQ', []);
+    base.chain(
+      'filter OLD',
+      services.map((_, n) => `-d 10.0.1.${n}/32 -j DROP`),
+    );
+    const plain = Array.from({ length: 500 }, (_, n) => plainService(n));
+    const steps = [base.build() ?? assert.fail('no lines'), ...plain, ...services];
+    await new RestoreWriter(iptables).write(steps);
+    const sections = (iptables.restored.at(-1) ?? '').split(/(?<=^COMMIT\n)/m);
+    const makes = (name: string): number => sections.findLastIndex((text) => text.includes(`:${name}`));
+    const leads = sections.findIndex((text) => text.includes('-A KUBE-SERVICES -d 10.0.3.'));
+    assert.ok(sections.findIndex((text) => text.includes(':KUBE-MARK-MASQ')) <= makes('KUBE-SEP-0'));
+    assert.ok(makes('KUBE-SEP-') <= leads, `${makes('KUBE-SEP-')} is behind ${leads}`);
+    assert.equal(iptables.ruleset.get('nat')?.get('KUBE-SERVICES')?.rules.length, 600);
+    assert.deepEqual(iptables.ruleset.get('nat')?.get('KUBE-SVC-499')?.rules, ['-j KUBE-SEP-499']);
+  });
+
   it('starts the program once, however many sections there are', async () => {
     const iptables = await prepared();
     const before = iptables.restored.length;

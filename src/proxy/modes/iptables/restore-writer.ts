@@ -1,7 +1,7 @@
 import type { Iptables } from '../../../kernel/iptables/iptables.ts';
 import { IptablesError } from '../../../kernel/iptables/iptables.ts';
 import { renderRestore } from '../../../kernel/iptables/render.ts';
-import { afterSections, joinDrops, joinPacks, linesOf, packSteps, removalOf } from './plan.ts';
+import { afterSections, chainsFirst, joinDrops, joinPacks, linesOf, packSteps, removalOf } from './plan.ts';
 import type { Removal, Step } from './plan.ts';
 
 /**
@@ -58,6 +58,7 @@ export class RestoreWriter {
 
   async #writePacks(steps: readonly Step[]): Promise<void> {
     let packs = packSteps(steps, this.#maxLines);
+    if (packs.length > 1) packs = packSteps(chainsFirst(steps), this.#maxLines);
     while (packs.length > 0) {
       const input = joinPacks(packs);
       try {
