@@ -1,7 +1,7 @@
 /**
  * `npm run test:vm`: what the host's kernel need not have, tested in a virtual machine with Debian's: IPVS and SCTP. All files in
  * one boot. Arguments are the files to run in place of all in `inside/`; `--command TEXT` runs that in place of tests, at the root of this
- * tree. `--connections N` and `--services N` are the size of the zero-loss run, `--minutes N` (20) the limit. Where a machine cannot be
+ * tree. `--connections N` and `--services N` are the size of the zero-loss run, `--minutes N` (45) the limit. Where a machine cannot be
  * started it says so and is successful, but not in CI.
  */
 import { globSync } from 'node:fs';
@@ -17,7 +17,7 @@ const { values, positionals } = parseArgs({
     connections: { type: 'string' },
     services: { type: 'string' },
     /** Emulated processors are ten to forty times slower, and others may want this one. */
-    minutes: { type: 'string', default: '20' },
+    minutes: { type: 'string', default: '45' },
   },
 });
 

@@ -4,33 +4,36 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { realClock } from '../../src/base/clock.ts';
-import { memoryLogger } from '../../src/base/logger.ts';
-import { openIpvs } from '../../src/kernel/ipvs/open-ipvs.ts';
-import { withNetns } from '../../src/kernel/netns/named-netns.ts';
-import type { ServicePort } from '../../src/proxy/state/model.ts';
-import { createPacketLab } from '../../src/testing/packet-lab.ts';
-import { createCanary } from '../proxy/canary.ts';
-import type { Callers } from '../proxy/canary.ts';
-import { remains } from '../proxy/crowd.ts';
-import { canaryPort, canaryState, families, openModes, otherPort } from './canary-state.ts';
+import { realClock } from '../../../src/base/clock.ts';
+import { memoryLogger } from '../../../src/base/logger.ts';
+import { openIpvs } from '../../../src/kernel/ipvs/open-ipvs.ts';
+import { withNetns } from '../../../src/kernel/netns/named-netns.ts';
+import type { ServicePort } from '../../../src/proxy/state/model.ts';
+import { createPacketLab } from '../../../src/testing/packet-lab.ts';
+import { createCanary } from '../../proxy/canary.ts';
+import type { Callers } from '../../proxy/canary.ts';
+import { remains } from '../../proxy/crowd.ts';
+import { canaryPort, canaryState, families, openModes, otherPort } from '../canary-state.ts';
 
 /** At least; `npm run test:vm -- --connections N --services N` has another number. */
-const CONNECTIONS = Number(process.env['PORTICO_CONNECTIONS'] ?? 10_000);
+const CONNECTIONS = Number(process.env['PORTICO_CONNECTIONS'] ?? 2000);
 /** That come and go. */
-const SERVICES = Number(process.env['PORTICO_SERVICES'] ?? 500);
-/** Of each of the five callers: others of the one processor have something to do, too. */
-const PER_SECOND = 40;
+const SERVICES = Number(process.env['PORTICO_SERVICES'] ?? 200);
+/** Of each of the five callers: others of the one processor have something to do, too. A long run has them call as fast as they can. */
+const PER_SECOND = CONNECTIONS > 20_000 ? undefined : 40;
 const SUBSETS = [[2], [2, 4], [2, 3, 4], [2, 3]] as const;
 const CHANGES = 40;
 const KILLS = 3;
+/** Between changes while there are to be more connections: the callers have the processor meanwhile. */
+const PAUSE_MS = 200;
 /** Services that come or go at a time, between two changes of the canary. */
 const AT_ONCE = 100;
 
 const packets = createPacketLab(4);
 const netnsPath = packets.netns('node');
-const keeperProgram = join(import.meta.dirname, 'keeper.probe.ts');
+const keeperProgram = join(import.meta.dirname, '..', 'keeper.probe.ts');
 const canary = createCanary({ packets, kubeconfig: '' });
 const logger = memoryLogger();
 
@@ -160,7 +163,7 @@ describe('in the ipvs mode no connection is lost to an endpoint that stays', () 
   });
 
   it(`of ${CONNECTIONS} connections and more; a cleanup leaves nothing`, async (t) => {
-    while (callers.report().n < CONNECTIONS) await churn(SUBSETS.length);
+    for (; callers.report().n < CONNECTIONS; await sleep(PAUSE_MS)) await churn(SUBSETS.length);
     await callers.meet(2, 3);
     const { n, answers } = await callers.stop();
     assertNoLoss();
