@@ -6,14 +6,8 @@ import { fakeClock } from '../../../base/clock.ts';
 import { silentLogger } from '../../../base/logger.ts';
 import { createFakeIptables } from '../../../kernel/iptables/fake-iptables.ts';
 import type { IpFamily } from '../../../net/ip.ts';
-import {
-  clusterIp,
-  endpoints,
-  everyFrontend,
-  plan,
-  proxyState,
-  servicePort,
-} from '../../../testing/proxy-fixtures.ts';
+import { everyFrontend, proxyState, servicePort } from '../../../testing/proxy-fixtures.ts';
+import { beforeChanges, smallChanges } from '../../../testing/small-changes.ts';
 import type { ServicePort } from '../../state/model.ts';
 import { createIptablesMode } from './iptables-mode.ts';
 import { serviceChain } from './names.ts';
@@ -49,27 +43,8 @@ for (const family of ['IPv4', 'IPv6'] as const) {
 }
 
 it('writes only what a change changes, each in one restore', async () => {
-  const vip = (...hosts: number[]): ServicePort =>
-    servicePort('web', [clusterIp([plan.IPv4.cluster(1), 80], endpoints('IPv4', ...hosts))]);
-  const other = servicePort('other', [clusterIp([plan.IPv4.cluster(2), 80], endpoints('IPv4', 1, 2))]);
-  const [, ...texts] = await restored(
-    'IPv4',
-    [other],
-    [other, vip()],
-    [other, vip(3)],
-    [other, vip(3, 4)],
-    [other, vip(4, 5)],
-    [other, vip(4, 5)],
-    [other],
-  );
-  const titles = [
-    'a Service without endpoints',
-    'its first endpoint',
-    'a second one',
-    'one replaced',
-    'nothing new',
-    'the Service is gone',
-  ];
+  const titles = Object.keys(smallChanges);
+  const [, ...texts] = await restored('IPv4', beforeChanges, ...Object.values(smallChanges));
   golden('changes.ipv4.txt', texts.map((text, i) => `# ${titles[i]}\n${text}`).join('\n'));
 });
 

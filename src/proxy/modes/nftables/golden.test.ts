@@ -8,14 +8,8 @@ import { createFakeNft } from '../../../kernel/nft/fake-nft.ts';
 import { renderTransaction } from '../../../kernel/nft/render.ts';
 import type { IpFamily } from '../../../net/ip.ts';
 import type { ServicePort } from '../../state/model.ts';
-import {
-  clusterIp,
-  endpoints,
-  everyFrontend,
-  plan,
-  proxyState,
-  servicePort,
-} from '../../../testing/proxy-fixtures.ts';
+import { everyFrontend, proxyState } from '../../../testing/proxy-fixtures.ts';
+import { beforeChanges, smallChanges } from '../../../testing/small-changes.ts';
 import { createNftablesMode } from './nftables-mode.ts';
 
 /** Compares with `golden/NAME`; with UPDATE_GOLDEN=1 writes it. */
@@ -55,26 +49,7 @@ for (const family of ['IPv4', 'IPv6'] as const) {
 }
 
 it('writes only what a change changes, each in one transaction', async () => {
-  const vip = (...hosts: number[]): ServicePort =>
-    servicePort('web', [clusterIp([plan.IPv4.cluster(1), 80], endpoints('IPv4', ...hosts))]);
-  const other = servicePort('other', [clusterIp([plan.IPv4.cluster(2), 80], endpoints('IPv4', 1, 2))]);
-  const [, ...texts] = await transactions(
-    'IPv4',
-    [other],
-    [other, vip()],
-    [other, vip(3)],
-    [other, vip(3, 4)],
-    [other, vip(4, 5)],
-    [other, vip(4, 5)],
-    [other],
-  );
-  const titles = [
-    'a Service without endpoints',
-    'its first endpoint',
-    'a second one',
-    'one replaced',
-    'nothing new',
-    'the Service is gone',
-  ];
+  const titles = Object.keys(smallChanges);
+  const [, ...texts] = await transactions('IPv4', beforeChanges, ...Object.values(smallChanges));
   golden('changes.ipv4.nft', texts.map((text, i) => `# ${titles[i]}\n${text}`).join('\n'));
 });
