@@ -1,7 +1,7 @@
 /** What a run of tests tells of one test: of these the reporter needs the file and the counts. */
 interface Event {
   readonly type: string;
-  readonly data: { readonly file?: string; readonly counts?: Counts };
+  readonly data: { readonly file?: string; readonly counts?: Counts; readonly success?: boolean };
 }
 export interface Counts {
   readonly passed: number;
@@ -10,7 +10,7 @@ export interface Counts {
   readonly cancelled: number;
 }
 
-/** How a run ended, and in which files something failed. */
+/** How a run ended, and which files of those that were run failed. */
 export interface RunResult {
   readonly files: readonly string[];
   readonly counts: Counts;
@@ -21,8 +21,11 @@ async function* report(source: AsyncIterable<Event>): AsyncGenerator<string> {
   const files = new Set<string>();
   let counts: Counts | undefined;
   for await (const { type, data } of source) {
-    if (type === 'test:fail' && data.file !== undefined) files.add(data.file);
-    if (type === 'test:summary' && data.file === undefined) counts = data.counts;
+    // The file of a test is the one it is written in, which may be a table's; a process that broke off has no summary of its own.
+    if (type === 'test:fail' && data.file?.endsWith('.test.ts') === true) files.add(data.file);
+    if (type !== 'test:summary') continue;
+    if (data.file === undefined) counts = data.counts;
+    else if (data.success !== true) files.add(data.file);
   }
   if (counts !== undefined) yield JSON.stringify({ files: [...files], counts } satisfies RunResult);
 }

@@ -67,17 +67,20 @@ async function createPod(kubectl: Kubectl, spec: object = { containers }): Promi
 
 const sh = (script: string): readonly string[] => ['exec', '-i', 'p', '-c', 'main', '--', 'sh', '-c', script];
 
-/** Processes of this machine whose command line has the text. */
-const processesWith = (mark: string): readonly string[] =>
+/** The processes of this machine whose command line, each word ended by a zero byte, is one that `isMeant`. */
+const processesThat = (isMeant: (commandLine: string) => boolean): readonly string[] =>
   readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && name !== String(process.pid))
     .filter((pid) => {
       try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(mark);
+        return isMeant(readFileSync(`/proc/${pid}/cmdline`, 'latin1'));
       } catch {
         return false;
       }
     });
+/** Those whose command line has the text. */
+const processesWith = (mark: string): readonly string[] =>
+  processesThat((commandLine) => commandLine.includes(mark));
 
 const sha = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
@@ -262,8 +265,9 @@ kubectlCases('kubectl when a node agent is killed', {
     assert.ok(child.stderr !== null);
     const said = text(child.stderr);
     const ended = new Promise((resolve) => child.once('exit', resolve));
+    // The program itself: what leads to it may not be mortal yet.
     await eventually('the command', () =>
-      Promise.resolve(processesWith('sleep\x001003').length >= 2 ? true : undefined),
+      Promise.resolve(processesThat((line) => line === 'sleep\x001003\0').length > 0 ? true : undefined),
     );
     const agents = processesWith('cmd/node/main.ts').filter((pid) =>
       readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(kubectl.cluster.root),
