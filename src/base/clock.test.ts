@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fakeClock, realClock } from './clock.ts';
+import { fakeClock, realClock, steadyClock } from './clock.ts';
 
 test('the fake clock stands still until it is moved, then fires timers in order of their time', async () => {
   const clock = fakeClock(1000);
@@ -65,4 +65,11 @@ test('a timer of the machine that is longer than a timer can be is no short one'
   await realClock.sleep(20);
   for (const cancel of cancels) cancel();
   assert.deepEqual(fired, []);
+});
+
+test('the steady clock goes on when the time of the machine is set back', (context) => {
+  const before = steadyClock.now();
+  context.mock.method(Date, 'now', () => before - 3_600_000);
+  assert.equal(realClock.now(), before - 3_600_000);
+  assert.ok(steadyClock.now() >= before);
 });

@@ -40,6 +40,12 @@ const realAfter: Clock['after'] = (delayMs, fn) => {
 /** The machine's own time. */
 export const realClock: Clock = { now: () => Date.now(), after: realAfter, sleep: sleepOn(realAfter) };
 
+/** The machine's own time as it was when the process began, and what has passed since: nobody sets it. For what is waited for. */
+export const steadyClock: Clock = {
+  ...realClock,
+  now: () => performance.timeOrigin + performance.now(),
+};
+
 export interface FakeClock extends Clock {
   /** Moves time forward, firing timers in order, with a turn of the event loop after each. */
   advance(byMs: number): Promise<void>;

@@ -1,5 +1,5 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { realClock } from '../../../base/clock.ts';
+import { steadyClock } from '../../../base/clock.ts';
 import { EPOLL_IN, calls } from '../../../kernel/streams/calls.ts';
 import { pin } from '../../../kernel/streams/pinned.ts';
 import { openPoller } from '../../../kernel/streams/poller.ts';
@@ -20,10 +20,10 @@ function main(port: NonNullable<typeof parentPort>, { wake }: RelayThreadData): 
   const poller = openPoller();
   const inbox = createInbox(port, wake);
   let isOver = false;
-  const relay = createRelay(poller, realClock, (fd) => {
+  const relay = createRelay(poller, steadyClock, (fd) => {
     if (fd !== wake) return;
     const replies: RelayReply[] = [];
-    const endMs = realClock.now() + SHARE_MS;
+    const endMs = steadyClock.now() + SHARE_MS;
     do {
       const request = inbox.next();
       if (request === undefined) break;
@@ -31,7 +31,7 @@ function main(port: NonNullable<typeof parentPort>, { wake }: RelayThreadData): 
       const reply = relay.handle(request);
       if (reply !== undefined) replies.push(reply);
       // What is left is told of again: connections get their turn in between.
-    } while (realClock.now() < endMs);
+    } while (steadyClock.now() < endMs);
     if (replies.length > 0) port.postMessage(replies);
   });
   poller.add(wake, EPOLL_IN, 0);
