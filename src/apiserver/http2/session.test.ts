@@ -253,15 +253,18 @@ test('more requests at once than allowed are refused, also when the client has f
   client.on('data', (chunk: Buffer) =>
     reader.push(chunk, ({ type, streamId }) => type === FRAME.rstStream && refused.push(streamId)),
   );
-  const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  const until = async (isSo: () => boolean): Promise<void> => {
+    while (!isSo()) await turn();
+  };
   client.write(Buffer.concat([Buffer.from(PREFACE), settings(), headers(1), headers(3)]));
   client.write(Buffer.concat([resetFrame(1, CODE.cancel), resetFrame(3, CODE.cancel), headers(5)]));
-  await turn();
+  await until(() => refused.length > 0);
   assert.deepEqual(refused, [5]);
   for (const end of running) end();
   await turn();
   client.write(headers(7));
-  await turn();
+  await until(() => running.length > 2 || refused.length > 1);
   assert.deepEqual([refused, running.length], [[5], 3]);
   client.destroy();
 });
