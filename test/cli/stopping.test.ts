@@ -14,6 +14,9 @@ function leftIn(tmp: string): string[] {
   return readdirSync(tmp).flatMap((name) => readdirSync(`${tmp}/${name}`));
 }
 
+/** Far less than whatever waits for a process that hangs, far more than a busy machine needs. */
+const SOON_MS = 20_000;
+
 async function untilGone(processes: readonly ProcessId[], withinMs: number): Promise<void> {
   await eventually(
     'every process to end',
@@ -44,7 +47,7 @@ describe('portico up', { concurrency: 2 }, () => {
     });
   }
 
-  it('ends at once on a second Ctrl-C, and nothing outlives it by more than two seconds', async () => {
+  it('ends at once on a second Ctrl-C, and nothing outlives it', async () => {
     const scratch = makeScratch();
     const running = await startPortico(scratch, { flags });
     await running.up;
@@ -58,7 +61,7 @@ describe('portico up', { concurrency: 2 }, () => {
     assert.deepEqual(processes.filter(isRunning).length > 0, true, 'the stop takes its time');
     running.signal('SIGINT');
     assert.equal((await running.ended).code, 130);
-    await untilGone(processes, 2000);
+    await untilGone(processes, SOON_MS);
     assertNothingRuns(scratch.root);
     scratch.remove();
   });
@@ -88,7 +91,7 @@ describe('portico up, interrupted during its start', { concurrency: 2 }, () => {
       assert.ok(code === 130 || code === null, `${code}: ${stderr}`);
       if (code === 130) assert.match(stderr, /^portico: stopped before the cluster was up$/m);
       // Longer only than a program takes to load on a busy machine: until then it hears nothing.
-      assert.ok(tookMs < 5000, `${tookMs} ms`);
+      assert.ok(tookMs < SOON_MS, `${tookMs} ms`);
       assertNothingRuns(scratch.root);
       assert.deepEqual(leftIn(scratch.tmp), []);
       scratch.remove();
