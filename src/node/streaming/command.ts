@@ -15,8 +15,12 @@ export interface LocalStreams {
   kill(): void;
 }
 
-/** A child that a command left behind may hold its output open; this long nothing may come before that is ignored. */
-const QUIET_MS = 300;
+/**
+ * A child that a command left behind may hold its output open; so often in a row, 300 ms in all, nothing may have come before that is
+ * ignored. Looks are counted and not the time: a process that had no processor for a while has not looked.
+ */
+const QUIET_LOOKS = 60;
+const LOOK_MS = 5;
 
 export interface CommandContext {
   readonly clock: Clock;
@@ -89,20 +93,20 @@ async function endOf(stream: Writable | undefined, last = ''): Promise<void> {
 
 /** Copies an output, or throws it away when the client did not ask for it. */
 function carry(from: Readable | undefined, to: Writable | undefined) {
-  let lastAt = 0;
+  let nQuiet = 0;
   let hasEnded = from === undefined;
   let isWaiting = false;
   if (from !== undefined) {
     const ended = Promise.withResolvers<void>();
     from.on('data', (chunk: Buffer) => {
-      lastAt = performance.now();
+      nQuiet = 0;
       if (to === undefined || to.destroyed || to.write(chunk)) return;
       from.pause();
       isWaiting = true;
     });
     to?.on('drain', () => {
       isWaiting = false;
-      lastAt = performance.now();
+      nQuiet = 0;
       from.resume();
     });
     to?.on('close', () => {
@@ -116,8 +120,7 @@ function carry(from: Readable | undefined, to: Writable | undefined) {
   return {
     /** Resolves at the end of the output, or when nothing has come for a while though the client takes it. */
     drained: async (clock: Clock): Promise<void> => {
-      lastAt = performance.now();
-      while (!hasEnded && (isWaiting || performance.now() - lastAt < QUIET_MS)) await clock.sleep(5);
+      for (nQuiet = 0; !hasEnded && (isWaiting || nQuiet < QUIET_LOOKS); nQuiet++) await clock.sleep(LOOK_MS);
       from?.destroy();
     },
   };
