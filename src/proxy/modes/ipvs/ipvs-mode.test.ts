@@ -183,11 +183,15 @@ describe('how connections are dealt out', () => {
     it(sentence, async () => assert.equal(await scheduler(more, setting, weight), expected));
   }
 
-  it('by hash with a way out when the hash meets an endpoint that is ending', async () => {
-    const rig = createIpvsRig('IPv4');
-    await rig.start({ settings: { scheduler: 'sh' } }).sync(stateOf(web([1])));
-    const held = rig.ipvs.held.get(serverText(key(cluster(1), 80)));
-    assert.deepEqual(held?.server.flags, { hasFallback: true, hashesPort: false });
+  it('by hash with a way out when the hash meets an endpoint that is ending, which others do not need', async () => {
+    const flags = async (scheduler: string) => {
+      const rig = createIpvsRig('IPv4');
+      await rig.start({ settings: { scheduler } }).sync(stateOf(web([1])));
+      return rig.ipvs.held.get(serverText(key(cluster(1), 80)))?.server.flags;
+    };
+    assert.deepEqual(await flags('sh'), { hasFallback: true, hashesPort: false });
+    assert.deepEqual(await flags('mh'), { hasFallback: true, hashesPort: true });
+    assert.equal(await flags('rr'), undefined);
   });
 });
 
