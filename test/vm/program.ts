@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openIpvs } from '../../../src/kernel/ipvs/open-ipvs.ts';
-import { labAddresses, podPort } from '../../../src/testing/packet-lab.ts';
-import { createSocketLab } from '../../../src/testing/socket-lab.ts';
-import { NODE_PORT, VIPS, canaryService, slicesWith } from '../../proxy/canary.ts';
-import { remains } from '../../proxy/crowd.ts';
-import { createProxyLab, writeProxyConfig, writeStatus } from '../../proxy/proxy-lab.ts';
-import type { Program } from '../../proxy/proxy-lab.ts';
+import { openIpvs } from '../../src/kernel/ipvs/open-ipvs.ts';
+import { labAddresses, podPort } from '../../src/testing/packet-lab.ts';
+import { createSocketLab } from '../../src/testing/socket-lab.ts';
+import { NODE_PORT, VIPS, canaryService, slicesWith } from '../proxy/canary.ts';
+import { remains } from '../proxy/crowd.ts';
+import { createProxyLab, writeProxyConfig, writeStatus } from '../proxy/proxy-lab.ts';
+import type { Program } from '../proxy/proxy-lab.ts';
 
 const lab = createProxyLab(3);
 const sockets = createSocketLab((place) => lab.packets.netns(place));
